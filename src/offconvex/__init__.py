@@ -1,0 +1,3 @@
+"""Instruments and experiments of the book "Off the Convex Path, Executed"."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""From the chapters' sources to committed notebooks, results and pages."""

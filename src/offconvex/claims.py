@@ -1,0 +1,217 @@
+"""Every claim of the book, looked up in claims.toml and judged there, never beside the plot."""
+
+import functools
+import json
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from offconvex import paths
+from offconvex.runtime import active_run
+
+KINDS = ("claim", "control", "finding")
+SCALES = ("paper", "reduced", "exact")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number that a claim rests on.
+
+    Attributes:
+        name: its key when a claim has several; empty when it has one.
+        quantity: what is measured, in words, with its unit.
+        at_least: lower bound, or None.
+        at_most: upper bound, or None.
+    """
+
+    name: str
+    quantity: str
+    at_least: float | None
+    at_most: float | None
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is finite and inside the bound."""
+        return (
+            math.isfinite(value)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.at_most is None or value <= self.at_most)
+        )
+
+    @property
+    def bound(self) -> str:
+        """The bound as a short formula."""
+        if self.at_least is not None and self.at_most is not None:
+            return f"{self.at_least:g} … {self.at_most:g}"
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of claims.toml.
+
+    Attributes:
+        id: stable name that is cited.
+        chapter: the one chapter that measures it.
+        kind: "claim" (a source says it), "control" (a hypothesis is removed) or "finding" (ours).
+        sentence: the statement, in words.
+        source: bib key and place.
+        scale: "paper" (the source's own setting), "reduced", or "exact" (an identity or theorem).
+        figure: id of the figure that shows it, or "".
+        reason: why the bounds are what they are.
+        measures: the numbers it rests on.
+    """
+
+    id: str
+    chapter: str
+    kind: str
+    sentence: str
+    source: str
+    scale: str
+    figure: str
+    reason: str
+    measures: tuple[Measure, ...]
+
+
+class ClaimFailed(AssertionError):
+    """A measured value misses its bound, or a control fails to miss it."""
+
+
+def load(path: Path | None = None) -> dict[str, Claim]:
+    """All claims by id, in the order of the file.
+
+    Raises:
+        ValueError: if an entry is incomplete or contradicts itself; the message names it.
+    """
+    with open(path or paths.book_file("claims.toml"), "rb") as file:
+        return {id: _parse(id, entry) for id, entry in tomllib.load(file).items()}
+
+
+_registry = functools.cache(load)
+
+
+def check(id: str, observed: float | Mapping[str, float]) -> None:
+    """Judge a measured value by its bound, print one line without digits, store it in claims.json.
+
+    Args:
+        id: entry of claims.toml that belongs to the open chapter.
+        observed: the value, or one value per named measure.
+
+    Raises:
+        ClaimFailed: with the numbers, if a value misses its bound (not under the smoke profile).
+        ValueError: if the id is unknown, belongs to another chapter, or the measures do not fit.
+    """
+    claim, values = _claim(id), _values(id, observed)
+    missing = {m.name for m in claim.measures} - set(values)
+    if missing:
+        raise ValueError(f"{id}: no value for {_names(missing)}; every measure of a claim must be given.")
+    missed = [m for m in claim.measures if not m.holds(values[m.name])]
+    run = active_run()
+    record = {
+        "kind": claim.kind,
+        "scale": claim.scale,
+        "observed": _plain(values),
+        "bound": _plain({m.name: m.bound for m in claim.measures}),
+        "holds": not missed,
+        "figure": claim.figure,
+        "seed": run.seed,
+    }
+    _store(run.output, id, record)
+    _verdict(id, missed, values, f"✓ {id}", "misses its bound")
+
+
+def control(id: str, observed: float | Mapping[str, float]) -> None:
+    """Judge a control beside a claim: each value given must violate the claim's bound.
+
+    Args:
+        id: a claim already checked in this run.
+        observed: the value with the hypothesis removed, or values for some of the named measures.
+
+    Raises:
+        ClaimFailed: with the numbers, if a value keeps the bound that it should break.
+        ValueError: if the id is unknown or was not checked before, or the measures do not fit.
+    """
+    claim, values = _claim(id), _values(id, observed)
+    kept = [m for m in claim.measures if m.name in values and m.holds(values[m.name])]
+    run = active_run()
+    stored = _read(run.output).get(id)
+    if stored is None:
+        raise ValueError(f"{id}: check the claim before its control, so that both are stored together.")
+    _store(run.output, id, stored | {"control": _plain(values), "control_fails": not kept})
+    _verdict(id, kept, values, f"✓ {id} fails on its control", "holds on its control, which should break it")
+
+
+def reset(output: Path) -> None:
+    """Forget the claims of an earlier run in the same folder."""
+    (output / "claims.json").unlink(missing_ok=True)
+
+
+def _verdict(id: str, wrong: list[Measure], values: Mapping[str, float], line: str, complaint: str) -> None:
+    if active_run().profile == "smoke":
+        # Smoke sizes only show that the code runs; bounds are stated for the committed sizes.
+        print(f"· {id}: run, not judged at smoke size")
+        return
+    if wrong:
+        details = "; ".join(f"{m.quantity}: {values[m.name]:.6g}, bound {m.bound}" for m in wrong)
+        raise ClaimFailed(f"{id} {complaint}. {details}.")
+    print(line)
+
+
+def _claim(id: str) -> Claim:
+    claim = _registry().get(id)
+    if claim is None:
+        raise ValueError(f"Unknown claim {id!r}: no such entry in claims.toml.")
+    run = active_run()
+    if claim.chapter != run.chapter:
+        raise ValueError(f"{id} belongs to the chapter {claim.chapter!r}, but the open chapter is {run.chapter!r}.")
+    return claim
+
+
+def _values(id: str, observed: float | Mapping[str, float]) -> dict[str, float]:
+    names = {m.name for m in _registry()[id].measures}
+    values = dict(observed) if isinstance(observed, Mapping) else {"": observed}
+    unknown = set(values) - names
+    if unknown or not values:
+        raise ValueError(f"{id} has the measures {_names(names)}; got {_names(values)}.")
+    return {name: float(value) for name, value in values.items()}
+
+
+def _names(names) -> str:
+    return ", ".join(repr(n) if n else "its single value" for n in sorted(names)) or "none"
+
+
+def _plain(values: Mapping[str, object]) -> object:
+    return values[""] if set(values) == {""} else dict(values)
+
+
+def _read(output: Path) -> dict[str, dict]:
+    file = output / "claims.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def _store(output: Path, id: str, record: dict) -> None:
+    records = _read(output) | {id: record}
+    temporary = output / "claims.json.part"
+    # Sorted and rounded to what a double can reproduce on one machine: equal runs give equal bytes.
+    temporary.write_text(json.dumps(records, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    os.replace(temporary, output / "claims.json")
+
+
+def _parse(id: str, entry: dict) -> Claim:
+    fields = ("chapter", "kind", "sentence", "source", "scale", "figure", "reason", "measures")
+    missing, unknown = set(fields) - set(entry), set(entry) - set(fields)
+    if missing or unknown:
+        raise ValueError(f"claims.toml, {id}: missing fields {sorted(missing)}, unknown fields {sorted(unknown)}.")
+    if entry["kind"] not in KINDS or entry["scale"] not in SCALES:
+        raise ValueError(f"claims.toml, {id}: kind must be one of {KINDS} and scale one of {SCALES}.")
+    measures = tuple(
+        Measure(m.get("name", ""), m["quantity"], m.get("at_least"), m.get("at_most")) for m in entry["measures"]
+    )
+    names = [m.name for m in measures]
+    if not names or len(set(names)) < len(names) or (len(names) > 1 and "" in names):
+        raise ValueError(f"claims.toml, {id}: measures need distinct names, and none only when there is one.")
+    if any(m.at_least is None and m.at_most is None for m in measures):
+        raise ValueError(f"claims.toml, {id}: every measure needs at_least, at_most or both.")
+    return Claim(id=id, **{f: entry[f] for f in fields[:-1]}, measures=measures)

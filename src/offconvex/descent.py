@@ -1,0 +1,171 @@
+"""Full-batch gradient descent on a batch of independent replicas."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from offconvex.trajectory import Trajectory
+
+Parameters = tuple[torch.Tensor, ...]
+Objective = Callable[[Parameters], tuple[torch.Tensor, Parameters]]
+"""Parameters, each (R, ...) -> loss (R,) and its gradients, each shaped like its parameter.
+
+Losses and gradients may live in buffers that the next call overwrites: `descend` never keeps them."""
+
+
+@dataclass(frozen=True)
+class GroupRMSprop:
+    """One adaptive scalar step for all parameters of a replica: the papers' "adaptive learning rate".
+
+    v <- decay v + (1 - decay) |g|^2 and step = rate / (sqrt(v / (1 - decay^t)) + floor), with g all gradients of the
+    replica together (arora2019implicit, razin2021implicit, code). The direction stays the gradient's, so a run is
+    gradient descent with a step that varies in time: conserved quantities of the flow survive up to O(step^2).
+    Where |g| is far below `floor` the step saturates at rate / floor, which sets the length of a first plateau.
+
+    Attributes:
+        rate: length of a step in parameter space once the average has settled.
+        decay: memory of the squared gradient norm, in [0, 1).
+        floor: added to the root mean square; positive.
+    """
+
+    rate: float
+    decay: float = 0.99
+    floor: float = 1e-6
+
+    def __post_init__(self):
+        if not (self.rate > 0 and 0 <= self.decay < 1 and self.floor > 0):
+            raise ValueError(
+                "GroupRMSprop needs rate > 0, 0 <= decay < 1 and floor > 0; "
+                f"got rate={self.rate}, decay={self.decay}, floor={self.floor}."
+            )
+
+
+def autograd_objective(loss: Callable[[Parameters], torch.Tensor]) -> Objective:
+    """Objective of a loss (parameters -> (R,)) by automatic differentiation, the oracle of hand-derived gradients."""
+
+    def objective(parameters: Parameters) -> tuple[torch.Tensor, Parameters]:
+        leaves = tuple(p.detach().requires_grad_() for p in parameters)
+        value = loss(leaves)
+        # Replicas are independent, so the gradient of the sum holds each replica's own gradient.
+        return value.detach(), torch.autograd.grad(value.sum(), leaves)
+
+    return objective
+
+
+def descend(
+    objective: Objective,
+    parameters: Parameters,
+    *,
+    steps: int,
+    step_size: float | torch.Tensor | GroupRMSprop,
+    record: Callable[[Parameters], Mapping[str, torch.Tensor]] | None = None,
+    record_every: int = 1,
+    stop: Callable[[torch.Tensor], bool] | None = None,
+) -> Trajectory:
+    """Gradient descent p <- p - step * grad from `parameters`, all replicas advanced together.
+
+    Args:
+        objective: loss and gradients; see `Objective`.
+        parameters: starting point, each tensor (R, ...); not modified.
+        steps: largest number of steps.
+        step_size: one number for all, one per replica (R,), or an adaptive rule.
+        record: what to keep besides the loss, as a function of the parameters; values (R, ...).
+        record_every: steps between records; the first and the last state are always kept.
+        stop: called with the loss (R,) at each record; True ends the run there.
+
+    Returns:
+        Trajectory: records at steps 0, record_every, 2 record_every, ... and at the last step.
+
+    Raises:
+        ValueError: for a non-positive step or count, or parameters without a common replica axis.
+        FloatingPointError: if a loss is not finite at a record, because the step was too large for the curvature.
+    """
+    parameters = tuple(p.detach().clone() for p in parameters)
+    replicas = _replicas(parameters)
+    if steps < 0 or record_every < 1:
+        raise ValueError(f"`steps` must be >= 0 and `record_every` >= 1; got {steps} and {record_every}.")
+    advance = _Stepper(step_size, parameters)
+    time = torch.zeros(replicas, dtype=torch.float64, device="cpu")
+    iterations, times, losses, kept = [], [], [], []
+    for iteration in range(steps + 1):
+        loss, gradients = objective(parameters)
+        if iteration % record_every == 0 or iteration == steps:
+            _check_finite(loss, iteration, "the step size")
+            iterations.append(iteration)
+            times.append(advance.time(time))
+            losses.append(loss.detach().clone())
+            kept.append({name: value.clone() for name, value in record(parameters).items()} if record else {})
+            if iteration == steps or (stop is not None and stop(loss)):
+                break
+        advance(parameters, gradients)
+    return Trajectory(
+        iterations=torch.tensor(iterations, device="cpu"),
+        times=torch.stack(times),
+        loss=torch.stack(losses),
+        fields={name: torch.stack([k[name] for k in kept]) for name in kept[0]},
+        parameters=parameters,
+        steps=iterations[-1],
+    )
+
+
+class _Stepper:
+    """Applies one update in place and keeps the flow time of each replica."""
+
+    def __init__(self, step_size: float | torch.Tensor | GroupRMSprop, parameters: Parameters):
+        replicas = parameters[0].shape[0]
+        self.rule = step_size if isinstance(step_size, GroupRMSprop) else None
+        self.elapsed: float | torch.Tensor = 0.0
+        self.count = 0
+        if self.rule:
+            self.mean_square = torch.zeros(replicas, dtype=parameters[0].dtype, device=parameters[0].device)
+            return
+        step = torch.as_tensor(step_size, dtype=torch.float64, device="cpu")
+        if step.ndim > 1 or (step.ndim == 1 and step.shape[0] != replicas):
+            raise ValueError(
+                f"`step_size` must be one number or one per replica, here ({replicas},); got shape {tuple(step.shape)}."
+            )
+        if not bool((step > 0).all()) or not bool(step.isfinite().all()):
+            raise ValueError(f"`step_size` must be positive and finite; got {step_size}.")
+        # One common step is a Python number: in-place updates then need no extra pass over memory.
+        self.step = float(step) if step.ndim == 0 else step.to(parameters[0])
+
+    def __call__(self, parameters: Parameters, gradients: Parameters) -> None:
+        self.count += 1
+        step = self._adaptive_step(gradients) if self.rule else self.step
+        self.elapsed = self.elapsed + step
+        if isinstance(step, float):
+            for p, g in zip(parameters, gradients):
+                p.sub_(g, alpha=step)
+        else:
+            for p, g in zip(parameters, gradients):
+                p.sub_(g * step.reshape(-1, *(1,) * (p.ndim - 1)))
+
+    def _adaptive_step(self, gradients: Parameters) -> torch.Tensor:
+        square = sum(g.flatten(1).square().sum(1) for g in gradients)
+        self.mean_square.mul_(self.rule.decay).add_(square, alpha=1 - self.rule.decay)
+        unbiased = self.mean_square / (1 - self.rule.decay**self.count)
+        return self.rule.rate / (unbiased.sqrt() + self.rule.floor)
+
+    def time(self, like: torch.Tensor) -> torch.Tensor:
+        """Flow time so far, one number per replica."""
+        elapsed = self.step * self.count if isinstance(getattr(self, "step", None), float) else self.elapsed
+        return torch.zeros_like(like) + torch.as_tensor(elapsed, dtype=like.dtype, device=like.device)
+
+
+def _replicas(parameters: Parameters) -> int:
+    sizes = {p.shape[0] if p.ndim else None for p in parameters}
+    if len(sizes) != 1 or None in sizes:
+        shapes = [tuple(p.shape) for p in parameters]
+        raise ValueError(f"Every parameter needs the same leading replica axis; got shapes {shapes}.")
+    return sizes.pop()
+
+
+def _check_finite(loss: torch.Tensor, iteration: int, culprit: str) -> None:
+    if bool(loss.isfinite().all()):
+        return
+    bad = (~loss.isfinite()).nonzero().flatten().tolist()
+    raise FloatingPointError(
+        f"The loss of replica {bad[0]} is not finite at iteration {iteration}: {culprit} is too large for the "
+        "curvature met; make it smaller."
+    )

@@ -1,0 +1,146 @@
+"""One look for every figure, and one way to save it with the arrays behind it."""
+
+import csv
+import io
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from offconvex import paths
+from offconvex.runtime import active_run
+
+WIDTHS = {"single": 5.2, "double": 8.0}
+"""Figure widths in inches: half and full text column of the page."""
+
+THEORY = {"color": "black", "linestyle": (0, (5, 2.5)), "linewidth": 1.6, "zorder": 5}
+"""Line style of everything that theory predicts."""
+
+KIND_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe-Ito colors, for things that differ in kind; told apart by all common forms of color blindness."""
+
+
+def ordered_colors(count: int) -> list[tuple]:
+    """Colors for `count` steps of an ordered quantity (depth, time, size), dark to light, never too pale to see."""
+    return [plt.colormaps["viridis"](x) for x in np.linspace(0.0, 0.82, max(count, 1))]
+
+
+def new(
+    width: str = "single", *, rows: int = 1, columns: int = 1, height: float | None = None, **subplots
+) -> tuple[Figure, object]:
+    """A figure of one of the two widths, with its axes.
+
+    Args:
+        width: "single" or "double".
+        rows: rows of axes.
+        columns: columns of axes.
+        height: inches; by default each row of axes gets two thirds of an axes' width.
+        subplots: further arguments of `matplotlib.pyplot.subplots`.
+
+    Raises:
+        ValueError: for another width, so that the book keeps two.
+    """
+    if width not in WIDTHS:
+        raise ValueError(f"`width` must be 'single' or 'double'; got {width!r}.")
+    if height is None:
+        height = WIDTHS[width] / columns * 0.68 * rows
+    return plt.subplots(rows, columns, figsize=(WIDTHS[width], height), layout="constrained", **subplots)
+
+
+def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:
+    """Write a figure's vector PDF and the arrays behind it to the open chapter's results, byte-stable.
+
+    Equal-length columns become `<id>.csv`; anything else `<id>.npz`.
+
+    Args:
+        figure: the drawn figure.
+        id: "fig-" and a stable name, unique in the book: it is cited.
+        data: arrays by name: all that is drawn, so that the figure can be judged and redrawn without the code.
+
+    Raises:
+        ValueError: if the id is malformed or already used in this run, or there is no data.
+    """
+    if not re.fullmatch(r"fig-[a-z0-9]+(-[a-z0-9]+)*", id):
+        raise ValueError(f"A figure id is 'fig-' and lower-case words joined by hyphens; got {id!r}.")
+    if not data:
+        raise ValueError(f"{id}: no data; a figure is saved together with the arrays it draws.")
+    output = active_run().output
+    if (output / f"{id}.pdf").exists():
+        raise ValueError(f"{id}: saved twice in one run; figure ids are unique.")
+    arrays = {name: _array(id, name, value) for name, value in data.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) == 1 and len(next(iter(shapes))) == 1:
+        _replace(output / f"{id}.csv", _csv(arrays))
+    else:
+        _replace(output / f"{id}.npz", _npz(arrays))
+    buffer = io.BytesIO()
+    # No creation date: the same figure gives the same bytes.
+    figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    _replace(output / f"{id}.pdf", buffer.getvalue())
+
+
+def read_data(path: Path) -> dict[str, np.ndarray]:
+    """Arrays behind a saved figure, by name.
+
+    Raises:
+        ValueError: if the file is missing, truncated or not one that `save` wrote.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        with open(path, newline="") as file:
+            header, *rows = list(csv.reader(file))
+        return {name: _column([row[i] for row in rows]) for i, name in enumerate(header)}
+    except (OSError, ValueError, IndexError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path.name}: unreadable figure data ({error}); execute the chapter again.") from error
+
+
+def reset(output: Path) -> None:
+    """Apply the style, close open figures and forget the figures of an earlier run in the same folder."""
+    plt.style.use(paths.PACKAGE / "offconvex.mplstyle")
+    # A figure whose layout is impossible must fail a chapter, not print to stderr.
+    warnings.filterwarnings("error", message=".*constrained_layout.*")
+    plt.close("all")
+    for file in output.glob("fig-*"):
+        file.unlink()
+
+
+def _array(id: str, name: str, value: object) -> np.ndarray:
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    if array.dtype.kind not in "biufU":
+        raise ValueError(f"{id}: `{name}` must be numbers or text, got type {array.dtype}.")
+    return array
+
+
+def _csv(arrays: Mapping[str, np.ndarray]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(arrays)
+    writer.writerows(zip(*(array.tolist() for array in arrays.values())))
+    return text.getvalue().encode()
+
+
+def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _column(cells: list[str]) -> np.ndarray:
+    try:
+        return np.array([float(cell) for cell in cells])
+    except ValueError:
+        return np.array(cells)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(path.suffix + ".part")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)

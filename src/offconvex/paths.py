@@ -1,0 +1,47 @@
+"""Where the book's files are, whether the package runs from a checkout or was installed alone."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def project_root() -> Path | None:
+    """Top of the checkout this package was imported from; None for a package installed alone."""
+    root = PACKAGE.parent.parent
+    return root if (root / "_toc.yml").exists() and (root / "book").is_dir() else None
+
+
+def require_project_root() -> Path:
+    """Top of the checkout.
+
+    Raises:
+        SystemExit: if there is none, since executing and building need the book's sources.
+    """
+    root = project_root()
+    if root is None:
+        raise SystemExit(
+            "offconvex: this command needs the book's checkout, but the package was installed without it; "
+            "get the repository and run `pip install -e .` in it."
+        )
+    return root
+
+
+def book_file(name: str) -> Path:
+    """A registry such as claims.toml: the checkout's, or the copy shipped inside the package."""
+    root = project_root()
+    return root / "book" / name if root else PACKAGE / "_book" / name
+
+
+def build_folder() -> Path:
+    """Folder for everything that is not committed: `_build` in the checkout, or in the current folder."""
+    return (project_root() or Path.cwd()) / "_build"
+
+
+def live_results(chapter: str) -> Path:
+    """Where a chapter run by anyone but the executor writes its results."""
+    return build_folder() / "live" / chapter
+
+
+def committed_results(chapter: str) -> Path:
+    """Where a chapter's committed results and stored experiments lie."""
+    return book_file("results") / chapter

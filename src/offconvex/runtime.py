@@ -1,0 +1,148 @@
+"""Where a chapter runs: device, precision, threads, and where its results go."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from offconvex import paths
+
+PROFILES = ("default", "smoke", "paper")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Device and precision that every tensor of a run is made with.
+
+    Attributes:
+        device: resolved torch device.
+        dtype: floating-point type of parameters and data.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def tensor(self, data) -> torch.Tensor:
+        """`data` as a tensor of the run's type on the run's device."""
+        return torch.as_tensor(data, dtype=self.dtype, device=self.device)
+
+    def zeros(self, *shape: int) -> torch.Tensor:
+        """Zeros of the given shape."""
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
+
+    def eye(self, size: int) -> torch.Tensor:
+        """Identity matrix."""
+        return torch.eye(size, dtype=self.dtype, device=self.device)
+
+    def normal(self, generator: torch.Generator, *shape: int) -> torch.Tensor:
+        """Standard normal draws from a CPU generator, in float64, then cast and moved.
+
+        Drawing in one precision on one device makes a seed mean the same data in every run.
+        """
+        draws = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
+        return draws.to(device=self.device, dtype=self.dtype)
+
+    def uniform(self, generator: torch.Generator, *shape: int) -> torch.Tensor:
+        """Uniform draws on [0, 1) from a CPU generator, in float64, then cast and moved."""
+        draws = torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
+        return draws.to(device=self.device, dtype=self.dtype)
+
+    def permutation(self, generator: torch.Generator, size: int) -> torch.Tensor:
+        """Random permutation of 0..size-1 from a CPU generator, moved to the run's device."""
+        return torch.randperm(size, generator=generator, device="cpu").to(self.device)
+
+
+def resolve(device: str = "auto", dtype: torch.dtype = torch.float64, *, threads: int = 1) -> Runtime:
+    """Runtime for a device name.
+
+    "auto" takes CUDA where there is one, else Apple's MPS if float32 suffices (MPS has no float64),
+    else the CPU. One CPU thread is the default because a second one slows these matrix sizes down.
+
+    Raises:
+        ValueError: if the device is unknown or not on this machine, the type is not a floating-point
+            type, or `threads` is not positive.
+    """
+    if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"`dtype` must be a torch floating-point type such as torch.float64; got {dtype!r}.")
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"`threads` must be a positive integer; got {threads!r}.")
+    cuda = torch.cuda.is_available()
+    mps = torch.backends.mps.is_available()
+    if device == "auto":
+        device = "cuda" if cuda else "mps" if mps and dtype == torch.float32 else "cpu"
+    kind = str(device).split(":")[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"`device` must be 'auto', 'cpu', 'cuda' or 'mps'; got {device!r}.")
+    if kind == "cuda" and not cuda:
+        raise ValueError("`device` is 'cuda', but torch sees no CUDA device here; use 'cpu' or 'auto'.")
+    if kind == "mps" and not mps:
+        raise ValueError("`device` is 'mps', but torch sees no Apple GPU here; use 'cpu' or 'auto'.")
+    if kind == "mps" and dtype == torch.float64:
+        raise ValueError("`device` is 'mps', which has no float64; use 'cpu', or a float32 experiment.")
+    torch.set_num_threads(threads)
+    return Runtime(torch.device(device), dtype)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The chapter being executed.
+
+    Attributes:
+        chapter: its name, as in `_toc.yml`.
+        seed: the seed its parameters cell was given.
+        profile: "default", "smoke" (tiny sizes: claims are recorded, not judged) or "paper".
+        output: folder that claims and figures are written to.
+    """
+
+    chapter: str
+    seed: int
+    profile: str
+    output: Path
+
+
+_active: Run | None = None
+
+
+def begin(
+    chapter: str,
+    *,
+    seed: int,
+    device: str = "auto",
+    profile: str = "default",
+    dtype: torch.dtype = torch.float64,
+) -> Runtime:
+    """Open a chapter: apply the figure style, point claims and figures to its results, return its runtime.
+
+    Results go below `_build/`, unless the executor, which alone may replace committed files, says
+    otherwise through the environment variable OFFCONVEX_OUTPUT.
+
+    Raises:
+        ValueError: if the profile is unknown, the seed is negative, or the device is not available.
+    """
+    from offconvex import claims, figures
+
+    global _active
+    if profile not in PROFILES:
+        raise ValueError(f"`profile` must be one of {', '.join(PROFILES)}; got {profile!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"`seed` must be a non-negative integer; got {seed!r}.")
+    runtime = resolve(device, dtype)
+    output = Path(os.environ.get("OFFCONVEX_OUTPUT") or paths.live_results(chapter))
+    output.mkdir(parents=True, exist_ok=True)
+    _active = Run(chapter, seed, profile, output)
+    claims.reset(output)
+    figures.reset(output)
+    return runtime
+
+
+def active_run() -> Run:
+    """The run opened by `begin`.
+
+    Raises:
+        RuntimeError: if no chapter is open, because claims and figures would not know where they belong.
+    """
+    if _active is None:
+        raise RuntimeError("No chapter is open: call runtime.begin('<chapter>', seed=...) first.")
+    return _active
