@@ -1,13 +1,17 @@
 """Where the book's files are, whether the package runs from a checkout or was installed alone."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 
 
 def project_root() -> Path | None:
-    """Top of the checkout this package was imported from; None for a package installed alone."""
-    root = PACKAGE.parent.parent
+    """Top of the checkout this package was imported from; None for a package installed alone.
+
+    The environment variable OFFCONVEX_ROOT names another checkout to work on.
+    """
+    root = Path(os.environ.get("OFFCONVEX_ROOT") or PACKAGE.parent.parent).resolve()
     return root if (root / "_toc.yml").exists() and (root / "book").is_dir() else None
 
 

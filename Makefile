@@ -1,0 +1,75 @@
+# Two commands make and check the book: `make book` and `make test`. Each sets up its own environment in .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env book execute chapter smoke html test lint unit notebooks fresh site bench clean
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# One thread per process: at these matrix sizes a second one slows the work down.
+export OMP_NUM_THREADS := 1
+# A set matplotlib backend would keep figures out of the notebooks.
+unexport MPLBACKEND
+
+help:
+	@echo "make book                 environment, every chapter executed, HTML in _build/html"
+	@echo "make test                 environment, lint, unit tests, notebooks re-executed, book built and checked"
+	@echo "make html                 HTML from the committed notebooks"
+	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
+	@echo "make smoke                every chapter at tiny size, into _build/runs"
+	@echo "make bench                speed ratios of the engines"
+
+env: .venv/.ready
+
+.venv/.ready: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "The book needs Python 3.11, and no Python was found; install Python 3.11."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v[:2] != (3, 11) and f"The book needs Python 3.11, but {sys.executable} is {v[0]}.{v[1]}; install Python 3.11, or run make PYTHON=/path/to/python3.11.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+book: execute html
+
+execute: env
+	$(BIN)/offconvex execute
+
+chapter: env
+	@test -n "$(NAME)" || { echo "Which chapter? For example: make chapter NAME=parameterizations"; exit 2; }
+	$(BIN)/offconvex execute $(NAME)
+
+smoke: env
+	$(BIN)/offconvex execute --profile smoke
+
+html: env
+	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
+	@echo "The book: _build/html/index.html"
+
+test: lint unit notebooks fresh html site
+	@echo "All checks passed."
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: env
+	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh" tests
+
+# Every committed notebook is executed again and its outputs compared; results go to _build/live.
+notebooks: env
+	rm -rf _build/live
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval --nbval-current-env \
+	  --nbval-sanitize-with nbval_sanitize.cfg --nbval-cell-timeout 1800 book/chapters
+
+# The claims and the arrays behind the figures of that execution against the committed ones.
+fresh: env notebooks
+	$(BIN)/python -m pytest -q -m fresh tests
+
+site: env html
+	$(BIN)/python -m pytest -q -rs -m "site or browser" tests
+
+bench: env
+	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+clean:
+	rm -rf _build

@@ -1,0 +1,115 @@
+"""The `offconvex` command."""
+
+import argparse
+import sys
+
+from offconvex import __version__, runtime
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0, 1 if a chapter failed, 2 for bad input, 130 if interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"offconvex: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\noffconvex: interrupted; every committed file is as it was before, or complete.", file=sys.stderr)
+        return 130
+
+
+def _execute(options: argparse.Namespace) -> int:
+    from offconvex.book import execute
+
+    given = [tuple(pair) for pair in options.parameters]
+    jobs = execute.plan(options.chapters, given=given, profile=options.profile, device=options.device)
+    return int(any(outcome.error for outcome in execute.run(jobs, workers=options.jobs)))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import chapters, compare
+
+    wrong = 0
+    for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
+        fresh = paths.live_results(chapter)
+        if not fresh.is_dir():
+            raise ValueError(f"{chapter} was not executed freshly: no results in _build/live/{chapter}.")
+        found = compare.differences(fresh, paths.committed_results(chapter), compare.load_tolerances())
+        wrong += len(found)
+        print(f"{chapter}: {'fresh results agree with the committed ones' if not found else ''}")
+        for sentence in found:
+            print(f"    {sentence}")
+    return int(wrong > 0)
+
+
+def _cite(options: argparse.Namespace) -> int:
+    from offconvex.book import cite
+
+    print(cite.bibtex(options.figure))
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from offconvex.book import published
+
+    for id in published.append_new():
+        print(f"published: {id}")
+    return 0
+
+
+def _chapters(options: argparse.Namespace) -> int:
+    from offconvex.book import chapters, convert
+
+    for chapter in chapters.names():
+        defaults = chapters.default_parameters(convert.to_notebook(chapter))
+        print(f"{chapter}: " + ", ".join(f"{name}={value!r}" for name, value in defaults.items()))
+    return 0
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="offconvex", description='Make, re-execute and cite the book "Off the Convex Path, Executed".'
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "execute",
+        help="execute chapters",
+        description="Without options the committed notebooks, figures and results are replaced, each chapter's all "
+        "together, after a clean run. With -p, --profile or --device results go to _build/runs/.",
+    )
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    command.add_argument("--profile", help="parameter set: smoke (tiny sizes) or paper (the source's own)")
+    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--jobs", type=_count, default=2, help="chapters at a time (default: 2)")
+    command.set_defaults(command=_execute)
+
+    command = commands.add_parser("compare", help="compare fresh results (_build/live) with the committed ones")
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.set_defaults(command=_compare)
+
+    command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
+    command.add_argument("figure", metavar="fig-...")
+    command.set_defaults(command=_cite)
+
+    command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
+    command.set_defaults(command=_publish)
+
+    command = commands.add_parser("chapters", help="list chapters and their parameters")
+    command.set_defaults(command=_chapters)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

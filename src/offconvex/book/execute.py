@@ -1,0 +1,201 @@
+"""Executes chapters: source -> notebook -> papermill -> normalised -> installed."""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from offconvex import paths
+from offconvex.book import chapters, convert, install, normalise, provenance
+
+CELL_TIMEOUT = 1800  # seconds; a chapter takes minutes, so a cell that takes longer hangs
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chapter to execute.
+
+    Attributes:
+        chapter: its name.
+        parameters: values that replace defaults of its parameters cell; none for the committed run.
+        label: folder name of a run with other parameters; empty for the committed run.
+        position: line of its progress bar.
+    """
+
+    chapter: str
+    parameters: dict[str, object]
+    label: str
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended.
+
+    Attributes:
+        chapter: its name.
+        notebook: the executed notebook; after a failure, the partial one.
+        seconds: duration.
+        error: one screen that says what failed, or "".
+    """
+
+    chapter: str
+    notebook: Path
+    seconds: float
+    error: str
+
+
+def plan(selected: list[str], *, given: list[tuple[str, str]], profile: str | None, device: str | None) -> list[Job]:
+    """Jobs for the selected chapters (all, if none is named), with every input checked before anything runs.
+
+    Raises:
+        ValueError: for an unknown chapter, parameter, profile or device, or a value of the wrong type.
+    """
+    jobs = []
+    for position, chapter in enumerate([chapters.require(name) for name in selected] or chapters.names()):
+        defaults = chapters.default_parameters(convert.to_notebook(chapter))
+        parameters = chapters.profile_parameters(chapter, profile, defaults) if profile else {}
+        parameters |= chapters.read_parameters(chapter, defaults, given)
+        if device:
+            parameters["device"] = device
+        if "device" in parameters:
+            from offconvex import runtime
+
+            runtime.resolve(parameters["device"])
+        jobs.append(Job(chapter, parameters, _label(profile, given, device), position))
+    return jobs
+
+
+def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
+    """Execute jobs, `workers` at a time, each in its own process; report each as it ends."""
+    install.finish_all()
+    outcomes = []
+    context = multiprocessing.get_context("spawn")  # a forked torch may deadlock
+    with concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+        futures = [pool.submit(execute, job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                outcomes.append(future.result())
+                report(outcomes[-1])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return outcomes
+
+
+def execute(job: Job) -> Outcome:
+    """Execute one chapter; a failure is an outcome with a message, and leaves every committed file as it was."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    folder = _folder(job)
+    start = time.monotonic()
+    with _only_one(folder) as free:
+        if not free:
+            return Outcome(job.chapter, folder, 0.0, f"{job.chapter} is being executed by another process already.")
+        shutil.rmtree(folder, ignore_errors=True)
+        notebook, output = folder / install.NOTEBOOK, folder / "results"
+        output.mkdir(parents=True)
+        convert.write(convert.to_notebook(job.chapter), notebook)
+        working_directory = chapters.notebook_path(job.chapter).parent
+        working_directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with _kernel_environment(output):
+                executed = papermill.execute_notebook(
+                    notebook,
+                    notebook,
+                    parameters=job.parameters,
+                    kernel_name="python3",
+                    cwd=working_directory,
+                    execution_timeout=CELL_TIMEOUT,
+                    start_timeout=120,
+                    progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
+                )
+            executed = normalise.normalise(executed)
+        except PapermillExecutionError as error:
+            return Outcome(job.chapter, *_failed(job, notebook, start), error=_screen(error))
+        except Exception as error:  # whatever stops a chapter is reported like a failing cell, beside the others
+            return Outcome(job.chapter, *_failed(job, notebook, start), error=f"{type(error).__name__}: {error}")
+        seconds = time.monotonic() - start
+        defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
+        record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
+        (output / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
+        convert.write(executed, notebook)
+        if job.label:
+            return Outcome(job.chapter, notebook, seconds, "")
+        install.install(folder, job.chapter)
+    return Outcome(job.chapter, chapters.notebook_path(job.chapter), seconds, "")
+
+
+def _folder(job: Job) -> Path:
+    build = paths.build_folder()
+    return build / "runs" / job.chapter / job.label if job.label else build / "execute" / job.chapter
+
+
+def _label(profile: str | None, given: list[tuple[str, str]], device: str | None) -> str:
+    parts = [profile] if profile else []
+    parts += [f"{name}={value}" for name, value in given]
+    parts += [f"device={device}"] if device else []
+    return "".join(c if c.isalnum() or c in "=,._-" else "-" for c in ",".join(parts))
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[bool]:
+    lock = folder.parent / f".{folder.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as file:
+        try:
+            # The system drops the lock with the process, so a killed run leaves nothing behind.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextlib.contextmanager
+def _kernel_environment(output: Path) -> Iterator[None]:
+    """Environment that the kernel inherits."""
+    before = dict(os.environ)
+    os.environ |= {"OFFCONVEX_OUTPUT": str(output), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    os.environ.pop("MPLBACKEND", None)  # a set backend would keep figures out of the notebook
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:
+    kept = paths.build_folder() / "failed" / f"{job.chapter}.ipynb"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if notebook.exists():
+        os.replace(notebook, kept)
+    return kept, time.monotonic() - start
+
+
+def _screen(error) -> str:
+    source = "\n".join(f"    | {line}" for line in error.source.strip().splitlines()[:14])
+    return f"code cell {error.exec_count} failed:\n{source}\n    {error.ename}: {str(error.evalue).strip()[:1200]}"
+
+
+def report(outcome: Outcome) -> None:
+    """Print how one execution ended: where the notebook is, or what failed and where."""
+    root = paths.require_project_root()
+    where = outcome.notebook.relative_to(root) if outcome.notebook.is_relative_to(root) else outcome.notebook
+    if not outcome.error:
+        print(f"{outcome.chapter}: done in {outcome.seconds:.0f} s -> {where}")
+        return
+    print(
+        f"\noffconvex: chapter {outcome.chapter!r} failed after {outcome.seconds:.0f} s: {outcome.error}",
+        file=sys.stderr,
+    )
+    print(f"    partial notebook: {where}; no committed file was changed.", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Two weights, many parameterizations: how the choice of coordinates steers gradient flow."""
