@@ -139,10 +139,10 @@ class _Stepper:
                 p.sub_(g, alpha=step)
         else:
             for p, g in zip(parameters, gradients):
-                p.sub_(g * step.reshape(-1, *(1,) * (p.ndim - 1)))
+                p.addcmul_(g, step.view(-1, *(1,) * (p.ndim - 1)), value=-1)
 
     def _adaptive_step(self, gradients: Parameters) -> torch.Tensor:
-        square = sum(g.flatten(1).square().sum(1) for g in gradients)
+        square = sum(torch.linalg.vecdot(g.flatten(1), g.flatten(1)) for g in gradients)
         self.mean_square.mul_(self.rule.decay).add_(square, alpha=1 - self.rule.decay)
         unbiased = self.mean_square / (1 - self.rule.decay**self.count)
         return self.rule.rate / (unbiased.sqrt() + self.rule.floor)

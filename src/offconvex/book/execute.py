@@ -108,7 +108,7 @@ def execute(job: Job) -> Outcome:
         working_directory = chapters.notebook_path(job.chapter).parent
         working_directory.mkdir(parents=True, exist_ok=True)
         try:
-            with _kernel_environment(output):
+            with _kernel_surroundings(output, folder.parent / f".{folder.name}.log"):
                 executed = papermill.execute_notebook(
                     notebook,
                     notebook,
@@ -162,16 +162,25 @@ def _only_one(folder: Path) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def _kernel_environment(output: Path) -> Iterator[None]:
-    """Environment that the kernel inherits."""
-    before = dict(os.environ)
+def _kernel_surroundings(output: Path, log: Path) -> Iterator[None]:
+    """Environment variables that the kernel inherits, and a file for what it says about itself on stderr.
+
+    The progress bar keeps the terminal's stderr.
+    """
+    environment, python_stderr, terminal = dict(os.environ), sys.stderr, os.dup(2)
     os.environ |= {"OFFCONVEX_OUTPUT": str(output), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     os.environ.pop("MPLBACKEND", None)  # a set backend would keep figures out of the notebook
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with open(log, "w") as file, os.fdopen(terminal, "w", closefd=False) as stream:
+        os.dup2(file.fileno(), 2)
+        sys.stderr = stream
+        try:
+            yield
+        finally:
+            sys.stderr = python_stderr
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            os.environ.clear()
+            os.environ.update(environment)
 
 
 def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:

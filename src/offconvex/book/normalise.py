@@ -5,7 +5,7 @@ import re
 import nbformat
 
 KEPT_CELL_METADATA = ("mystnb", "tags")
-MACHINE_PATH = re.compile(r"(?<![\w.])(/(home|root|tmp|Users|var|work|opt|mnt)/\w|[A-Za-z]:\\\\?\w)")
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(home|root|tmp|Users|var|work|opt|mnt)/\w|\b[A-Za-z]:\\\w")
 
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -1,0 +1,12 @@
+"""What the book's pages need beyond Jupyter Book: generated pages, links under figures, a quiet offline house."""
+
+from sphinx.application import Sphinx
+
+from . import addresses, cards, claim_cells, figure_links, house, provenance, scoreboard
+
+
+def setup(app: Sphinx) -> dict:
+    """Register the extension with Sphinx."""
+    for module in (house, addresses, claim_cells, figure_links, scoreboard, cards, provenance):
+        module.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,76 @@
+"""Under each figure: its vector file, its data, and how to cite it."""
+
+import shutil
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from offconvex.book import catalog, cite
+
+LOGGER = logging.getLogger(__name__)
+DATA = ("csv", "npz")
+COPIED = ("fig-*.pdf", "fig-*.csv", "fig-*.npz", "claims.json", "provenance.json")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("doctree-resolved", add_links)
+    app.connect("build-finished", copy_results)
+
+
+def add_links(app: Sphinx, document: nodes.document, page: str) -> None:
+    root = Path(app.srcdir)
+    if Path(page).parent.name != "chapters":
+        return
+    known = catalog.figures(root)
+    for node in list(document.findall(nodes.figure)):
+        ids = [id for id in node["ids"] if id in known]
+        if ids:
+            check_number(app, page, known[ids[0]])
+            place = node.parent.index(node) + 1
+            node.parent[place:place] = links(root, known[ids[0]])
+
+
+def check_number(app: Sphinx, page: str, figure: catalog.Figure) -> None:
+    printed = app.env.toc_fignumbers.get(page, {}).get("figure", {}).get(figure.id, ())
+    if ".".join(map(str, printed)) != figure.number:
+        LOGGER.warning("%s: the page prints Fig. %s, its citation Figure %s", figure.id, printed, figure.number)
+
+
+def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
+    """Links and a "Cite" that opens without script."""
+    folder = catalog.results(figure.chapter, root)
+    of = f'<span class="visually-hidden"> of figure {figure.number}</span>'
+    found = [
+        f'<a href="../results/{figure.chapter}/{figure.id}.{suffix}" download>{label}{of}</a>'
+        for suffix, label in (("pdf", "PDF"), *((name, f"Data ({name})") for name in DATA))
+        if (folder / f"{figure.id}.{suffix}").exists()
+    ]
+    stored = "\n".join(found) or "<span>PDF and data: not stored yet, execute the chapter.</span>"
+    entry = cite.bibtex(figure.id, root=root)
+    place = cite.address(figure, root) or f"book/chapters/{figure.chapter}.html#{figure.id}"
+    opening = (
+        f'<div class="figure-links">\n{stored}\n<details class="cite">'
+        f'<summary>Cite<span class="visually-hidden"> figure {figure.number}</span></summary>\n'
+        f'<p>Its address: <a href="#{figure.id}"><code>{escape(place)}</code></a></p>\n'
+    )
+    return [
+        nodes.raw("", opening, format="html"),
+        nodes.literal_block(entry, entry, language="bibtex", linenos=False),
+        nodes.raw("", "</details></div>", format="html"),
+    ]
+
+
+def copy_results(app: Sphinx, failure: Exception | None) -> None:
+    # Beside the pages under their own names, so that a figure's file has an address that does not change.
+    if failure or app.builder.format != "html":
+        return
+    for chapter in catalog.chapters(Path(app.srcdir)):
+        source = catalog.results(chapter.name, Path(app.srcdir))
+        target = Path(app.outdir) / "book" / "results" / chapter.name
+        shutil.rmtree(target, ignore_errors=True)
+        for file in sorted(file for pattern in COPIED for file in source.glob(pattern)):
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / file.name)

@@ -1,0 +1,160 @@
+"""The page of claims: every claim with its bound, what was measured, its control and its verdict."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+from offconvex import claims
+from offconvex.book import catalog
+
+from .claim_cells import anchor
+from .markup import Generated, block, number, paragraph, section, span, table, typeset
+
+KINDS = {"claim": "claim", "control": "control", "finding": "our finding"}
+SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
+VERDICTS = {"holds": "✓", "misses": "✗", "open": "○"}
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive("scoreboard", Scoreboard)
+    app.add_directive("scoreboard-line", ScoreboardLine)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim and what its chapter stored about it.
+
+    Attributes:
+        claim: entry of claims.toml.
+        stored: entry of the chapter's claims.json; empty if it was not measured yet.
+    """
+
+    claim: claims.Claim
+    stored: Mapping
+
+    @property
+    def verdict(self) -> str:
+        """"holds", "misses" (or its control holds), or "open": not measured under the bound that stands now."""
+        bounds = as_mapping(self.stored.get("bound", {}))
+        if not self.stored or bounds != {measure.name: measure.bound for measure in self.claim.measures}:
+            return "open"
+        return "holds" if self.stored["holds"] and self.stored.get("control_fails", True) else "misses"
+
+
+def as_mapping(value) -> dict:
+    """One value per measure; a single measure has the name ""."""
+    return dict(value) if isinstance(value, Mapping) else {"": value}
+
+
+class ClaimDirective(Generated):
+    """Reads the registry and every chapter's stored claims."""
+
+    def rows(self) -> dict[catalog.Chapter, list[Row]]:
+        """Rows of each chapter, in the order of the book and of the registry."""
+        chapters = self.depend_on("claims.json")
+        registry = claims.load(self.root / "book" / "claims.toml").values()
+        stored = {chapter.name: catalog.record(chapter.name, "claims.json", self.root) for chapter in chapters}
+        return {
+            chapter: [Row(c, stored[chapter.name].get(c.id, {})) for c in registry if c.chapter == chapter.name]
+            for chapter in chapters
+        }
+
+
+class ScoreboardLine(ClaimDirective):
+    """One sentence that counts the claims."""
+
+    def run(self) -> list[nodes.Node]:
+        """A paragraph."""
+        rows = [row for chapter in self.rows().values() for row in chapter]
+        held = [row for row in rows if row.verdict == "holds"]
+        scale = {name: sum(row.claim.scale == name for row in held) for name in SCALES}
+        controlled = sum("control" in row.stored for row in held)
+        rest = [
+            f"{sum(row.verdict == name for row in rows)} {text}"
+            for name, text in (("misses", "miss their bound"), ("open", "not measured yet"))
+            if any(row.verdict == name for row in rows)
+        ]
+        verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold, {', '.join(rest)}"
+        text = (
+            f": {verdict}. {scale['paper']} at the sources’ own scale, {scale['exact']} exact, {scale['reduced']} at "
+            f"reduced scale; {controlled} beside a control that must fail, and does."
+        )
+        line = self.link("book/claims", f"{len(rows)} claims")
+        return [paragraph(line, text, classes="scoreboard-line")]
+
+
+class Scoreboard(ClaimDirective):
+    """An overview table, then each chapter's claims one by one."""
+
+    def run(self) -> list[nodes.Node]:
+        """A table and one section per chapter."""
+        rows = self.rows()
+        return [self.overview(rows), *(self.chapter(chapter, listed) for chapter, listed in rows.items())]
+
+    def overview(self, rows: Mapping[catalog.Chapter, list[Row]]) -> nodes.table:
+        """Counts per chapter."""
+        header = ["Chapter", "Claims", "Hold", "Own scale", "Exact", "Reduced", "With control"]
+        body = []
+        for chapter, listed in rows.items():
+            scales = [str(sum(row.claim.scale == scale for row in listed)) for scale in ("paper", "exact", "reduced")]
+            held = str(sum(row.verdict == "holds" for row in listed))
+            controlled = str(sum("control" in row.stored for row in listed))
+            # A link to a section of this page: its address has no file part.
+            name = nodes.reference("", chapter.title, refid=f"chapter-{chapter.name}", internal=True)
+            body.append([[name], *([text] for text in (str(len(listed)), held, *scales, controlled))])
+        return table(header, body, classes="overview", widths=[4, 1, 1, 1, 1, 1, 1])
+
+    def chapter(self, chapter: catalog.Chapter, rows: list[Row]) -> nodes.section:
+        """One chapter's claims."""
+        intro = [self.link(chapter.page, "Read the chapter")]
+        if not any(row.stored for row in rows):
+            intro = ["This chapter has not been executed yet, so nothing is measured here. ", *intro]
+        title = f"{chapter.number} {chapter.title}".strip()
+        entries = [self.claim(chapter, row) for row in rows]
+        return section([nodes.Text(title)], f"chapter-{chapter.name}", paragraph(*intro), *entries)
+
+    def claim(self, chapter: catalog.Chapter, row: Row) -> nodes.container:
+        """One claim, with its own address."""
+        claim, verdict = row.claim, row.verdict
+        words = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}[verdict]
+        mark = [span(VERDICTS[verdict], classes="verdict"), span(words, classes="visually-hidden")]
+        sentence = paragraph(*mark, *self.inline(claim.sentence), classes="claim-sentence")
+        facts = [
+            nodes.reference("", "", nodes.literal("", claim.id), refid=anchor(claim.id), internal=True),
+            span(KINDS[claim.kind], classes=f"kind kind-{claim.kind}"),
+            span(SCALES[claim.scale], classes="scale"),
+            span(*self.source(claim.source), classes="source"),
+        ]
+        if row.stored:
+            facts.append(self.link(chapter.page, "where it is checked", anchor=anchor(claim.id)))
+        if claim.figure:
+            facts.append(self.link(chapter.page, "figure", anchor=claim.figure))
+        meta = [node for fact in facts for node in (nodes.Text(" "), fact)][1:]
+        why = paragraph(span("Why this bound: ", classes="label"), *self.inline(claim.reason), classes="claim-reason")
+        parts = [sentence, paragraph(*meta, classes="claim-facts"), self.measures(row), why]
+        return block(*parts, classes=f"claim claim-{verdict}", ids=(anchor(claim.id),))
+
+    def measures(self, row: Row) -> nodes.table:
+        """Quantity, measured value, bound, control."""
+        observed = as_mapping(row.stored.get("observed", {}))
+        control = as_mapping(row.stored["control"]) if "control" in row.stored else {}
+        body = []
+        for measure in row.claim.measures:
+            value = number(observed[measure.name]) if measure.name in observed else "not measured yet"
+            broken = number(control[measure.name]) if measure.name in control else "–"
+            body.append([self.inline(measure.quantity), [value], [typeset(measure.bound)], [broken]])
+        header = ["Quantity", "Measured", "Bound", "Control"]
+        return table(header, body, classes="measures", widths=[6, 2, 2, 2])
+
+    def source(self, source: str) -> list[nodes.Node]:
+        """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
+        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
+        text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
+        return self.inline(text)
+
+    def bibliography(self) -> str:
+        """The text of the bibliography files."""
+        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)
