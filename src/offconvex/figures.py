@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import os
 import re
 import warnings
@@ -107,6 +108,8 @@ def reset(output: Path) -> None:
     plt.style.use(paths.PACKAGE / "offconvex.mplstyle")
     # A figure whose layout is impossible must fail a chapter, not print to stderr.
     warnings.filterwarnings("error", message=".*constrained_layout.*")
+    # The bundled formula fonts carry dates that the PDF writer remarks on, on stderr, in every figure with a formula.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     plt.close("all")
     for file in output.glob("fig-*"):
         file.unlink()

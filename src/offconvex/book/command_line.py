@@ -44,6 +44,18 @@ def _compare(options: argparse.Namespace) -> int:
     return int(wrong > 0)
 
 
+def _run(options: argparse.Namespace) -> int:
+    from offconvex import stored
+    from offconvex.book import long_run
+
+    if options.experiment is None:
+        for experiment in stored.experiments().values():
+            print(f"{experiment.name}  (chapter {experiment.chapter})")
+        return 0
+    print(f"stored: {long_run.run(options.experiment, workers=options.jobs, device=options.device).name}")
+    return 0
+
+
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book import cite
 
@@ -98,6 +110,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("compare", help="compare fresh results (_build/live) with the committed ones")
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.set_defaults(command=_compare)
+
+    command = commands.add_parser(
+        "run",
+        help="run a stored experiment",
+        description="Runs a long experiment and stores its result beside the chapter that shows it. Finished parts are "
+        "kept, so that an interrupted run goes on where it stopped.",
+    )
+    command.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="default: list the experiments")
+    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--jobs", type=_count, default=2, help="parts at a time (default: 2)")
+    command.set_defaults(command=_run)
 
     command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
     command.add_argument("figure", metavar="fig-...")

@@ -35,7 +35,7 @@ class Paths:
 
 
 def objective(kind: Kind, loss: Loss) -> Objective:
-    """Loss and hand-derived gradient J^T dl/dw of parameters u (R, 2), for `descend` and `flow`."""
+    """Loss and hand-derived gradient J^T dl/dw of parameters u (R, n), for `descend` and `flow`."""
     p = parameterization(kind)
 
     def evaluate(parameters: Parameters) -> tuple[Tensor, Parameters]:
@@ -47,15 +47,15 @@ def objective(kind: Kind, loss: Loss) -> Objective:
 
 
 def starting_parameters(kind: Kind, starts: Tensor) -> Tensor:
-    """Parameters u(w) of starting weights w (R, 2).
+    """Parameters u(w) of starting weights w (R, n), n = 2 for "polar".
 
     Raises:
         ValueError: for a start outside the open positive quadrant. On an axis the power map has no inverse derivative:
             a weight at zero never moves for N > 1, and has infinite velocity for N < 1.
     """
-    if starts.ndim != 2 or starts.shape[1] != 2 or not bool(((starts > 0) & starts.isfinite()).all()):
+    if starts.ndim != 2 or starts.shape[1] < 2 or not bool(((starts > 0) & starts.isfinite()).all()):
         raise ValueError(
-            "Starts are rows (w1, w2) with both weights positive, since w = u^N stays at zero or is undefined on the "
+            "Starts are rows (w1, w2) with every weight positive, since w = u^N stays at zero or is undefined on the "
             f"axes; got {starts.tolist()}."
         )
     return parameterization(kind).parameters(starts)
@@ -131,8 +131,9 @@ def race(kind: Kind, log_starts: Sequence[float], ratio: float, learned: float) 
     targets = torch.tensor([ratio, 1.0], dtype=torch.float64, device="cpu")
 
     def rates(log_weights: Tensor) -> Tensor:
-        # d log w / dt of both coordinates, through the parameters: J J^T (target - w) / w.
-        w = log_weights.exp()
+        # d log w / dt of both coordinates, through the parameters: J J^T (target - w) / w. A trial step may overshoot
+        # the target by far, where the exponential would overflow; no path goes there.
+        w = log_weights.clamp(max=math.log(ratio) + 1).exp()
         u = p.parameters(w)
         return p.pullback(u, p.pullback(u, targets - w)) / w
 

@@ -86,14 +86,16 @@ class PointLoss:
     """Half the squared distance to one optimum: l(w) = |w - w*|^2 / 2.
 
     Attributes:
-        optimum: w*, both weights positive.
+        optimum: w*, every weight positive; two of them in the plane, more where only powers are used.
     """
 
-    optimum: tuple[float, float] = (3.0, 6.0)
+    optimum: tuple[float, ...] = (3.0, 6.0)
 
     def __post_init__(self):
         if not all(math.isfinite(x) and x > 0 for x in self.optimum):
-            raise ValueError(f"`optimum` must have two positive weights, as w = u^N cannot be negative; got {self.optimum}.")
+            raise ValueError(
+                f"`optimum` must have positive weights only, as w = u^N cannot be negative; got {self.optimum}."
+            )
 
     def value(self, w: Tensor) -> Tensor:
         """(..., 2) -> (...,)."""

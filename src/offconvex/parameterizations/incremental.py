@@ -1,0 +1,137 @@
+"""Experiments on learning order: exact growth curves, and the largest start that still learns one by one."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from offconvex import flow, rng
+from offconvex.parameterizations import theory
+from offconvex.parameterizations.dynamics import objective, race, starting_parameters
+from offconvex.parameterizations.model import Kind, PointLoss, parameterization
+from offconvex.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Several weights that start together and grow toward different targets.
+
+    Attributes:
+        kinds: those with an exact solution: 1, 2, 4, "exp".
+        start: common start of all weights.
+        weights: how many; each target exceeds the next by a random factor between 1.4 and 1.7, and the last is 1.
+        points: times recorded.
+    """
+
+    kinds: tuple[Kind, ...] = (1.0, 2.0, 4.0, "exp")
+    start: float = 5e-3
+    weights: int = 4
+    points: int = 121
+
+    def __post_init__(self):
+        if not 0 < self.start < 0.5 or self.weights < 2 or self.points < 3:
+            raise ValueError(
+                "Need a start in (0, 0.5), below half of every target, at least 2 weights and 3 times; "
+                f"got {self.start}, {self.weights}, {self.points}."
+            )
+
+
+def grow(config: Growth, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+    """Growth curves by gradient flow on u, beside the exact solution; time in units of 1/N^2, as loss / N^2 has it.
+
+    Returns:
+        "targets" (n,); "times", (kinds, T); "weights" and "theory", (kinds, T, n).
+    """
+    draws = rt.uniform(rng.generator(seed, "parameterizations", "targets"), config.weights - 1).cpu().numpy()
+    targets = np.concatenate([np.cumprod((1.4 + 0.3 * draws))[::-1], [1.0]])
+    loss, starts = PointLoss(tuple(targets)), rt.tensor(np.full((1, config.weights), config.start))
+    times, weights, exact = [], [], []
+    for kind in config.kinds:
+        p, scale = parameterization(kind), 1.0 if kind == "exp" else float(kind) ** 2
+        end = theory.learning_time(kind, config.start, 0.97, 1.0)
+        times.append(np.linspace(0.0, end, config.points))
+        u0 = starting_parameters(kind, starts)
+        run = flow.flow(
+            objective(kind, loss),
+            (u0,),
+            times[-1] / scale,
+            record=lambda q, p=p: {"w": p.weights(q[0])},
+            rtol=3e-14,
+            atol=1e-15,
+        )
+        weights.append(run["w"][:, 0].cpu().numpy())
+        exact.append(np.stack([theory.exact_solution(kind, times[-1], config.start, t) for t in targets], -1))
+    return {"targets": targets, "times": np.array(times), "weights": np.array(weights), "theory": np.array(exact)}
+
+
+def largest_start(kind: Kind, ratio: float, slow: float, fast: float) -> float:
+    """Natural logarithm of the largest common start that is (slow, fast)-incremental, by running races.
+
+    Targets are `ratio` and 1. A start passes if the large weight is at least `fast` of its target when the small one
+    reaches `slow`; later in the race only the small one still moves. Searched by bisection on the logarithm.
+    """
+
+    def missing(log_start: float) -> float:
+        return float(race(kind, [log_start], ratio, slow)[0]) / ratio - fast
+
+    high = math.log(slow) - 1e-6
+    low = high - 1.0
+    while missing(low) < 0:
+        low = high + 2 * (low - high)
+    return brentq(missing, low, high, xtol=1e-9)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Largest incremental starts over gaps r - 1 between the targets.
+
+    Attributes:
+        kinds: depths, N >= 2 or "exp".
+        gaps: r - 1, increasing.
+        smallest_gap_depth_2: at depth 2 the threshold e^(-4/gap) leaves floating-point numbers below this gap.
+        slow: fraction of its target that the small weight may have reached.
+        fast: fraction of its target that the large weight must have reached.
+        draws: random triples (ratio, slow, fast) besides.
+    """
+
+    kinds: tuple[Kind, ...] = (2.0, 3.0, 4.0, 6.0, "exp")
+    gaps: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.5, 1.0, 3.0)
+    smallest_gap_depth_2: float = 0.03
+    slow: float = 0.1
+    fast: float = 0.9
+    draws: int = 6
+
+    def __post_init__(self):
+        if not 0 < self.slow < self.fast < 1 or min(self.gaps) <= 0 or self.draws < 1:
+            raise ValueError(
+                f"Need 0 < slow < fast < 1, positive gaps and draws; got {self.slow}, {self.fast}, {self.gaps}, {self.draws}."
+            )
+
+
+def find_thresholds(config: Thresholds, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+    """Measured and theoretical thresholds, and the bounds of the companion paper; natural logarithms.
+
+    Returns:
+        "gaps" (G,); "measured", "theory", "lower", "upper", each (kinds, G), nan where the gap is too small; the same
+        with prefix "random " and shape (kinds, draws).
+    """
+    low, high = np.array([math.log(0.1), 0.05, 0.75]), np.array([math.log(3.0), 0.25, 0.95])
+    draws = rt.uniform(rng.generator(seed, "parameterizations", "thresholds"), config.draws, 3).cpu().numpy()
+    random = [(1 + math.exp(g), s, f) for g, s, f in low + draws * (high - low)]
+    table = [(1 + gap, config.slow, config.fast) for gap in config.gaps]
+    names = ("measured", "theory", "lower", "upper")
+    rows = {name: [] for prefix in ("", "random ") for name in (prefix + n for n in names)}
+    for kind in config.kinds:
+        for prefix, cells in (("", table), ("random ", random)):
+            values = [_threshold(kind, cell, config) for cell in cells]
+            for name, column in zip(names, zip(*values)):
+                rows[prefix + name].append(column)
+    return {"gaps": np.array(config.gaps)} | {name: np.array(value) for name, value in rows.items()}
+
+
+def _threshold(kind: Kind, cell: tuple[float, float, float], config: Thresholds) -> tuple[float, ...]:
+    # Half a percent of room, so that 1.03 - 1 counts as 0.03.
+    if kind == 2 and cell[0] - 1 < 0.995 * config.smallest_gap_depth_2:
+        return (math.nan,) * 4
+    return (largest_start(kind, *cell), theory.threshold(kind, *cell), *theory.threshold_bounds(kind, *cell))

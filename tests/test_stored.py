@@ -1,0 +1,124 @@
+"""Stored experiments: saved whole, resumed part by part, refused when damaged or made with other settings."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from offconvex import stored
+from offconvex.book import long_run
+
+
+@dataclass(frozen=True)
+class Config:
+    seeds: tuple[int, ...] = (3, 4, 5)
+    factor: float = 2.0
+
+
+def run_part(config, part):
+    return {"value": np.array([config.factor * int(part)])}
+
+
+def assemble(config, parts):
+    return {"value": np.concatenate([part["value"] for part in parts])}
+
+
+EXPERIMENT = stored.StoredExperiment(
+    "doubling", "tiny", Config(), lambda c: [str(s) for s in c.seeds], run_part, assemble
+)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_toc.yml").touch()
+    monkeypatch.setenv("OFFCONVEX_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_a_saved_result_comes_back_with_its_settings_and_equal_bytes(checkout):
+    path = stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {"commit": "abc"})
+    first = path.read_bytes()
+    result = stored.load("tiny", "doubling", Config())
+    assert np.array_equal(result["value"], np.arange(3.0))
+    assert result.config == {"seeds": [3, 4, 5], "factor": 2.0} and result.provenance["commit"] == "abc"
+    stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {"commit": "abc"})
+    assert path.read_bytes() == first
+
+
+def test_missing_damaged_truncated_or_foreign_results_are_one_clear_sentence(checkout):
+    with pytest.raises(
+        ValueError, match=r"missing \(stored-doubling.npz\); make it again with `offconvex run doubling`"
+    ):
+        stored.load("tiny", "doubling")
+    path = stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {})
+    with pytest.raises(ValueError, match="other settings \\(factor\\)"):
+        stored.load("tiny", "doubling", Config(factor=3.0))
+    good = path.read_bytes()
+    for bad in (good[:-7], good[:40] + bytes([good[40] ^ 1]) + good[41:]):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match="damaged"):
+            stored.load("tiny", "doubling")
+    path.write_bytes(good)
+    record = path.with_suffix(".json")
+    record.write_text(record.read_text()[:-20])
+    with pytest.raises(ValueError, match="unreadable"):
+        stored.load("tiny", "doubling")
+
+
+class InProcess:
+    """Stands in for the process pool, so that the parts a run asks for can be watched."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
+
+    def shutdown(self, **_):
+        pass
+
+    def submit(self, function, *arguments):
+        future = long_run.concurrent.futures.Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch):
+    asked, broken = [], True
+
+    def run(config, part):
+        asked.append(part)
+        if broken and part == "5":
+            raise RuntimeError("power cut")
+        return run_part(config, part)
+
+    experiment = dataclasses.replace(EXPERIMENT, run=run)
+    monkeypatch.setattr(stored, "experiments", lambda: {"doubling": experiment})
+    monkeypatch.setattr(long_run, "_code_version", lambda _: "one")
+    monkeypatch.setattr(long_run.concurrent.futures, "ProcessPoolExecutor", InProcess)
+    with pytest.raises(RuntimeError, match="power cut"):
+        long_run.run("doubling")
+    assert not (checkout / "book/results").exists()
+    broken = False
+    (kept,) = (checkout / "_build/stored/doubling").glob("*/4.npz")
+    kept.write_bytes(kept.read_bytes()[:-3])  # a damaged part is run again
+    asked.clear()
+    long_run.run("doubling")
+    assert set(asked) == {"4", "5"}
+    assert np.array_equal(stored.load("tiny", "doubling", Config())["value"], [6.0, 8.0, 10.0])
+
+
+def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeypatch):
+    monkeypatch.setattr(stored, "experiments", lambda: {"doubling": EXPERIMENT})
+    with pytest.raises(ValueError, match="no experiment 'dubling', did you mean 'doubling'"):
+        long_run.run("dubling")
+    with pytest.raises(ValueError, match="offers no choice of device"):
+        long_run.run("doubling", device="cuda")
