@@ -130,17 +130,19 @@ def control(id: str, observed: float | Mapping[str, float]) -> None:
         observed: the value with the hypothesis removed, or values for some of the named measures.
 
     Raises:
-        ClaimFailed: with the numbers, if a value keeps the bound that it should break.
+        ClaimFailed: with the numbers, if a value keeps the bound that it should break, or is not finite: a control
+            that could not be measured shows nothing.
         ValueError: if the id is unknown or was not checked before, or the measures do not fit.
     """
     claim, values = _claim(id), _values(id, observed)
-    kept = [m for m in claim.measures if m.name in values and m.holds(values[m.name])]
+    given = [m for m in claim.measures if m.name in values]
+    kept = [m for m in given if m.holds(values[m.name]) or not math.isfinite(values[m.name])]
     run = active_run()
     stored = _read(run.output).get(id)
     if stored is None:
         raise ValueError(f"{id}: check the claim before its control, so that both are stored together.")
     _store(run.output, id, stored | {"control": _plain(values), "control_fails": not kept})
-    _verdict(id, kept, values, f"✓ {id} fails on its control", "holds on its control, which should break it")
+    _verdict(id, kept, values, f"✓ {id} fails on its control", "does not break its bound on its control")
 
 
 def reset(output: Path) -> None:
@@ -175,7 +177,11 @@ def _values(id: str, observed: float | Mapping[str, float]) -> dict[str, float]:
     unknown = set(values) - names
     if unknown or not values:
         raise ValueError(f"{id} has the measures {_names(names)}; got {_names(values)}.")
-    return {name: float(value) for name, value in values.items()}
+    try:
+        return {name: float(value) for name, value in values.items()}
+    except (TypeError, ValueError, RuntimeError):
+        kinds = ", ".join(sorted({type(value).__name__ for value in values.values()}))
+        raise ValueError(f"{id}: each observed value must be one number; got {kinds}.") from None
 
 
 def _names(names) -> str:
@@ -194,24 +200,41 @@ def _read(output: Path) -> dict[str, dict]:
 def _store(output: Path, id: str, record: dict) -> None:
     records = _read(output) | {id: record}
     temporary = output / "claims.json.part"
-    # Sorted and rounded to what a double can reproduce on one machine: equal runs give equal bytes.
+    # Sorted, so that equal runs give equal bytes in whatever order the chapter checks.
     temporary.write_text(json.dumps(records, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     os.replace(temporary, output / "claims.json")
 
 
 def _parse(id: str, entry: dict) -> Claim:
     fields = ("chapter", "kind", "sentence", "source", "scale", "figure", "reason", "measures")
+    if not isinstance(entry, dict):
+        raise ValueError(f"claims.toml, {id}: expected a table with {', '.join(fields)}; got {entry!r}.")
     missing, unknown = set(fields) - set(entry), set(entry) - set(fields)
     if missing or unknown:
         raise ValueError(f"claims.toml, {id}: missing fields {sorted(missing)}, unknown fields {sorted(unknown)}.")
     if entry["kind"] not in KINDS or entry["scale"] not in SCALES:
         raise ValueError(f"claims.toml, {id}: kind must be one of {KINDS} and scale one of {SCALES}.")
-    measures = tuple(
-        Measure(m.get("name", ""), m["quantity"], m.get("at_least"), m.get("at_most")) for m in entry["measures"]
-    )
+    if not all(isinstance(entry[f], str) for f in fields[:-1]) or not isinstance(entry["measures"], list):
+        raise ValueError(f"claims.toml, {id}: measures must be a list of tables and every other field text.")
+    measures = tuple(_measure(id, m) for m in entry["measures"])
     names = [m.name for m in measures]
     if not names or len(set(names)) < len(names) or (len(names) > 1 and "" in names):
         raise ValueError(f"claims.toml, {id}: measures need distinct names, and none only when there is one.")
-    if any(m.at_least is None and m.at_most is None for m in measures):
-        raise ValueError(f"claims.toml, {id}: every measure needs at_least, at_most or both.")
     return Claim(id=id, **{f: entry[f] for f in fields[:-1]}, measures=measures)
+
+
+def _measure(id: str, entry: dict) -> Measure:
+    # A misspelt bound would be no bound.
+    if (
+        not isinstance(entry, dict)
+        or set(entry) - {"name", "quantity", "at_least", "at_most"}
+        or "quantity" not in entry
+    ):
+        raise ValueError(f"claims.toml, {id}: a measure has quantity, at_least, at_most and name only; got {entry!r}.")
+    bounds = [entry[side] for side in ("at_least", "at_most") if side in entry]
+    if not bounds:
+        raise ValueError(f"claims.toml, {id}: every measure needs at_least, at_most or both.")
+    numbers = all(isinstance(b, int | float) and not isinstance(b, bool) and math.isfinite(b) for b in bounds)
+    if not numbers or bounds != sorted(bounds):
+        raise ValueError(f"claims.toml, {id}: bounds must be finite numbers with at_least <= at_most; got {bounds}.")
+    return Measure(entry.get("name", ""), entry["quantity"], entry.get("at_least"), entry.get("at_most"))

@@ -82,7 +82,7 @@ def descend(
         FloatingPointError: if a loss is not finite at a record, because the step was too large for the curvature.
     """
     parameters = tuple(p.detach().clone() for p in parameters)
-    replicas = _replicas(parameters)
+    replicas = replica_count(parameters)
     if steps < 0 or record_every < 1:
         raise ValueError(f"`steps` must be >= 0 and `record_every` >= 1; got {steps} and {record_every}.")
     advance = _Stepper(step_size, parameters)
@@ -153,7 +153,12 @@ class _Stepper:
         return torch.zeros_like(like) + torch.as_tensor(elapsed, dtype=like.dtype, device=like.device)
 
 
-def _replicas(parameters: Parameters) -> int:
+def replica_count(parameters: Parameters) -> int:
+    """Length R of the leading axis that all parameters share.
+
+    Raises:
+        ValueError: if they do not share one.
+    """
     sizes = {p.shape[0] if p.ndim else None for p in parameters}
     if len(sizes) != 1 or None in sizes:
         shapes = [tuple(p.shape) for p in parameters]

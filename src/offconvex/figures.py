@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -97,10 +98,16 @@ def read_data(path: Path) -> dict[str, np.ndarray]:
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         with open(path, newline="") as file:
-            header, *rows = list(csv.reader(file))
+            header, *rows = list(csv.reader(file, strict=True))
+        if any(len(row) != len(header) for row in rows):
+            raise ValueError("rows of different lengths")
         return {name: _column([row[i] for row in rows]) for i, name in enumerate(header)}
-    except (OSError, ValueError, IndexError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"{path.name}: unreadable figure data ({error}); execute the chapter again.") from error
+
+
+# All that NumPy, zipfile, zlib and csv raise on damaged bytes.
+_UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, csv.Error, zipfile.BadZipFile, zlib.error)
 
 
 def reset(output: Path) -> None:
@@ -116,7 +123,10 @@ def reset(output: Path) -> None:
 
 
 def _array(id: str, name: str, value: object) -> np.ndarray:
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except ValueError:
+        raise ValueError(f"{id}: `{name}` must be numbers or text, got rows of different lengths.") from None
     if array.dtype.kind not in "biufU":
         raise ValueError(f"{id}: `{name}` must be numbers or text, got type {array.dtype}.")
     return array
@@ -126,13 +136,21 @@ def _csv(arrays: Mapping[str, np.ndarray]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(arrays)
-    writer.writerows(zip(*(array.tolist() for array in arrays.values())))
+    # Booleans as 0 and 1, so that they are read back as numbers.
+    writer.writerows(
+        zip(*((array.astype(int) if array.dtype.kind == "b" else array).tolist() for array in arrays.values()))
+    )
     return text.getvalue().encode()
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            # A ZipInfo has no date: the same arrays give the same bytes. `np.savez` would refuse a name such as "file".
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -1,12 +1,12 @@
 """Gradient flow by an adaptive integrator of SciPy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from offconvex.descent import Objective, Parameters
+from offconvex.descent import Objective, Parameters, replica_count
 from offconvex.trajectory import Trajectory
 
 Field = Callable[[np.ndarray], np.ndarray]
@@ -37,15 +37,20 @@ def integrate(
 
     Raises:
         ValueError: if the times do not strictly increase.
-        FloatingPointError: if the integrator gives up, because the field is stiff or singular there.
+        FloatingPointError: if the velocity is not finite at the start, or the integrator gives up, because the field
+            is stiff or singular there.
     """
     times = np.asarray(times, dtype=np.float64)
-    if times.ndim != 1 or len(times) < 2 or not np.all(np.diff(times) > 0):
-        raise ValueError(f"`times` must be at least two strictly increasing numbers; got {times[:4]}...")
+    initial = np.asarray(initial, dtype=np.float64)
+    if times.ndim != 1 or len(times) < 2 or not (np.all(np.isfinite(times)) and np.all(np.diff(times) > 0)):
+        raise ValueError(f"`times` must be at least two strictly increasing finite numbers; got {times.ravel()[:4]}.")
+    # SciPy would look for a first step for ever.
+    if not np.all(np.isfinite(field(initial))):
+        raise FloatingPointError(f"The velocity is not finite at time {times[0]:.3g}, the start; choose another start.")
     solution = solve_ivp(
         lambda _, state: field(state),
         (times[0], times[-1]),
-        np.asarray(initial, dtype=np.float64),
+        initial,
         method=method,
         t_eval=times,
         rtol=rtol,
@@ -57,7 +62,7 @@ def integrate(
             f"The integrator stopped at time {reached:.3g} of {times[-1]:.3g} ({solution.message}); "
             "try method='LSODA' or a looser tolerance."
         )
-    return solution.y.T, solution.nfev
+    return solution.y.T, solution.nfev + 1
 
 
 def flow(
@@ -85,25 +90,14 @@ def flow(
         Trajectory: the same record that `descend` returns, with `steps` counting field evaluations.
 
     Raises:
-        ValueError: if the times do not strictly increase.
-        FloatingPointError: if the integrator gives up.
+        ValueError: if the times do not strictly increase, or the parameters have no common replica axis.
+        FloatingPointError: if the velocity is not finite at the start, or the integrator gives up.
     """
-    shapes = [p.shape[1:] for p in parameters]
-    like = parameters[0]
-
-    def unflatten(state: np.ndarray) -> Parameters:
-        flat = torch.from_numpy(state).to(device=like.device, dtype=like.dtype)
-        pieces = flat.split([shape.numel() for shape in shapes])
-        return tuple(piece.reshape(1, *shape) for piece, shape in zip(pieces, shapes))
-
-    def field(state: np.ndarray) -> np.ndarray:
-        _, gradients = objective(unflatten(state))
-        return -torch.cat([g.reshape(-1) for g in gradients]).to(device="cpu", dtype=torch.float64).numpy()
-
+    replicas = replica_count(parameters)
+    unflatten, field = _coordinates(objective, parameters)
     states, evaluations = [], 0
-    for replica in range(like.shape[0]):
-        initial = torch.cat([p[replica].reshape(-1) for p in parameters])
-        initial = initial.detach().to(device="cpu", dtype=torch.float64).numpy()
+    for replica in range(replicas):
+        initial = _flatten([p[replica] for p in parameters])
         path, count = integrate(field, initial, times, rtol=rtol, atol=atol, method=method)
         states.append([unflatten(np.ascontiguousarray(state)) for state in path])
         evaluations += count
@@ -114,9 +108,75 @@ def flow(
     times = torch.as_tensor(np.asarray(times, dtype=np.float64), device="cpu")
     return Trajectory(
         iterations=torch.arange(len(history), device="cpu"),
-        times=times[:, None].expand(-1, like.shape[0]).contiguous(),
+        times=times[:, None].expand(-1, replicas).contiguous(),
         loss=loss,
         fields={name: torch.stack([k[name] for k in kept]) for name in kept[0]},
         parameters=history[-1],
         steps=evaluations,
     )
+
+
+def hitting_time(
+    objective: Objective,
+    parameters: Parameters,
+    height: Callable[[Parameters], float],
+    *,
+    horizon: float,
+    rtol: float = 1e-8,
+    atol: float = 1e-12,
+) -> float:
+    """Time at which gradient flow from one replica first makes `height` non-negative, located on the dense output.
+
+    The run ends there, so that an escape is timed without paying for what follows it.
+
+    Args:
+        objective: loss and gradients; see `offconvex.descent.Objective`.
+        parameters: starting point at time 0, each tensor (1, ...).
+        height: a number that is negative before the event and positive after it.
+        horizon: longest time to follow.
+        rtol: see `integrate`.
+        atol: see `integrate`.
+
+    Raises:
+        ValueError: for more than one replica, since each has its own time.
+        FloatingPointError: if the event does not happen before the horizon.
+    """
+    if parameters[0].shape[0] != 1:
+        raise ValueError(f"`hitting_time` follows one replica; got {parameters[0].shape[0]}.")
+    unflatten, field = _coordinates(objective, parameters)
+
+    def event(_: float, state: np.ndarray) -> float:
+        return height(unflatten(state))
+
+    event.terminal, event.direction = True, 1
+    solution = solve_ivp(
+        lambda _, state: field(state),
+        (0.0, horizon),
+        _flatten(parameters),
+        method="DOP853",
+        events=event,
+        rtol=rtol,
+        atol=atol,
+    )
+    if not len(solution.t_events[0]):
+        raise FloatingPointError(f"The event did not happen before time {horizon:.3g}; give a longer `horizon`.")
+    return float(solution.t_events[0][0])
+
+
+def _coordinates(objective: Objective, like: Parameters) -> tuple[Callable[[np.ndarray], Parameters], Field]:
+    """Flat float64 coordinates of one replica: state -> parameters, and the velocity -grad in them."""
+    shapes, first = [p.shape[1:] for p in like], like[0]
+
+    def unflatten(state: np.ndarray) -> Parameters:
+        flat = torch.from_numpy(state).to(device=first.device, dtype=first.dtype)
+        pieces = flat.split([shape.numel() for shape in shapes])
+        return tuple(piece.reshape(1, *shape) for piece, shape in zip(pieces, shapes))
+
+    def field(state: np.ndarray) -> np.ndarray:
+        return -_flatten(objective(unflatten(state))[1])
+
+    return unflatten, field
+
+
+def _flatten(parts: Sequence[torch.Tensor]) -> np.ndarray:
+    return torch.cat([p.detach().reshape(-1) for p in parts]).to(device="cpu", dtype=torch.float64).numpy()

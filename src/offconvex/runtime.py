@@ -1,6 +1,7 @@
 """Where a chapter runs: device, precision, threads, and where its results go."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def resolve(device: str = "auto", dtype: torch.dtype = torch.float64, *, threads
     if device == "auto":
         device = "cuda" if cuda else "mps" if mps and dtype == torch.float32 else "cpu"
     kind = str(device).split(":")[0]
-    if kind not in ("cpu", "cuda", "mps"):
+    if not re.fullmatch(r"(cpu|cuda|mps)(:\d+)?", str(device)):
         raise ValueError(f"`device` must be 'auto', 'cpu', 'cuda' or 'mps'; got {device!r}.")
     if kind == "cuda" and not cuda:
         raise ValueError("`device` is 'cuda', but torch sees no CUDA device here; use 'cpu' or 'auto'.")

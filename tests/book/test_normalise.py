@@ -12,7 +12,9 @@ v4 = nbformat.v4
 
 def executed(*outputs, count=1):
     cell = v4.new_code_cell("print('x')", execution_count=count, outputs=list(outputs))
-    cell.metadata = nbformat.from_dict({"papermill": {"duration": 1}, "execution": {"shell.execute_reply": "now"}, "tags": ["a"]})
+    cell.metadata = nbformat.from_dict(
+        {"papermill": {"duration": 1}, "execution": {"shell.execute_reply": "now"}, "tags": ["a"]}
+    )
     notebook = v4.new_notebook(cells=[cell])
     notebook.metadata = nbformat.from_dict({"papermill": {"start": "now"}, "kernelspec": {"name": "python3"}})
     return notebook

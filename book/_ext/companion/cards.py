@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 from offconvex.book import catalog
 
-from .markup import Generated, block, paragraph, section
+from .markup import Generated, block, heading, paragraph, section
 
 THUMBNAIL_WIDTH = 640  # pixels; twice the width it is shown at, for sharp text
 
@@ -50,8 +50,8 @@ class Gallery(FigureDirective):
         sections = []
         for chapter in self.depend_on():
             shown = [self.card(figure) for figure in chapter.figures if figure.image]
-            content = block(*shown, classes="gallery") if shown else paragraph("This chapter has not been executed yet.")
-            title = f"{chapter.number} {chapter.title}".strip()
+            content = block(*shown, classes="gallery") if shown else paragraph("Not executed yet.")
+            title = heading(chapter)
             sections.append(section([nodes.Text(title)], f"figures-{chapter.name}", content))
         return sections
 
@@ -87,6 +87,6 @@ class ChapterCards(FigureDirective):
         if figures and told["figure"] not in figures:
             raise self.error(f"chapter-cards: {chapter.name} has no figure {told['figure']!r}, only {list(figures)}.")
         picture = [self.thumbnail(figures[told["figure"]])] if figures else [paragraph("Not executed yet.")]
-        title = self.link(chapter.page, f"{chapter.number} {chapter.title}".strip())
+        title = self.link(chapter.page, heading(chapter))
         question = paragraph(*self.inline(told["question"]), classes="question")
         return block(*picture, paragraph(title, classes="card-title"), question, classes="chapter-card")

@@ -1,11 +1,14 @@
-"""Gives the code cell that checks a claim the address `#claim-<id>`."""
+"""Checks in chapters: the cell that checks a claim has an address, and the lines it prints lead to the claim."""
 
 import re
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from .markup import block, paragraph, span
+
 CHECK = re.compile(r"""claims\.check\(\s*["']([\w.-]+)["']""")
+LINE = re.compile(r"✓ (?P<claim>[\w.-]+)(?P<rest> fails on its control)?")
 
 
 def setup(app: Sphinx) -> None:
@@ -17,13 +20,25 @@ def anchor(claim: str) -> str:
     return "claim-" + re.sub(r"[^a-z0-9]+", "-", claim.lower()).strip("-")
 
 
-def name_cells(_app: Sphinx, document: nodes.document) -> None:
+def name_cells(app: Sphinx, document: nodes.document) -> None:
+    page = app.builder.get_relative_uri(app.env.docname, "book/claims")
     seen: set[str] = set()
     for cell in document.findall(nodes.container):
         if cell.get("nb_element") != "cell_code":
             continue
-        source = "".join(block.astext() for block in cell.findall(nodes.literal_block))
-        for claim in CHECK.findall(source):
+        blocks = list(cell.findall(nodes.literal_block))
+        for claim in CHECK.findall("\n".join(node.astext() for node in blocks)):
             if claim not in seen:
                 cell["ids"].append(anchor(claim))
                 seen.add(claim)
+        for node in blocks:
+            lines = [LINE.fullmatch(line) for line in node.astext().strip().splitlines()]
+            if lines and all(lines):
+                node.replace_self(block(*(verdict(line, page) for line in lines), classes="checks"))
+
+
+def verdict(line: re.Match, page: str) -> nodes.paragraph:
+    """One printed line, its claim linked to the number and the bound."""
+    name = nodes.literal("", line["claim"])
+    link = nodes.reference("", "", name, refuri=f"{page}#{anchor(line['claim'])}", internal=True)
+    return paragraph(span("✓", classes="verdict"), " ", link, line["rest"] or "")

@@ -1,5 +1,6 @@
 """Settings that follow from others, and parts of the theme that the book does without."""
 
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -10,6 +11,7 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", drop_thebe)
     app.connect("config-inited", launch_buttons)
     app.connect("config-inited", templates)
+    app.connect("html-page-context", valid_pages)
 
 
 def drop_thebe(app: Sphinx, _config: Config) -> None:
@@ -32,3 +34,10 @@ def launch_buttons(app: Sphinx, config: Config) -> None:
 
 def templates(_app: Sphinx, config: Config) -> None:
     config.templates_path.append(str(Path(__file__).parent / "templates"))
+
+
+def valid_pages(_app: Sphinx, _page: str, _template: str, context: dict, _document) -> None:
+    # sphinx-proof gives every theorem the same id, to which nothing links, and docutils gives bibliography entries
+    # roles that accessibility standards have withdrawn.
+    if "body" in context:
+        context["body"] = re.sub(r' id="proof(-content)?"| role="doc-(biblioentry|backlink)"', "", context["body"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-
 from offconvex.book import catalog
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -43,6 +42,11 @@ class Generated(SphinxDirective):
         """MyST text without paragraphs: formulas, citations, emphasis."""
         parsed, messages = self.parse_inline(" ".join(text.split()))
         return [*parsed, *messages]
+
+
+def heading(chapter: catalog.Chapter) -> str:
+    """Number and title, as in the contents."""
+    return f"{chapter.number}. {chapter.title}" if chapter.number else chapter.title
 
 
 def block(*children: nodes.Node, classes: str, ids: tuple[str, ...] = ()) -> nodes.container:

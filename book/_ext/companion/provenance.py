@@ -5,7 +5,7 @@ from sphinx.application import Sphinx
 
 from offconvex.book import catalog
 
-from .markup import Generated, paragraph, section, table
+from .markup import Generated, heading, paragraph, section, table
 
 
 def setup(app: Sphinx) -> None:
@@ -18,23 +18,24 @@ class ProvenanceTable(Generated):
     def run(self) -> list[nodes.Node]:
         """Two sections."""
         records = {c: catalog.record(c.name, "provenance.json", self.root) for c in self.depend_on("provenance.json")}
-        header = ["Chapter", "Duration", "Date (UTC)", "Commit", "Seed", "Profile", "Device", "CPU", "Python"]
-        rows = [[[self.link(chapter.page, chapter.title)], *self.facts(r)] for chapter, r in records.items()]
-        runs = table(header, rows, classes="runs", widths=[4, 2, 3, 2, 1, 2, 2, 4, 2])
+        header = ["Chapter", "Duration", "Date (UTC)", "Commit", "Run", "Machine"]
+        rows = [[[self.link(chapter.page, heading(chapter))], *self.facts(r)] for chapter, r in records.items()]
+        runs = table(header, rows, classes="runs", widths=[5, 2, 3, 3, 3, 5])
         return [
-            section([nodes.Text("Runs")], "runs", runs),
+            section([nodes.Text("Each chapter")], "chapters", runs),
             section([nodes.Text("Versions")], "versions", self.versions(records)),
         ]
 
     def facts(self, record: dict) -> list[list[nodes.Node | str]]:
         """Cells of one chapter's row."""
         if not record:
-            return [["not executed yet"], *([["–"]] * 7)]
+            return [["not executed yet"], *([["–"]] * 4)]
         date = record["date"][:16].replace("T", " ")
         commit = nodes.literal("", record["commit"][:10]) if record.get("commit") else "–"
         changed = [" and uncommitted changes"] if record.get("dirty") else []
-        cells = [[duration(record["duration_seconds"])], [date], [commit, *changed]]
-        return cells + [[str(record[key])] for key in ("seed", "profile", "device", "cpu", "python")]
+        run = f"seed {record['seed']}, profile {record['profile']}"
+        machine = f"{record['device']}; {record['cpu']}; {record['system']}; Python {record['python']}"
+        return [[duration(record["duration_seconds"])], [date], [commit, *changed], [run], [machine]]
 
     def versions(self, records: dict[catalog.Chapter, dict]) -> nodes.Node:
         """One row per package; chapters are named only where they differ."""

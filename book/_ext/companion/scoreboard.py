@@ -11,7 +11,7 @@ from offconvex import claims
 from offconvex.book import catalog
 
 from .claim_cells import anchor
-from .markup import Generated, block, number, paragraph, section, span, table, typeset
+from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset
 
 KINDS = {"claim": "claim", "control": "control", "finding": "our finding"}
 SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """"holds", "misses" (or its control holds), or "open": not measured under the bound that stands now."""
+        """Whether it "holds", "misses" (or its control holds), or is "open": not measured under the present bound."""
         bounds = as_mapping(self.stored.get("bound", {}))
         if not self.stored or bounds != {measure.name: measure.bound for measure in self.claim.measures}:
             return "open"
@@ -112,7 +112,7 @@ class Scoreboard(ClaimDirective):
         intro = [self.link(chapter.page, "Read the chapter")]
         if not any(row.stored for row in rows):
             intro = ["This chapter has not been executed yet, so nothing is measured here. ", *intro]
-        title = f"{chapter.number} {chapter.title}".strip()
+        title = heading(chapter)
         entries = [self.claim(chapter, row) for row in rows]
         return section([nodes.Text(title)], f"chapter-{chapter.name}", paragraph(*intro), *entries)
 

@@ -46,7 +46,7 @@ def bibtex(figure_id: str, *, root: Path | None = None) -> str:
         "note": _note(figure_id, version, provenance),
     }
     body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
-    return f"@misc{{offconvex-{figure_id.removeprefix('fig-')},\n{body}}}\n"
+    return f"@misc{{offconvex-{figure_id.removeprefix('fig-')},\n{body}}}"
 
 
 def address(figure: catalog.Figure, root: Path | None = None) -> str:

@@ -10,8 +10,8 @@ from offconvex.book import catalog
 
 FILE = "published_ids.txt"
 HEADER = (
-    "# Addresses that are cited: pages, figures and claims. A line is never removed or changed; an address that has to\n"
-    "# move keeps a page that says where its content went.\n"
+    "# Addresses that are cited: pages, figures and claims. A line is never removed or changed.\n"
+    "# An address that has to move keeps a page that says where its content went.\n"
 )
 
 
@@ -41,8 +41,8 @@ def missing(root: Path | None = None) -> list[str]:
     return [id for id in read(root) if id not in here]
 
 
-def publish(root: Path | None = None) -> list[str]:
-    """Append what is new, and return it.
+def append_new(root: Path | None = None) -> list[str]:
+    """Append what the book has and the file lacks, and return it.
 
     Raises:
         ValueError: if something published has disappeared, since adding lines would hide that.

@@ -29,7 +29,8 @@ def gaussian_layers(
 ) -> Layers:
     """`depth` square layers with independent N(0, std^2) entries, one generator per replica.
 
-    Such a start is not balanced, W_{j+1}^T W_{j+1} - W_j W_j^T = O(size^(1/2) std^2); the smaller std, the less it matters.
+    Such a start is not balanced: W_{j+1}^T W_{j+1} - W_j W_j^T = O(size^(1/2) std^2), which matters less and less as the
+    layers outgrow it.
 
     Raises:
         ValueError: if depth or size is below 1, or std is not positive.
@@ -55,9 +56,9 @@ def identity_layers(runtime: Runtime, *, depth: int, size: int, replicas: int, s
 
 
 def balanced_layers(product: torch.Tensor, *, depth: int) -> Layers:
-    """Layers with end-to-end matrix `product` (R, n, n) and W_{j+1}^T W_{j+1} = W_j W_j^T exactly (arora2019implicit, Def. 1).
+    """Layers with end-to-end matrix `product` (R, n, n) that are balanced, W_{j+1}^T W_{j+1} = W_j W_j^T.
 
-    With W = U S V^T the first layer is S^(1/L) V^T, the last U S^(1/L), those between S^(1/L).
+    This is the hypothesis of the growth law (arora2019implicit, Theorem 3). With W = U S V^T the first layer is S^(1/L) V^T, the last U S^(1/L), those between S^(1/L).
 
     Raises:
         ValueError: if depth is below 1 or the matrices are not square.
@@ -112,6 +113,13 @@ def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
     if bool((observed == 0).any()):
         raise ValueError("Every replica needs at least one observed entry; got an empty mask.")
     return squared_loss(target, 2 * mask / observed)
+
+
+def end_gradient(end_loss: EndLoss, product: torch.Tensor) -> torch.Tensor:
+    """Gradient G of the loss at the end-to-end matrix, (R, n, n'); the matrix is left as it is."""
+    gradient = torch.empty_like(product)
+    end_loss(product.clone(), gradient)
+    return gradient
 
 
 def matrix_objective(end_loss: EndLoss) -> Objective:

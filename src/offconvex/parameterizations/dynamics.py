@@ -107,7 +107,9 @@ def flow_paths(
         u = torch.from_numpy(np.stack(states)).to(start).reshape(-1, *start.shape)
         w = p.weights(u)
         if not bool(w.isfinite().all()):
-            raise FloatingPointError(f"The flow of {kind} from {starts.tolist()} left the quadrant; start below the line.")
+            raise FloatingPointError(
+                f"The flow of {kind} from {starts.tolist()} left the quadrant; start below the line."
+            )
         if bool((loss.value(w[-1]) <= loss_tolerance).all()):
             return Paths(w.cpu().numpy(), np.array(clock))
         times = np.linspace(clock[-1], 2 * clock[-1], 41)
@@ -147,6 +149,6 @@ def race(kind: Kind, log_starts: Sequence[float], ratio: float, learned: float) 
     for log_start in log_starts:
         span = np.array([0.0, math.log(learned) - log_start])
         # Once the large weight has arrived it only follows, and an explicit method would crawl: the field is stiff.
-        path, _ = integrate(field, np.array([log_start, log_start]), span, rtol=1e-10, atol=1e-12, method="LSODA")
+        path, _ = integrate(field, np.array([log_start, log_start]), span, rtol=1e-8, atol=1e-10, method="LSODA")
         ends.append(math.exp(path[-1, 0]))
     return np.array(ends)

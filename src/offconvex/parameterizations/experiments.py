@@ -47,7 +47,9 @@ class Fields:
         for kind in self.kinds:
             parameterization(kind)
         if self.points < 2 or not self.extent > 0:
-            raise ValueError(f"A grid needs at least 2 points and a positive side; got {self.points} and {self.extent}.")
+            raise ValueError(
+                f"A grid needs at least 2 points and a positive side; got {self.points} and {self.extent}."
+            )
         _check_starts(self.starts)
 
 
@@ -148,6 +150,36 @@ def infinite_depth(depths: tuple[float, ...], rt: Runtime, seed: int, points: in
     }
 
 
+def ratio_extremes(kinds: tuple[Kind, ...], rt: Runtime, seed: int, count: int = 8) -> dict[str, float]:
+    """How far flow paths of the point loss push w2/w1 away from its start, over random starts, depth by depth.
+
+    Starts from below have w1 in [0.1, 0.5] and w2/w1 in [2, 3]; from above w1 in [4, 5] and w2 in [9, 10]. In both
+    boxes w2 is the larger weight with the larger gap: paths stay at w2 > w1, where depth tilts them toward w2.
+
+    Returns:
+        "below": smallest rise of the peak of log(w2/w1) from one depth to the next; "above": smallest fall of its
+        lowest value; "clock": `clock_error` of all these paths.
+    """
+    low = random_starts(rt, seed, "below", count, (0.1, 2.0), (0.5, 3.0))
+    low[:, 1] *= low[:, 0]
+    high = random_starts(rt, seed, "above", count, (4.0, 9.0), (5.0, 10.0))
+    below, above = run_paths(kinds, PointLoss(), low, rt), run_paths(kinds, PointLoss(), high, rt)
+    peaks = np.array([measure.peak_log_ratio(path.weights) for path in below.values()])
+    lows = np.array([measure.lowest_log_ratio(path.weights) for path in above.values()])
+    return {
+        "below": float(np.diff(peaks, axis=0).min()),
+        "above": float(-np.diff(lows, axis=0).max()),
+        "clock": max(clock_error(below), clock_error(above)),
+    }
+
+
+def growth_ratio(kinds: tuple[Kind, ...], start: Start, rt: Runtime) -> float:
+    """Relative growth rate of the first weight over that of the second at `start`, largest over the kinds."""
+    w = rt.tensor([start])
+    fields = torch.cat([induced_field(kind, w, PointLoss().gradient(w)) for kind in kinds]) / w
+    return float((fields[:, 0] / fields[:, 1]).max())
+
+
 def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points: int = 20) -> float:
     """Largest relative difference of the times that the two coordinates of a point-loss path imply, by quadrature.
 
@@ -165,7 +197,29 @@ def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points
     return worst
 
 
-def line_end_points(kinds: tuple[Kind, ...], starts, rt: Runtime, loss: LineLoss | None = None) -> dict[str, np.ndarray]:
+def ratio_paths(kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int = 40) -> dict[str, np.ndarray]:
+    """Ratio w2/w1 along the point-loss flow from one start, and what equal times of both coordinates predict.
+
+    Returns:
+        "first" (kinds, points), the first weight; "ratio" and "theory", (kinds, points).
+    """
+    loss = PointLoss()
+    first, ratio, expected = [], [], []
+    for kind, path in run_paths(kinds, loss, (start,), rt).items():
+        w = path.weights[:, 0]
+        # Evenly spread in the logarithms, up to one percent before the target of the first weight.
+        w = w[np.abs(w[:, 0] - loss.optimum[0]) > 0.01 * abs(start[0] - loss.optimum[0])]
+        way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(np.log(w), axis=0)).sum(axis=1))])
+        w = w[np.searchsorted(way, np.linspace(0.0, way[-1], points))]
+        first.append(w[:, 0])
+        ratio.append(w[:, 1] / w[:, 0])
+        expected.append(theory.companion_path(kind, np.array(start), loss.optimum, w[:, 0]) / w[:, 0])
+    return {"first": np.array(first), "ratio": np.array(ratio), "theory": np.array(expected)}
+
+
+def line_end_points(
+    kinds: tuple[Kind, ...], starts, rt: Runtime, loss: LineLoss | None = None
+) -> dict[str, np.ndarray]:
     """End points of the flow on the line loss, and the closed-form prediction, each (kinds, starts, 2)."""
     loss = loss or LineLoss()
     _check_starts(starts)

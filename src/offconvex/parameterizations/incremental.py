@@ -44,7 +44,7 @@ def grow(config: Growth, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
         "targets" (n,); "times", (kinds, T); "weights" and "theory", (kinds, T, n).
     """
     draws = rt.uniform(rng.generator(seed, "parameterizations", "targets"), config.weights - 1).cpu().numpy()
-    targets = np.concatenate([np.cumprod((1.4 + 0.3 * draws))[::-1], [1.0]])
+    targets = np.concatenate([np.cumprod(1.4 + 0.3 * draws)[::-1], [1.0]])
     loss, starts = PointLoss(tuple(targets)), rt.tensor(np.full((1, config.weights), config.start))
     times, weights, exact = [], [], []
     for kind in config.kinds:
@@ -79,7 +79,7 @@ def largest_start(kind: Kind, ratio: float, slow: float, fast: float) -> float:
     low = high - 1.0
     while missing(low) < 0:
         low = high + 2 * (low - high)
-    return brentq(missing, low, high, xtol=1e-9)
+    return brentq(missing, low, high, xtol=1e-7)
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,19 @@ class Thresholds:
     """
 
     kinds: tuple[Kind, ...] = (2.0, 3.0, 4.0, 6.0, "exp")
-    gaps: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.5, 1.0, 3.0)
+    gaps: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.5, 2.0)
     smallest_gap_depth_2: float = 0.03
     slow: float = 0.1
     fast: float = 0.9
-    draws: int = 6
+    draws: int = 4
 
     def __post_init__(self):
-        if not 0 < self.slow < self.fast < 1 or min(self.gaps) <= 0 or self.draws < 1:
+        if not {2, 3} <= set(self.kinds):
+            raise ValueError(f"Depths 2 and 3 are needed, on either side of the change of law; got {self.kinds}.")
+        if len(self.gaps) < 2 or not 0 < self.slow < self.fast < 1 or min(self.gaps) <= 0 or self.draws < 1:
             raise ValueError(
-                f"Need 0 < slow < fast < 1, positive gaps and draws; got {self.slow}, {self.fast}, {self.gaps}, {self.draws}."
+                f"Need 0 < slow < fast < 1, positive gaps and draws; "
+                f"got {self.slow}, {self.fast}, {self.gaps}, {self.draws}."
             )
 
 
@@ -114,24 +117,60 @@ def find_thresholds(config: Thresholds, rt: Runtime, seed: int) -> dict[str, np.
 
     Returns:
         "gaps" (G,); "measured", "theory", "lower", "upper", each (kinds, G), nan where the gap is too small; the same
-        with prefix "random " and shape (kinds, draws).
+        with prefix "random " and shape (kinds, draws), for random triples (ratio, slow, fast).
     """
     low, high = np.array([math.log(0.1), 0.05, 0.75]), np.array([math.log(3.0), 0.25, 0.95])
     draws = rt.uniform(rng.generator(seed, "parameterizations", "thresholds"), config.draws, 3).cpu().numpy()
     random = [(1 + math.exp(g), s, f) for g, s, f in low + draws * (high - low)]
     table = [(1 + gap, config.slow, config.fast) for gap in config.gaps]
-    names = ("measured", "theory", "lower", "upper")
-    rows = {name: [] for prefix in ("", "random ") for name in (prefix + n for n in names)}
-    for kind in config.kinds:
-        for prefix, cells in (("", table), ("random ", random)):
-            values = [_threshold(kind, cell, config) for cell in cells]
-            for name, column in zip(names, zip(*values)):
-                rows[prefix + name].append(column)
-    return {"gaps": np.array(config.gaps)} | {name: np.array(value) for name, value in rows.items()}
+    found = {"gaps": np.array(config.gaps)}
+    for prefix, cells in (("", table), ("random ", random)):
+        rows = np.array([[_threshold(kind, cell, config) for cell in cells] for kind in config.kinds])
+        found |= {prefix + name: rows[..., i] for i, name in enumerate(("measured", "theory", "lower", "upper"))}
+    return found
+
+
+def threshold_curves(config: Thresholds, points: int = 60) -> dict[str, np.ndarray]:
+    """Theory and bounds on a fine grid of gaps: "gaps" (C,), "theory", "lower", "upper" (kinds, C), logarithms."""
+    gaps = np.geomspace(config.gaps[0], config.gaps[-1], points)
+    rows = np.array([[_predicted(kind, (1 + gap, config.slow, config.fast)) for gap in gaps] for kind in config.kinds])
+    return {"gaps": gaps} | {name: rows[..., i] for i, name in enumerate(("theory", "lower", "upper"))}
+
+
+def law_errors(found: dict[str, np.ndarray], config: Thresholds) -> dict[str, float]:
+    """Relative deviation of the measured thresholds, at the two smallest gaps, from the two laws of `theory`.
+
+    Returns:
+        "polynomial": log-log slope against N/(N-2), worst over N > 2; "exponential": slope in 1/gap at N = 2;
+        "depth 2 as depth 3" and "depth 3 as depth 2": each judged by the other's law.
+    """
+    errors = {"polynomial": 0.0}
+    for kind, row in zip(config.kinds, found["measured"]):
+        i, j = np.flatnonzero(np.isfinite(row))[:2]
+        x = 1 / found["gaps"][[i, j]] if kind == 2 else np.log(found["gaps"][[i, j]])
+        error = _deviation(row[[i, j]], x, theory.threshold_law(kind, config.slow, config.fast))
+        if kind == 2:
+            errors["exponential"] = error
+            law = theory.threshold_law(3.0, config.slow, config.fast)
+            errors["depth 2 as depth 3"] = _deviation(row[[i, j]], np.log(found["gaps"][[i, j]]), law)
+        else:
+            errors["polynomial"] = max(errors["polynomial"], error)
+        if kind == 3:
+            law = theory.threshold_law(2.0, config.slow, config.fast)
+            errors["depth 3 as depth 2"] = _deviation(row[[i, j]], 1 / found["gaps"][[i, j]], law)
+    return errors
+
+
+def _deviation(y: np.ndarray, x: np.ndarray, law: float) -> float:
+    return float(abs((y[1] - y[0]) / (x[1] - x[0]) / law - 1))
+
+
+def _predicted(kind: Kind, cell: tuple[float, float, float]) -> tuple[float, ...]:
+    return (theory.threshold(kind, *cell), *theory.threshold_bounds(kind, *cell))
 
 
 def _threshold(kind: Kind, cell: tuple[float, float, float], config: Thresholds) -> tuple[float, ...]:
     # Half a percent of room, so that 1.03 - 1 counts as 0.03.
     if kind == 2 and cell[0] - 1 < 0.995 * config.smallest_gap_depth_2:
         return (math.nan,) * 4
-    return (largest_start(kind, *cell), theory.threshold(kind, *cell), *theory.threshold_bounds(kind, *cell))
+    return (largest_start(kind, *cell), *_predicted(kind, cell))

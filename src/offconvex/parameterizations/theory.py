@@ -42,7 +42,8 @@ def field(kind: Kind, w: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 def conserved(kind: Kind, w: np.ndarray, normal: tuple[float, float] = (1.0, 2.0)) -> np.ndarray:
     """Quantity that every flow toward the line a.w = b keeps: h(w1)/a1 - h(w2)/a2, with h' = w^-(2-2/N).
 
-    h(w) = w^q / q with q = 2/N - 1; log w for N = 2; -1/w for "exp". Reason: dh(w_i)/dt is a_i times a common factor.
+    h(w) = (w^q - 1) / q with q = 2/N - 1, that is log w for N = 2 and 1 - 1/w for "exp". Reason: dh(w_i)/dt is a_i
+    times a factor common to both weights.
     """
     return _potential(kind, w[..., 0]) / normal[0] - _potential(kind, w[..., 1]) / normal[1]
 
@@ -67,7 +68,9 @@ def line_end_point(
 
     low, high = 1e-9, math.pi / 2 - 1e-9
     if not excess(low) < 0 < excess(high):
-        raise ValueError(f"The flow of {kind} from {tuple(start)} reaches an axis before the line; start below the line.")
+        raise ValueError(
+            f"The flow of {kind} from {tuple(start)} reaches an axis before the line; start below the line."
+        )
     return _on_line(brentq(excess, low, high, xtol=1e-15, rtol=1e-15), normal, offset)
 
 
@@ -104,17 +107,7 @@ def learning_time(kind: Kind, start: float, end: float, target: float) -> float:
     """
     if not (start > 0 and end > 0 and (target - start) * (target - end) > 0):
         raise ValueError(f"`start` and `end` must be positive, on one side of {target}; got {start} and {end}.")
-    power = 1.0 - exponent(kind)
-    # In x = log s the integrand is smooth over the many decades that a small start has to climb.
-    value, _ = quad(
-        lambda x: math.exp(power * x) / (target - math.exp(x)),
-        math.log(start),
-        math.log(end),
-        epsabs=0.0,
-        epsrel=1e-12,
-        limit=400,
-    )
-    return value
+    return _odds_time(kind, _odds(start, target), _odds(end, target), target, 1.0 if start < target else -1.0)
 
 
 def exact_time(kind: Kind, start: float, end: np.ndarray, target: float) -> np.ndarray:
@@ -202,9 +195,26 @@ def threshold_bounds(kind: Kind, ratio: float, slow: float, fast: float) -> tupl
     return math.log(slow) + lower, math.log(slow) + math.log((ratio - 1) / (ratio - slow**root)) / root
 
 
+def threshold_law(kind: Kind, slow: float, fast: float) -> float:
+    """How `threshold` falls as the gap r - 1 closes: its slope in log(r - 1), N/(N-2), for N > 2 (1 for "exp").
+
+    For N = 2 its slope in 1/(r - 1): log(s(1-f) / ((1-s)f)), from setting the two closed-form times equal.
+
+    Raises:
+        ValueError: for N < 2, where there is no threshold law.
+    """
+    if kind == 2:
+        return math.log(slow * (1 - fast) / ((1 - slow) * fast))
+    root = exponent(kind) - 1
+    if root <= 0:
+        raise ValueError(f"A threshold law is stated for N >= 2; got {kind!r}.")
+    return 1 / root
+
+
 def _potential(kind: Kind, w: np.ndarray) -> np.ndarray:
     q = 1.0 - exponent(kind)
-    return np.log(w) if abs(q) < 1e-12 else w**q / q
+    # expm1 keeps all digits near N = 2, where both w^q and 1 tend to 1.
+    return np.log(w) if q == 0 else np.expm1(q * np.log(w)) / q
 
 
 def _on_line(angle: float, normal: tuple[float, float], offset: float) -> np.ndarray:
@@ -236,6 +246,7 @@ def _antiderivative_4(s: np.ndarray, target: float) -> np.ndarray:
 def _invert_time(kind: Kind, time: float, start: float, target: float) -> float:
     if time == 0:
         return start
+
     # In the log-odds x = log(s / (target - s)) the time is smooth up to the target.
     def excess(x: float) -> float:
         return float(exact_time(kind, start, target / (1 + math.exp(-x)), target)) - time
@@ -247,21 +258,35 @@ def _invert_time(kind: Kind, time: float, start: float, target: float) -> float:
     return target if excess(high) < 0 else target / (1 + math.exp(-brentq(excess, low, high, xtol=1e-13)))
 
 
+def _odds(s: float, target: float) -> float:
+    return math.log(s / abs(target - s))
+
+
+def _odds_time(kind: Kind, start: float, end: float, target: float, side: float) -> float:
+    # In y = log(s / |target - s|) the speed is target / s^(1 - exponent): smooth from tiny starts up to the target.
+    power = 1.0 - exponent(kind)
+
+    def pace(y: float) -> float:
+        return (target / (1 + side * math.exp(-y))) ** power / target
+
+    return quad(pace, start, end, epsabs=0.0, epsrel=1e-12, limit=400)[0]
+
+
 def _companion(kind: Kind, start: np.ndarray, target: tuple[float, float], value: float) -> float:
     if value == start[0]:
         return float(start[1])
     elapsed = learning_time(kind, float(start[0]), value, target[0])
+    low = _odds(float(start[1]), target[1])
+    side = 1.0 if start[1] < target[1] else -1.0
 
-    def excess(x: float) -> float:
-        # x is the log of the remaining gap: arrival is at minus infinity.
-        return learning_time(kind, float(start[1]), target[1] + gap * math.exp(x), target[1]) - elapsed
+    def excess(y: float) -> float:
+        return _odds_time(kind, low, y, target[1], side) - elapsed
 
-    gap = float(start[1]) - target[1]
-    low = -1.0
-    while excess(low) < 0 and low > -30:
-        low *= 2
-    # Nearer than the spacing of floating-point numbers is arrival.
-    return target[1] if low <= -30 else target[1] + gap * math.exp(brentq(excess, low, 0.0, xtol=1e-12))
+    high = low + 1.0
+    # Nearer to the target than the spacing of floating-point numbers is arrival.
+    while excess(high) < 0 and high < 36:
+        high += 4.0
+    return target[1] if high >= 36 else target[1] / (1 + side * math.exp(-brentq(excess, low, high, xtol=1e-12)))
 
 
 def _late_time(kind: Kind, log_start: float, ratio: float, slow: float, fast: float) -> float:

@@ -1,0 +1,133 @@
+"""Every built page in a real browser: light, dark, on a telephone, from a file, without script."""
+
+import browser_checks
+import pytest
+
+from offconvex.book import catalog
+
+pytestmark = pytest.mark.browser
+
+DESKTOP, TELEPHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+EVERY_PAGE = [*catalog.pages(), "genindex", "search"]
+
+
+@pytest.fixture(scope="module")
+def home(html, serve):
+    """Address of the built book."""
+    return serve(html)
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    opened = browser.new_context(viewport=DESKTOP)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def visit(context, home):
+    """Opens a page of the book in the one tab: (name, scheme) -> tab and its witness."""
+    tab = context.new_page()
+    witness = browser_checks.Witness(tab, home)
+
+    def go(name, scheme="light", size=DESKTOP):
+        tab.set_viewport_size(size)
+        tab.emulate_media(color_scheme=scheme)
+        witness.take()
+        browser_checks.open_page(tab, f"{home}/{name}.html")
+        assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        return tab, witness
+
+    return go
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_page_in_light(visit, name):
+    tab, witness = visit(name, "light")
+    assert browser_checks.formulas(tab) == []
+    assert browser_checks.barriers(tab) == []
+    tab.set_viewport_size(TELEPHONE)
+    assert browser_checks.overflow(tab) == []
+    assert witness.take() == []
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_page_in_dark(visit, name):
+    tab, witness = visit(name, "dark")
+    assert browser_checks.formulas(tab) == []
+    assert browser_checks.barriers(tab) == []
+    assert witness.take() == []
+
+
+def test_dark_figures_keep_their_colors(visit):
+    chapter = next(chapter for chapter in catalog.chapters() if chapter.figures)
+    tab, _ = visit(chapter.page, "dark")
+    filters = tab.eval_on_selector_all("figure img", "images => images.map(i => getComputedStyle(i).filter)")
+    grounds = tab.eval_on_selector_all("figure img", "images => images.map(i => getComputedStyle(i).backgroundColor)")
+    assert len(filters) == len(chapter.figures)
+    assert set(filters) == {"none"} and set(grounds) == {"rgb(255, 255, 255)"}
+
+
+def test_telephone_has_no_barriers(visit):
+    for name in ("book/index", "book/claims", catalog.chapters()[0].page):
+        tab, _ = visit(name, size=TELEPHONE)
+        assert browser_checks.barriers(tab) == []
+
+
+def test_search_finds_a_chapter(visit, home):
+    chapter = catalog.chapters()[0]
+    tab, witness = visit("search")
+    browser_checks.open_page(tab, f"{home}/search.html?q={chapter.name.split('-')[0]}")
+    tab.wait_for_selector(f"#search-results a[href*='{chapter.page}']", timeout=5000)
+    assert witness.take() == []
+
+
+def test_pages_work_from_a_file(context, html):
+    chapter = next(chapter for chapter in catalog.chapters() if chapter.figures)
+    tab = context.new_page()
+    witness = browser_checks.Witness(tab, html.as_uri())
+    browser_checks.open_page(tab, (html / f"{chapter.page}.html").as_uri())
+    assert browser_checks.formulas(tab) == []
+    assert tab.locator("mjx-container").count() > 0
+    browser_checks.open_page(tab, (html / "search.html").as_uri() + f"?q={chapter.name.split('-')[0]}")
+    tab.wait_for_selector(f"#search-results a[href*='{chapter.page}']", timeout=5000)
+    # A browser may refuse web fonts to pages without a server, and says so; the text then has one of the system's.
+    assert [fault for fault in witness.take() if fault.startswith(("script error", "request to another host"))] == []
+    tab.close()
+
+
+def test_cite_opens_by_keyboard_and_without_script(browser, html):
+    chapter = next(chapter for chapter in catalog.chapters() if chapter.figures)
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((html / f"{chapter.page}.html").as_uri())
+    cite = tab.locator("details.cite").first
+    assert not cite.locator("pre").is_visible()
+    cite.locator("summary").focus()
+    tab.keyboard.press("Enter")
+    cite.locator("pre").wait_for(state="visible", timeout=2000)
+    assert cite.locator("pre").inner_text().startswith("@misc{")
+    context.close()
+
+
+FAULTY = """<!doctype html><html lang="en"><head><title>T</title></head><body><article>
+<p style="color:#aaa;background:#fff">pale</p><p>raw \\(x\\)</p><span class="math">x</span>
+<div style="width:2000px">wide</div><img src="https://example.invalid/a.png" alt="a">
+<script>console.error("wrong"); undefined_name();</script></article></body></html>"""
+
+
+def test_checks_find_the_faults_of_a_faulty_page(browser, tmp_path):
+    (tmp_path / "faulty.html").write_text(FAULTY)
+    context = browser.new_context(viewport=TELEPHONE)
+    tab = context.new_page()
+    witness = browser_checks.Witness(tab, tmp_path.as_uri())
+    browser_checks.open_page(tab, (tmp_path / "faulty.html").as_uri())
+    assert [sentence.split(":")[0] for sentence in browser_checks.formulas(tab)] == [
+        "raw formula",
+        "formula not typeset",
+    ]
+    assert any("color-contrast" in sentence for sentence in browser_checks.barriers(tab))
+    assert len(browser_checks.overflow(tab)) == 1
+    kinds = {sentence.split(":")[0] for sentence in witness.take()}
+    assert {"request to another host", "request failed", "console", "script error"} <= kinds
+    context.close()

@@ -1,0 +1,136 @@
+"""Every built page: links, anchors, images, figures, and that generated pages are complete."""
+
+import re
+
+import page_checks
+import pytest
+import yaml
+
+from offconvex import claims, paths
+from offconvex.book import catalog, cite, published
+
+pytestmark = pytest.mark.site
+
+CHECKS = (
+    page_checks.broken_links,
+    page_checks.remote_resources,
+    page_checks.missing_alternatives,
+    page_checks.machine_traces,
+    page_checks.unparsed_markup,
+    page_checks.bare_pages,
+    page_checks.figure_faults,
+)
+
+
+def anchor(claim_id):
+    return "claim-" + re.sub(r"[^a-z0-9]+", "-", claim_id)
+
+
+@pytest.fixture(scope="module")
+def book(html, pages):
+    """Page name, as in `_toc.yml` -> its content."""
+    return {str(file.relative_to(html).with_suffix("")): page for file, page in pages.items()}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    here = {chapter.name for chapter in catalog.chapters()}
+    return [claim for claim in claims.load().values() if claim.chapter in here]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_no_faults(check, pages, html):
+    assert check(pages, html) == []
+
+
+def test_every_address_means_one_place(pages, html):
+    # The theme's own search page has its search field twice.
+    own = {file: page for file, page in pages.items() if file != html / "search.html"}
+    assert page_checks.repeated_ids(own, html) == []
+
+
+def test_every_page_is_built(book):
+    assert set(catalog.pages()) <= set(book)
+
+
+def test_top_leads_to_the_first_page(book):
+    assert "url=book/index.html" in book["index"].select_one("meta[http-equiv=refresh]")["content"]
+
+
+def test_every_figure_is_in_its_chapter_and_in_the_gallery(book):
+    shown = {a["href"] for a in book["book/figures"].select("article a[href]")}
+    for chapter in catalog.chapters():
+        ids = [node["id"] for node in book[chapter.page].select("figure[id^=fig-]")]
+        assert ids == [figure.id for figure in chapter.figures]
+        assert {f"chapters/{chapter.name}.html#{id}" for id in ids} <= shown
+
+
+def test_figures_carry_the_entry_that_the_command_line_prints(book):
+    for figure in catalog.figures().values():
+        page = book[f"book/chapters/{figure.chapter}"]
+        links = page.select_one(f"figure#{figure.id}").find_next_sibling(class_="figure-links")
+        assert links.select_one("pre").get_text().strip() == cite.bibtex(figure.id).strip()
+        number = page.select_one(f"figure#{figure.id} .caption-number").get_text()
+        assert number.split() == ["Fig.", figure.number]
+
+
+def test_every_claim_is_on_the_page_of_claims_with_its_numbers(book, registry):
+    for claim in registry:
+        row = book["book/claims"].select_one(f"#{anchor(claim.id)}")
+        assert row is not None, claim.id
+        assert row["class"][:2] == ["claim", "claim-holds"], f"{claim.id} does not hold, or was not measured"
+        assert len(row.select("table.measures tbody tr")) == len(claim.measures)
+        assert "not measured" not in row.get_text()
+
+
+def test_every_claim_is_checked_at_its_address_in_the_chapter(book, registry):
+    for claim in registry:
+        place = book[f"book/chapters/{claim.chapter}"].select_one(f"#{anchor(claim.id)}")
+        assert place is not None, f"{claim.id}: no place in {claim.chapter} has its address"
+        cell = place if "cell" in place.get("class", []) else place.find_parent(class_="cell")
+        assert claim.id in cell.select_one(".cell_input").get_text()
+
+
+def test_printed_checks_lead_to_the_claim(book, registry):
+    for claim in registry:
+        targets = [a["href"] for a in book[f"book/chapters/{claim.chapter}"].select(".checks a")]
+        assert f"../claims.html#{anchor(claim.id)}" in targets
+
+
+def test_every_run_is_on_the_page_of_runs(book):
+    text = book["book/status"].select_one("article").get_text()
+    for chapter in catalog.chapters():
+        assert catalog.record(chapter.name, "provenance.json")["commit"][:10] in text
+    assert "not executed yet" not in text
+
+
+def test_published_addresses_exist(book):
+    published_ids = published.read()
+    assert published_ids, "book/published_ids.txt lists nothing"
+    assert published.missing() == []
+    for kind, id in (line.split(":", 1) for line in published_ids):
+        if kind == "page":
+            assert id in book
+        elif kind == "figure":
+            assert any(page.select_one(f"figure#{id}") for page in book.values()), id
+        else:
+            assert book["book/claims"].select_one(f"#{anchor(id)}"), id
+
+
+def test_everything_in_the_book_is_published():
+    assert set(published.current()) <= set(published.read()), "run `offconvex publish`"
+
+
+def test_every_chapter_can_be_downloaded_as_a_notebook(book, html):
+    for chapter in catalog.chapters():
+        links = [a["href"] for a in book[chapter.page].select("a[href$='.ipynb']")]
+        assert links == [f"../../_sources/{chapter.page}.ipynb"]
+
+
+def test_no_dead_button_without_a_repository(pages):
+    config = yaml.safe_load((paths.require_project_root() / "_config.yml").read_text())
+    if config["repository"]["url"]:
+        pytest.skip("this copy of the book names its repository")
+    hosts = ("colab.research", "mybinder", "github.com", "gitlab.com")
+    buttons = [a["href"] for page in pages.values() for a in page.select(".article-header-buttons a[href]")]
+    assert [href for href in buttons if any(host in href for host in hosts)] == []
