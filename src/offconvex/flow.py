@@ -44,9 +44,7 @@ def integrate(
     initial = np.asarray(initial, dtype=np.float64)
     if times.ndim != 1 or len(times) < 2 or not (np.all(np.isfinite(times)) and np.all(np.diff(times) > 0)):
         raise ValueError(f"`times` must be at least two strictly increasing finite numbers; got {times.ravel()[:4]}.")
-    # SciPy would look for a first step for ever.
-    if not np.all(np.isfinite(field(initial))):
-        raise FloatingPointError(f"The velocity is not finite at time {times[0]:.3g}, the start; choose another start.")
+    _check_start(field, initial, times[0])
     solution = solve_ivp(
         lambda _, state: field(state),
         (times[0], times[-1]),
@@ -62,6 +60,7 @@ def integrate(
             f"The integrator stopped at time {reached:.3g} of {times[-1]:.3g} ({solution.message}); "
             "try method='LSODA' or a looser tolerance."
         )
+    # One more for the check of the start.
     return solution.y.T, solution.nfev + 1
 
 
@@ -138,21 +137,25 @@ def hitting_time(
         atol: see `integrate`.
 
     Raises:
-        ValueError: for more than one replica, since each has its own time.
-        FloatingPointError: if the event does not happen before the horizon.
+        ValueError: for more than one replica, since each has its own time, or a horizon that is not positive.
+        FloatingPointError: if the velocity is not finite at the start, or the event does not happen before the horizon.
     """
-    if parameters[0].shape[0] != 1:
-        raise ValueError(f"`hitting_time` follows one replica; got {parameters[0].shape[0]}.")
+    if replica_count(parameters) != 1:
+        raise ValueError(f"`hitting_time` follows one replica; got {replica_count(parameters)}.")
+    if not 0 < horizon < np.inf:
+        raise ValueError(f"`horizon` must be positive and finite; got {horizon}.")
     unflatten, field = _coordinates(objective, parameters)
 
     def event(_: float, state: np.ndarray) -> float:
         return height(unflatten(state))
 
     event.terminal, event.direction = True, 1
+    initial = _flatten(parameters)
+    _check_start(field, initial, 0.0)
     solution = solve_ivp(
         lambda _, state: field(state),
         (0.0, horizon),
-        _flatten(parameters),
+        initial,
         method="DOP853",
         events=event,
         rtol=rtol,
@@ -176,6 +179,12 @@ def _coordinates(objective: Objective, like: Parameters) -> tuple[Callable[[np.n
         return -_flatten(objective(unflatten(state))[1])
 
     return unflatten, field
+
+
+def _check_start(field: Field, initial: np.ndarray, time: float) -> None:
+    # SciPy would look for a first step for ever.
+    if not np.all(np.isfinite(field(initial))):
+        raise FloatingPointError(f"The velocity is not finite at time {time:.3g}, the start; choose another start.")
 
 
 def _flatten(parts: Sequence[torch.Tensor]) -> np.ndarray:

@@ -66,7 +66,7 @@ class Gallery(FigureDirective):
 class ChapterCards(FigureDirective):
     """A card per chapter: its question and its most telling figure.
 
-    The content is YAML: chapter name -> {question: ..., figure: fig-...}.
+    The content is YAML: chapter name -> {question: ..., figure: fig-...}; without a figure the chapter's first one.
     """
 
     has_content = True
@@ -83,10 +83,11 @@ class ChapterCards(FigureDirective):
 
     def card(self, chapter: catalog.Chapter, told: dict) -> nodes.container:
         """Figure, title, question."""
-        figures = {figure.id: figure for figure in chapter.figures if figure.image}
-        if figures and told["figure"] not in figures:
-            raise self.error(f"chapter-cards: {chapter.name} has no figure {told['figure']!r}, only {list(figures)}.")
-        picture = [self.thumbnail(figures[told["figure"]])] if figures else [paragraph("Not executed yet.")]
+        drawn = {figure.id: figure for figure in chapter.figures if figure.image}
+        wanted = told.get("figure") or next(iter(drawn), None)
+        if drawn and wanted not in drawn:
+            raise self.error(f"chapter-cards: {chapter.name} has no figure {wanted!r}, only {', '.join(drawn)}.")
+        picture = [self.thumbnail(drawn[wanted])] if drawn else [paragraph("Not executed yet.")]
         title = self.link(chapter.page, heading(chapter))
         question = paragraph(*self.inline(told["question"]), classes="question")
         return block(*picture, paragraph(title, classes="card-title"), question, classes="chapter-card")

@@ -34,7 +34,7 @@ def name_cells(app: Sphinx, document: nodes.document) -> None:
         for node in blocks:
             lines = [LINE.fullmatch(line) for line in node.astext().strip().splitlines()]
             if lines and all(lines):
-                node.replace_self(block(*(verdict(line, page) for line in lines), classes="checks"))
+                node.parent.replace(node, block(*(verdict(line, page) for line in lines), classes="checks"))
 
 
 def verdict(line: re.Match, page: str) -> nodes.paragraph:

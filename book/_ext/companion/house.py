@@ -37,7 +37,8 @@ def templates(_app: Sphinx, config: Config) -> None:
 
 
 def valid_pages(_app: Sphinx, _page: str, _template: str, context: dict, _document) -> None:
-    # sphinx-proof gives every theorem the same id, to which nothing links, and docutils gives bibliography entries
-    # roles that accessibility standards have withdrawn.
+    # sphinx-proof gives every theorem the same id, to which nothing links; docutils gives the bibliography roles that
+    # accessibility standards have withdrawn, or that do not fit its content.
+    unwanted = r' id="proof(-content)?"| role="doc-(biblioentry|backlink)"| role="list"(?= class="citation-list")'
     if "body" in context:
-        context["body"] = re.sub(r' id="proof(-content)?"| role="doc-(biblioentry|backlink)"', "", context["body"])
+        context["body"] = re.sub(unwanted, "", context["body"])

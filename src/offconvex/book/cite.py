@@ -8,7 +8,8 @@ from offconvex.book import catalog
 from offconvex.book.chapters import nearest
 
 ESCAPED = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "–": "--", "—": "---", "“": "``", "”": "''"}
-ROLE = re.compile(r"\{[\w:]+\}`([^`<]*?)\s*(?:<[^`]*>)?`")
+ROLE = re.compile(r"(?P<space>\s*)\{(?P<role>[\w:]+)\}`(?P<text>[^`<]*?)\s*(?:<[^`]*>)?`")
+KEY = re.compile(r"([a-z]+)(\d{4})")  # bib keys begin with the first author's name and the year
 
 
 def bibtex(figure_id: str, *, root: Path | None = None) -> str:
@@ -56,9 +57,16 @@ def address(figure: catalog.Figure, root: Path | None = None) -> str:
 
 
 def latex(text: str) -> str:
-    """MyST text as LaTeX: formulas stay, roles leave their content, special characters are escaped."""
-    pieces = re.split(r"(\$[^$]*\$)", ROLE.sub(r"\1", text))
+    """MyST text as LaTeX: formulas stay, citations become names, other roles their content, the rest is escaped."""
+    pieces = re.split(r"(\$[^$]*\$)", ROLE.sub(_role, text))
     return "".join(piece if piece.startswith("$") else _escaped(piece) for piece in pieces)
+
+
+def _role(match: re.Match) -> str:
+    if match["role"] == "cite:p":
+        return ""  # an entry cannot cite another one
+    source = KEY.match(match["text"]) if match["role"].startswith("cite") else None
+    return match["space"] + (f"{source[1].capitalize()} ({source[2]})" if source else match["text"])
 
 
 def _escaped(text: str) -> str:

@@ -29,8 +29,8 @@ def gaussian_layers(
 ) -> Layers:
     """`depth` square layers with independent N(0, std^2) entries, one generator per replica.
 
-    Such a start is not balanced: W_{j+1}^T W_{j+1} - W_j W_j^T = O(size^(1/2) std^2), which matters less and less as the
-    layers outgrow it.
+    Such a start is not balanced: W_{j+1}^T W_{j+1} - W_j W_j^T = O(size std^2), which matters less and less as
+    the layers outgrow it.
 
     Raises:
         ValueError: if depth or size is below 1, or std is not positive.
@@ -58,7 +58,8 @@ def identity_layers(runtime: Runtime, *, depth: int, size: int, replicas: int, s
 def balanced_layers(product: torch.Tensor, *, depth: int) -> Layers:
     """Layers with end-to-end matrix `product` (R, n, n) that are balanced, W_{j+1}^T W_{j+1} = W_j W_j^T.
 
-    This is the hypothesis of the growth law (arora2019implicit, Theorem 3). With W = U S V^T the first layer is S^(1/L) V^T, the last U S^(1/L), those between S^(1/L).
+    This is the hypothesis of the growth law (arora2019implicit, Theorem 3). With W = U S V^T the first layer is
+    S^(1/L) V^T, the last U S^(1/L), those between S^(1/L).
 
     Raises:
         ValueError: if depth is below 1 or the matrices are not square.

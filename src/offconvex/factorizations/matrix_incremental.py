@@ -88,7 +88,7 @@ def learn_incrementally(config: IncrementalConfig, runtime: Runtime, seed: int) 
     drawn = _runs(config, runtime, seed, range(1), record_every=1, projections=True)
     others = _runs(config, runtime, seed, range(1, config.replicas), record_every=10, projections=False)
     rank = config.task.rank
-    runs = [drawn, *others]
+    runs = [*drawn, *others]
     first = runs[0]
     steps = np.diff(first.times)
     law = np.full((len(first.times), rank), np.nan)

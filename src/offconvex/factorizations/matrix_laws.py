@@ -1,4 +1,4 @@
-"""The growth law and what follows from it: exponent, balance, escape time, closed forms. One config, one record each."""
+"""The growth law and what follows from it: exponent, balance, escape time, closed forms."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ class GrowthConfig:
         steps: iterations.
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         layer_scales: factors on the layers of the start, or None; unequal ones make it unbalanced.
-        smallest: records with sigma below this share of the target's norm are left out: the start's imbalance rules there.
+        smallest: records with sigma below this share of the target's norm are left out: imbalance rules there.
         weakest: records with gamma below this share of its peak are left out: a learned value has no rate to compare.
     """
 
@@ -146,8 +146,8 @@ class BalanceConfig:
     depth: int = 3
     std: float = 3e-2
     duration: float = 800.0
-    steps: tuple[int, ...] = (1000, 2000, 4000, 8000)
-    tolerance: float = 1e-9
+    steps: tuple[int, ...] = (800, 1600, 3200)
+    tolerance: float = 1e-8
     records: int = 40
 
     def __post_init__(self):
@@ -165,6 +165,7 @@ class BalanceRecord:
         step_sizes: (S,) of gradient descent, decreasing.
         drifts: (S,) at the end of the duration.
         slope: d log drift / d log step.
+        line: (S,) drift proportional to the step, through the smallest one.
         flow_times: (T,) of the flow's records.
         flow_drifts: (T,) along the flow.
     """
@@ -172,6 +173,7 @@ class BalanceRecord:
     step_sizes: np.ndarray
     drifts: np.ndarray
     slope: float
+    line: np.ndarray
     flow_times: np.ndarray
     flow_drifts: np.ndarray
 
@@ -198,7 +200,8 @@ def measure_balance(config: BalanceConfig, runtime: Runtime, seed: int) -> Balan
     path = flow(objective, layers, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
     slope, _ = measure.power_law(sizes, np.array(drifts))
     moved, scale = path["moved"][:, 0].cpu().numpy(), float(path["scale"].max())
-    return BalanceRecord(sizes, np.array(drifts), slope, times, moved / scale)
+    line = drifts[-1] * sizes / sizes[-1]
+    return BalanceRecord(sizes, np.array(drifts), slope, line, times, moved / scale)
 
 
 @dataclass(frozen=True)
@@ -208,11 +211,11 @@ class EscapeConfig:
     Attributes:
         task: what is completed, smaller than elsewhere because each time is one adaptive integration.
         depths: numbers of layers, at least 2.
-        stds: (one tuple a depth) of every entry at the start, decreasing: the same draw at several sizes.
+        stds: of every entry at the start, decreasing: the same draw at several sizes.
         replicas: independent draws.
     """
 
-    task: Completion = field(default_factory=lambda: Completion(size=32, rank=3, observed=512))
+    task: Completion = field(default_factory=lambda: Completion(size=24, rank=2, observed=288))
     depths: tuple[int, ...] = (2, 3, 4)
     stds: tuple[float, ...] = (1e-2, 3e-3, 1e-3, 3e-4)
     replicas: int = 3
@@ -230,13 +233,16 @@ class EscapeRecord:
         depths: (D,).
         stds: (S,) per-layer standard deviation at the start.
         times: (D, S, R) flow time until escape.
+        laws: (D, S) predicted dependence on the start, through the median time at the smallest one.
         slopes: (D, R) d log time / d log std.
-        log_slopes: (D, R) |G(0)| d time / d log(1/std) with |G(0)| the operator norm of the first gradient: one at depth 2.
+        log_slopes: (D, R) |G(0)| d time / d log(1/std) with |G(0)| the operator norm of the gradient at zero:
+            one at depth 2.
     """
 
     depths: np.ndarray
     stds: np.ndarray
     times: np.ndarray
+    laws: np.ndarray
     slopes: np.ndarray
     log_slopes: np.ndarray
 
@@ -254,23 +260,27 @@ def measure_escape(config: EscapeConfig, runtime: Runtime, seed: int) -> EscapeR
         pulls[r] = float(torch.linalg.matrix_norm(pull, 2))
         half = float(torch.linalg.matrix_norm(targets, 2)) / 2
         for d, depth in enumerate(config.depths):
-            start = config.task.gaussian_start(
-                runtime, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0
-            )
+            start = config.task.gaussian_start(runtime, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0)
             for s, std in enumerate(config.stds):
                 times[d, s, r] = hitting_time(
                     objective,
                     tuple(std * layer for layer in start),
-                    lambda layers: float(torch.linalg.matrix_norm(matrix.end_to_end(layers), 2)) - half,
+                    lambda layers, half=half: float(torch.linalg.matrix_norm(matrix.end_to_end(layers), 2)) - half,
                     horizon=100 / pulls[r] * std ** -(depth - 2) * np.log(1 / std),
-                    atol=1e-8 * std,
+                    rtol=1e-7,
+                    atol=1e-7 * std,
                 )
     slopes = [[measure.power_law(stds, times[d, :, r])[0] for r in range(config.replicas)] for d in range(len(times))]
     logs = [
         [pulls[r] * np.polyfit(np.log(1 / stds), times[d, :, r], 1)[0] for r in range(config.replicas)]
         for d in range(len(times))
     ]
-    return EscapeRecord(np.array(config.depths), stds, times, np.array(slopes), np.array(logs))
+    medians, ratio = np.median(times[:, -1], axis=1), stds / stds[-1]
+    laws = [
+        last - np.log(ratio) / np.median(pulls) if depth == 2 else last * ratio ** -(depth - 2.0)
+        for depth, last in zip(config.depths, medians)
+    ]
+    return EscapeRecord(np.array(config.depths), stds, times, np.stack(laws), np.array(slopes), np.array(logs))
 
 
 @dataclass(frozen=True)
@@ -281,14 +291,19 @@ class QuadraticConfig:
         depths: numbers of layers with a closed form.
         target_values: singular values of the target; its vectors are drawn.
         initial: every singular value at the start.
-        times: recorded times of each depth, as (last, count).
+        duration: (D,) last time of each depth, past the last rise.
+        records: of each depth.
     """
 
     depths: tuple[int, ...] = (1, 2, 3, 4)
     target_values: tuple[float, ...] = (3.0, 2.0, 1.0)
     initial: float = 1e-2
-    duration: tuple[float, ...] = (4.0, 5.0, 8.0, 14.0)
+    duration: tuple[float, ...] = (4.0, 4.0, 6.5, 8.0)
     records: int = 60
+
+    def __post_init__(self):
+        if len(self.depths) != len(self.duration):
+            raise ValueError(f"`duration` needs one time a depth, {len(self.depths)}; got {len(self.duration)}.")
 
 
 @dataclass(frozen=True)

@@ -65,9 +65,7 @@ def overlap(times: np.ndarray, values: np.ndarray, final: np.ndarray) -> float:
     means strictly one after another; curves that rise in step have one half.
     """
     starts = take_offs(times, values, final)
-    shares = [
-        np.interp(start, times, curve) / end for start, curve, end in zip(starts[:-1], values.T[1:], final[1:])
-    ]
+    shares = [np.interp(start, times, curve) / end for start, curve, end in zip(starts[:-1], values.T[1:], final[1:])]
     return float(max(shares)) if shares else 0.0
 
 

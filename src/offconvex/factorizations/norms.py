@@ -44,9 +44,7 @@ class Completion:
         return matrix_objective(squared_loss(target, runtime.tensor([[[0.0, 1.0], [1.0, 1.0]]])))
 
 
-def gaussian_products(
-    runtime: Runtime, generators: list[torch.Generator], *, std: float, sign: int
-) -> torch.Tensor:
+def gaussian_products(runtime: Runtime, generators: list[torch.Generator], *, std: float, sign: int) -> torch.Tensor:
     """2 x 2 matrices with N(0, std^2) entries, given the sign of their determinant, (R, 2, 2), one generator each.
 
     Exchanging the rows flips the determinant and leaves the Gaussian law as it is, so no draw is thrown away.

@@ -126,6 +126,14 @@ def draw_products(config: Curves, rt: Runtime, seed: int) -> torch.Tensor:
     return gaussian_products(rt, _generators(config, seed), std=config.setting.std, sign=config.start_sign)
 
 
+def start_layers(config: Curves, rt: Runtime, seed: int, *, balanced: bool) -> Layers:
+    """Layers at the start: balanced with the products of `draw_products`, or independent Gaussian ones."""
+    depth, std = config.setting.depth, config.setting.std
+    if balanced:
+        return balanced_layers(draw_products(config, rt, seed), depth=depth)
+    return unbalanced_layers(rt, _generators(config, seed), depth=depth, std=std, sign=config.start_sign)
+
+
 def coordinate_curve(config: Curves, rt: Runtime, seed: int) -> Curve:
     """Gradient flow from balanced starts, integrated in singular value coordinates."""
     task, depth = config.task, config.setting.depth
@@ -143,7 +151,7 @@ def coordinate_curve(config: Curves, rt: Runtime, seed: int) -> Curve:
 
 def weight_curve(config: Curves, rt: Runtime, seed: int, *, balanced: bool = True, rtol: float = 1e-8) -> Curve:
     """Gradient flow of the layers themselves, balanced from the same products as `coordinate_curve`, or Gaussian."""
-    layers = _layers(config, rt, seed, balanced)
+    layers = start_layers(config, rt, seed, balanced=balanced)
     run = flow(
         config.task.objective(rt), layers, config.times, record=_record, rtol=rtol, atol=rtol / 100, method="LSODA"
     )
@@ -182,13 +190,6 @@ def _generators(config: Curves, seed: int) -> list[torch.Generator]:
     task, setting = config.task, config.setting
     stream = ("norms", setting.depth, setting.std, config.start_sign, task.right, task.below, task.corner)
     return [rng.generator(seed, *map(str, stream), replica) for replica in range(config.replicas)]
-
-
-def _layers(config: Curves, rt: Runtime, seed: int, balanced: bool) -> Layers:
-    depth, std = config.setting.depth, config.setting.std
-    if balanced:
-        return balanced_layers(draw_products(config, rt, seed), depth=depth)
-    return unbalanced_layers(rt, _generators(config, seed), depth=depth, std=std, sign=config.start_sign)
 
 
 def _record(layers: Layers) -> dict[str, torch.Tensor]:

@@ -41,9 +41,7 @@ def discrete_growth(
     return np.stack(path) ** depth
 
 
-def aligned_quadratic(
-    times: np.ndarray, *, initial: float, target: float, curvature: float, depth: int
-) -> np.ndarray:
+def aligned_quadratic(times: np.ndarray, *, initial: float, target: float, curvature: float, depth: int) -> np.ndarray:
     """Exact sigma(t) of d sigma/dt = L a sigma^(2-2/L) (s - sigma), sigma(0) = sigma0, for L = 1, 2, 3, 4.
 
     This is a singular value of balanced layers under the loss (a/2) |W - T|_F^2 when W and T share their singular
@@ -88,12 +86,7 @@ def _invert(antiderivative, goal: float, start: float) -> float:
 
 def _depth_three(x: float) -> float:
     """Antiderivative of 1 / (x^2 (1 - x^3))."""
-    return (
-        -1 / x
-        - np.log1p(-x) / 3
-        + np.log(1 + x + x**2) / 6
-        - np.arctan((2 * x + 1) / np.sqrt(3)) / np.sqrt(3)
-    )
+    return -1 / x - np.log1p(-x) / 3 + np.log(1 + x + x**2) / 6 - np.arctan((2 * x + 1) / np.sqrt(3)) / np.sqrt(3)
 
 
 def _depth_four(x: float) -> float:

@@ -180,7 +180,7 @@ def growth_ratio(kinds: tuple[Kind, ...], start: Start, rt: Runtime) -> float:
     return float((fields[:, 0] / fields[:, 1]).max())
 
 
-def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points: int = 20) -> float:
+def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points: int = 6) -> float:
     """Largest relative difference of the times that the two coordinates of a point-loss path imply, by quadrature.
 
     Both coordinates of one path were moving for the same time; a path with a wrong slope anywhere breaks this.
@@ -197,7 +197,7 @@ def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points
     return worst
 
 
-def ratio_paths(kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int = 40) -> dict[str, np.ndarray]:
+def ratio_paths(kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int = 36) -> dict[str, np.ndarray]:
     """Ratio w2/w1 along the point-loss flow from one start, and what equal times of both coordinates predict.
 
     Returns:

@@ -89,7 +89,8 @@ class Thresholds:
     Attributes:
         kinds: depths, N >= 2 or "exp".
         gaps: r - 1, increasing.
-        smallest_gap_depth_2: at depth 2 the threshold e^(-4/gap) leaves floating-point numbers below this gap.
+        smallest_gap_depth_2: at depth 2 nothing is raced below this gap, since the search around the threshold, about
+            e^(-4.4/gap), leaves the range of floating-point numbers.
         slow: fraction of its target that the small weight may have reached.
         fast: fraction of its target that the large weight must have reached.
         draws: random triples (ratio, slow, fast) besides.

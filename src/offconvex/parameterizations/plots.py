@@ -78,6 +78,14 @@ def ratios(
     ax.set(xlabel="first weight $w_1$", ylabel="ratio $w_2/w_1$")
 
 
+def from_below_and_above(axes: Sequence[Axes]) -> None:
+    """Titles of the two `ratios` panels; time runs from left to right in both."""
+    axes[0].set_title("from below: pulled apart")
+    axes[1].set_title("from above: pulled together")
+    axes[1].invert_xaxis()
+    axes[0].legend(loc="upper right")
+
+
 def limit(ax: Axes, depth: np.ndarray, distance: np.ndarray, expected: np.ndarray) -> None:
     """Distance of the depth-N field to its limit, on logarithmic axes."""
     ax.loglog(depth, distance, "o", color=PATH, base=2, label="measured")
@@ -160,7 +168,7 @@ def step_ladder(ax: Axes, step: np.ndarray, distance: np.ndarray, kinds: Sequenc
     for i, y in enumerate(other):
         ax.plot(step, y, "s", color="0.6", markersize=4, label=None if i else "to the plain flow")
     ax.set_xscale("log", base=2)
-    ax.set(yscale="log", xlabel="step (in units of the stability limit)", ylabel="largest distance in $w$")
+    ax.set(yscale="log", xlabel="relative step size", ylabel="largest distance in $w$")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 

@@ -1,0 +1,110 @@
+"""Stored experiments of the chapter on norms: millions of steps of gradient descent, and the order-4 completions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from offconvex import runtime
+from offconvex.descent import descend
+from offconvex.factorizations.matrix import end_to_end
+from offconvex.factorizations.norms import determinant
+from offconvex.factorizations.norms_experiments import SOURCE, Curves, start_layers
+from offconvex.stored import Arrays, StoredExperiment
+
+
+@dataclass(frozen=True)
+class NormsDescent:
+    """Gradient descent on the 2 x 2 completion in the source's six settings, until every run's loss is below `level`.
+
+    Attributes:
+        replicas: balanced runs per setting, and as many with Gaussian layers.
+        level: loss at which a setting ends; the source's.
+        steps: largest number of steps; the source's.
+        record_every: steps between records.
+        kept: records kept, logarithmically spaced.
+        seed: seed of the starts.
+        device: where it runs.
+    """
+
+    replicas: int = 16
+    level: float = 1e-4
+    steps: int = 5_000_000
+    record_every: int = 500
+    kept: int = 250
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if min(self.replicas, self.steps, self.record_every, self.kept) < 1 or not 0 < self.level < 0.5:
+            raise ValueError(
+                "Replicas, steps and records must be positive and the level lie in (0, 1/2); "
+                f"got {self.replicas}, {self.steps}, {self.record_every}, {self.kept}, {self.level}."
+            )
+
+
+def descent_parts(config: NormsDescent) -> list[str]:
+    """One part per setting of the source."""
+    return [f"setting-{i}" for i in range(len(SOURCE))]
+
+
+def run_descent(config: NormsDescent, part: str, *, steps: int | None = None) -> Arrays:
+    """Records of one setting; balanced replicas first, then those with Gaussian layers.
+
+    Returns:
+        "iterations" (T,), "loss", "entry" (W11, signed) and "determinant", each (T, 2 replicas).
+    """
+    rt = runtime.resolve(config.device)
+    curves = Curves(SOURCE[int(part.removeprefix("setting-"))], replicas=config.replicas)
+    both = [start_layers(curves, rt, config.seed, balanced=balanced) for balanced in (True, False)]
+    run = descend(
+        curves.task.objective(rt),
+        tuple(torch.cat(pair) for pair in zip(*both)),
+        steps=steps or config.steps,
+        step_size=curves.setting.rate,
+        record=_record,
+        record_every=config.record_every,
+        stop=lambda loss: bool((loss <= config.level).all()),
+    )
+    return {
+        "iterations": run.iterations.numpy(),
+        "loss": run.loss.cpu().numpy(),
+        "entry": run["entry"].cpu().numpy(),
+        "determinant": run["determinant"].cpu().numpy(),
+    }
+
+
+def assemble_descent(config: NormsDescent, parts: list[Arrays]) -> Arrays:
+    """Thinned records of all settings, and what needs all of them.
+
+    Returns:
+        per setting i, "iterations i", "loss i", "entry i"; and over all settings, each (settings, 2 replicas):
+        "flipped", whether the determinant had another sign than at the start at a record with a loss above the
+        level; "entry", W11 at the first record with a loss at or below it, and "loss" there; "steps", its iteration.
+    """
+    arrays: Arrays = {}
+    totals = {name: [] for name in ("flipped", "entry", "loss", "steps")}
+    for i, part in enumerate(parts):
+        iterations, loss = part["iterations"], part["loss"]
+        rows = np.unique(np.geomspace(1, len(iterations), config.kept).astype(int) - 1)
+        arrays |= {f"{name} {i}": part[name][rows] for name in ("iterations", "loss", "entry")}
+        below = loss <= config.level
+        first = np.where(below.any(0), below.argmax(0), len(loss) - 1)
+        sign = np.sign(part["determinant"])
+        before = np.arange(len(loss))[:, None] <= first
+        totals["flipped"].append(((sign != sign[0]) & before).any(0))
+        replica = np.arange(loss.shape[1])
+        totals["entry"].append(part["entry"][first, replica])
+        totals["loss"].append(loss[first, replica])
+        totals["steps"].append(iterations[first])
+    return arrays | {name: np.array(values) for name, values in totals.items()}
+
+
+def _record(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+    product = end_to_end(layers)
+    return {"entry": product[:, 0, 0], "determinant": determinant(product)}
+
+
+DESCENT = StoredExperiment("norms-descent", "norms", NormsDescent(), descent_parts, run_descent, assemble_descent)
+
+STORED = (DESCENT,)

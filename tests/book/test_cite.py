@@ -1,0 +1,113 @@
+"""The catalog of figures, and the BibTeX entry made from it."""
+
+import re
+
+import pytest
+import small_book
+from pybtex.database import parse_string
+
+from offconvex.book import catalog, cite
+
+
+@pytest.fixture
+def root(tmp_path):
+    return small_book.make(tmp_path)
+
+
+def entry(text):
+    return next(iter(parse_string(text, "bibtex").entries.values()))
+
+
+def test_figures_are_numbered_as_the_pages_number_them(root):
+    found = catalog.figures(root)
+    assert {id: figure.number for id, figure in found.items()} == {
+        "fig-one-first": "1.1",
+        "fig-one-second": "1.2",
+        "fig-two-only": "2.1",
+    }
+    assert found["fig-two-only"].chapter == "two"
+    assert found["fig-two-only"].alt == "Alt of fig-two-only"
+    assert found["fig-two-only"].image == b"\x89PNG small"
+
+
+def test_chapters_in_order_with_titles(root):
+    assert [(c.name, c.number, c.title) for c in catalog.chapters(root)] == [
+        ("one", "1", "Chapter one"),
+        ("two", "2", "Chapter two"),
+    ]
+    assert catalog.pages(root) == ["book/index", "book/chapters/one", "book/chapters/two", "book/claims"]
+
+
+def test_chapter_without_notebook_has_no_figures(root):
+    (root / "book" / "chapters" / "one.ipynb").unlink()
+    assert catalog.chapters(root)[0].figures == ()
+    assert catalog.figures(root)["fig-two-only"].number == "2.1"
+
+
+def test_two_figures_with_one_id_are_refused(root):
+    small_book.write_chapter(root, "two", {"fig-one-first": "Again."})
+    with pytest.raises(ValueError, match="used twice: fig-one-first"):
+        catalog.figures(root)
+
+
+def test_entry_without_site(root):
+    fields = entry(cite.bibtex("fig-one-first", root=root)).fields
+    assert fields["title"] == "{A Small Book}, Figure 1.1: Five values rise"
+    assert fields["year"] == "2031" and fields["version"] == "1.2.3"
+    assert fields["note"] == "Figure fig-one-first, version 1.2.3, commit abcdef012345"
+    assert "url" not in fields and "doi" not in fields
+
+
+def test_entry_with_site_and_doi(tmp_path):
+    root = small_book.make(tmp_path, site="https://book.example.org/x/", doi="10.5555/12345")
+    fields = entry(cite.bibtex("fig-two-only", root=root)).fields
+    assert fields["url"] == "https://book.example.org/x/book/chapters/two.html#fig-two-only"
+    assert fields["doi"] == "10.5555/12345"
+
+
+def test_author_is_one_name(root):
+    (author,) = entry(cite.bibtex("fig-one-first", root=root)).persons["author"]
+    assert str(author) == "{The authors of A Small Book}"
+
+
+def test_caption_becomes_latex(root):
+    title = entry(cite.bibtex("fig-two-only", root=root)).fields["title"]
+    assert title.endswith(r"Figure 2.1: A rate of $a_1. B$ \& 50\% of Smith (2020)")
+
+
+def test_uncommitted_changes_are_said(root):
+    file = root / "book" / "results" / "one" / "provenance.json"
+    file.write_text(file.read_text().replace("false", "true"))
+    assert "commit abcdef012345 with uncommitted changes" in cite.bibtex("fig-one-first", root=root)
+
+
+def test_figure_without_provenance_still_has_an_entry(root):
+    (root / "book" / "results" / "one" / "provenance.json").unlink()
+    fields = entry(cite.bibtex("fig-one-first", root=root)).fields
+    assert "year" not in fields and "commit" not in fields["note"]
+
+
+def test_unknown_figure_names_near_ones(root):
+    with pytest.raises(ValueError, match=re.escape("unknown figure 'fig-one-frist', did you mean 'fig-one-first'")):
+        cite.bibtex("fig-one-frist", root=root)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two.", "One."),
+        ("Only one", "Only one"),
+        ("At $x = 0.5$ it turns. Then", "At $x = 0.5$ it turns."),
+        ("In $f. G$ it stays. Then", "In $f. G$ it stays."),
+        ("Some, e.g. This, count. Then", "Some, e.g. This, count."),
+        ("As in Fig. 2 it\n  rises. Then", "As in Fig. 2 it rises."),
+        ("Why? Because.", "Why?"),
+    ],
+)
+def test_first_sentence(text, expected):
+    assert catalog.first_sentence(text) == expected
+
+
+def test_latex_escapes_what_bibtex_would_trip_over():
+    text = cite.latex("*a*_b & 5% of {x} # {numref}`fig-a` {cite:p}`smith2020a`")
+    assert text == r"a\_b \& 5\% of x \# fig-a"
