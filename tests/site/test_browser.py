@@ -8,7 +8,7 @@ from offconvex.book import catalog
 pytestmark = pytest.mark.browser
 
 DESKTOP, TELEPHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-EVERY_PAGE = [*catalog.pages(), "genindex", "search"]
+EVERY_PAGE = [*catalog.pages(), "search"]
 
 
 @pytest.fixture(scope="module")

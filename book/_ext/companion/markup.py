@@ -87,14 +87,22 @@ def number(value: object) -> str:
 
 
 def typeset(text: str) -> str:
-    """Text with its numbers written by hand: 1e-07 becomes 10⁻⁷, a hyphen before a digit a minus sign."""
+    """Text with its numbers written by hand: 1e-07 becomes 10⁻⁷, a hyphen before a digit a minus sign.
+
+    Formulas between dollar signs stay as they are.
+    """
 
     def power(match: re.Match) -> str:
         mantissa = "" if match[1] == "1" else f"{match[1]} × "
         return f"{mantissa}10{str(int(match[2])).translate(SUPERSCRIPTS)}"
 
-    text = re.sub(r"(\d(?:\.\d+)?)e([+-]?\d+)", power, text).replace("inf", "∞")
-    return re.sub(r"(?<![\w-])-(?=[\d∞])", "−", text)
+    def piece(text: str) -> str:
+        if text.startswith("$"):
+            return text
+        text = re.sub(r"\b(\d(?:\.\d+)?)e([+-]?\d+)\b", power, text)
+        return re.sub(r"(?<![\w-])-(?=[\d∞])", "−", re.sub(r"\binf\b", "∞", text))
+
+    return "".join(piece(part) for part in re.split(r"(\$[^$]*\$)", text))
 
 
 def texts(children) -> list[nodes.Node]:

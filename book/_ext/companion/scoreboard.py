@@ -72,18 +72,15 @@ class ScoreboardLine(ClaimDirective):
         held = [row for row in rows if row.verdict == "holds"]
         scale = {name: sum(row.claim.scale == name for row in held) for name in SCALES}
         controlled = sum("control" in row.stored for row in held)
-        rest = [
-            f"{sum(row.verdict == name for row in rows)} {text}"
-            for name, text in (("misses", "miss their bound"), ("open", "not measured yet"))
-            if any(row.verdict == name for row in rows)
-        ]
-        verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold, {', '.join(rest)}"
-        text = (
-            f": {verdict}. {scale['paper']} at the sources’ own scale, {scale['exact']} exact, {scale['reduced']} at "
-            f"reduced scale; {controlled} beside a control that must fail, and does."
-        )
-        line = self.link("book/claims", f"{len(rows)} claims")
-        return [paragraph(line, text, classes="scoreboard-line")]
+        rest = {name: sum(row.verdict == name for row in rows) for name in ("misses", "open")}
+        verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold"
+        verdict += f", {rest['misses']} not" if rest["misses"] else ""
+        verdict += f", {rest['open']} not measured yet" if rest["open"] else ""
+        places = {"paper": "at the sources’ own scale", "exact": "exact", "reduced": "at reduced scale"}
+        scales = ", ".join(f"{scale[name]} {words}" for name, words in places.items() if scale[name])
+        text = f": {verdict}. Of these {scales}; {controlled} beside a control that must fail, and does."
+        line = self.link("book/claims", f"{len(rows)} claims checked")
+        return [paragraph(line, text if held else f": {verdict}.", classes="scoreboard-line")]
 
 
 class Scoreboard(ClaimDirective):
@@ -121,7 +118,7 @@ class Scoreboard(ClaimDirective):
         claim, verdict = row.claim, row.verdict
         words = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}[verdict]
         mark = [span(VERDICTS[verdict], classes="verdict"), span(words, classes="visually-hidden")]
-        sentence = paragraph(*mark, *self.inline(claim.sentence), classes="claim-sentence")
+        sentence = paragraph(*mark, *self.inline(typeset(claim.sentence)), classes="claim-sentence")
         facts = [
             nodes.reference("", "", nodes.literal("", claim.id), refid=anchor(claim.id), internal=True),
             span(KINDS[claim.kind], classes=f"kind kind-{claim.kind}"),
@@ -133,7 +130,9 @@ class Scoreboard(ClaimDirective):
         if claim.figure:
             facts.append(self.link(chapter.page, "figure", anchor=claim.figure))
         meta = [node for fact in facts for node in (nodes.Text(" "), fact)][1:]
-        why = paragraph(span("Why this bound: ", classes="label"), *self.inline(claim.reason), classes="claim-reason")
+        why = paragraph(
+            span("Why this bound: ", classes="label"), *self.inline(typeset(claim.reason)), classes="claim-reason"
+        )
         parts = [sentence, paragraph(*meta, classes="claim-facts"), self.measures(row), why]
         return block(*parts, classes=f"claim claim-{verdict}", ids=(anchor(claim.id),))
 
@@ -145,7 +144,7 @@ class Scoreboard(ClaimDirective):
         for measure in row.claim.measures:
             value = number(observed[measure.name]) if measure.name in observed else "not measured yet"
             broken = number(control[measure.name]) if measure.name in control else "–"
-            body.append([self.inline(measure.quantity), [value], [typeset(measure.bound)], [broken]])
+            body.append([self.inline(typeset(measure.quantity)), [value], [typeset(measure.bound)], [broken]])
         header = ["Quantity", "Measured", "Bound", "Control"]
         return table(header, body, classes="measures", widths=[6, 2, 2, 2])
 

@@ -21,7 +21,8 @@ class GrowthConfig:
         task: what is completed.
         depth: number of layers.
         std: of every entry of every layer at the start.
-        step: constant step, small enough that a layer's singular value moves by a few percent at most in one of them.
+        step_share: constant step over the largest stable one for a target of this norm; small enough that a layer's
+            singular value moves by a few percent at most in one of them.
         steps: iterations.
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         layer_scales: factors on the layers of the start, or None; unequal ones make it unbalanced.
@@ -32,7 +33,7 @@ class GrowthConfig:
     task: Completion = field(default_factory=Completion)
     depth: int = 3
     std: float = 1e-2
-    step: float = 0.2
+    step_share: float = 0.075
     steps: int = 10_000
     record_every: int = 20
     layer_scales: tuple[float, ...] | None = None
@@ -40,19 +41,24 @@ class GrowthConfig:
     weakest: float = 0.05
 
     def __post_init__(self):
-        if self.depth < 1 or not self.step > 0 or self.steps < 1:
+        if self.depth < 1 or not self.step_share > 0 or self.steps < 1:
             raise ValueError(
-                "A growth experiment needs depth >= 1, step > 0 and steps >= 1; "
-                f"got depth {self.depth}, step {self.step}, steps {self.steps}."
+                "A growth experiment needs depth >= 1, step_share > 0 and steps >= 1; "
+                f"got depth {self.depth}, step_share {self.step_share}, steps {self.steps}."
             )
         if self.layer_scales is not None and len(self.layer_scales) != self.depth:
             raise ValueError(f"`layer_scales` needs one factor a layer, {self.depth}; got {len(self.layer_scales)}.")
 
+    @property
+    def step(self) -> float:
+        """The constant step."""
+        return self.step_share * theory.stable_step(self.task.size, observed=self.task.observed, depth=self.depth)
+
 
 GROWTH = (
-    GrowthConfig(depth=2, std=1e-3, steps=4_000),
+    GrowthConfig(depth=2, std=1e-3, step_share=0.0125, steps=4_000),
     GrowthConfig(depth=3),
-    GrowthConfig(depth=4, std=3e-2, step=0.1, steps=13_000),
+    GrowthConfig(depth=4, std=3e-2, step_share=0.1, steps=13_000),
 )
 """The three depths of the chapter. Starts shrink with decreasing depth so that all of them escape in about as long."""
 
@@ -136,7 +142,7 @@ class BalanceConfig:
         task: what is completed.
         depth: number of layers, at least 2.
         std: of every entry of every layer at the start.
-        duration: flow time, long enough to learn the whole matrix.
+        stable_steps: flow time in units of the largest stable step, long enough to learn the whole matrix.
         steps: numbers of equal steps that the duration is cut into, increasing.
         tolerance: relative tolerance of the adaptive integrator.
         records: of the flow.
@@ -145,7 +151,7 @@ class BalanceConfig:
     task: Completion = field(default_factory=Completion)
     depth: int = 3
     std: float = 3e-2
-    duration: float = 800.0
+    stable_steps: float = 300.0
     steps: tuple[int, ...] = (800, 1600, 3200)
     tolerance: float = 1e-8
     records: int = 40
@@ -155,6 +161,11 @@ class BalanceConfig:
             raise ValueError(f"Balance is a property of neighboring layers; got depth {self.depth}.")
         if len(self.steps) < 2 or any(b <= a for a, b in zip(self.steps, self.steps[1:])):
             raise ValueError(f"`steps` must be at least two increasing counts; got {self.steps}.")
+
+    @property
+    def duration(self) -> float:
+        """Flow time of every run."""
+        return self.stable_steps * theory.stable_step(self.task.size, observed=self.task.observed, depth=self.depth)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class SpikedCompletion:
     depths: tuple[int, ...] = (2, 3)
     std: float = 1e-3
     rate: float = 5e-3
-    steps: int = 40_000
+    steps: int = 10_000
 
     def __post_init__(self):
         if self.size < 2 or 1.2 * (self.size - 1) ** 0.5 > self.spike or min(self.depths) < 2:
@@ -125,7 +125,8 @@ def complete_spiked(config: SpikedCompletion, rt: Runtime, seed: int) -> dict[st
     """The unobserved entry that each method chooses, and the nuclear norms.
 
     Returns:
-        "flat" (R, size - 1), b; "nuclear" (R,), W11 of least nuclear norm, by SciPy; "nuclear norm" (R,), of that fit;
+        "free" (n,) and "profile" (n,), entries and nuclear norms of the first task's fits; "flat" (R, size - 1), b;
+        "nuclear" (R,), W11 of least nuclear norm, by SciPy; "nuclear norm" (R,), of that fit;
         "factorization" (depths, R), W11 after gradient descent; "factorization norm" (depths, R), nuclear norm there;
         "second" (depths, R), sigma_2 / sigma_1 there; "nuclear second" (R,), sigma_2 / sigma_1 of the nuclear fit.
     """
@@ -162,7 +163,10 @@ def complete_spiked(config: SpikedCompletion, rt: Runtime, seed: int) -> dict[st
         out["factorization"].append(end[:, 0, 0])
         out["factorization norm"].append(values.sum(-1))
         out["second"].append(values[:, 1] / values[:, 0])
+    free = np.linspace(0, 1.2 * config.spike**2, 101)
     return {
+        "free": free,
+        "profile": np.array([filled(targets[0], w).sum() for w in free]),
         "flat": flat,
         "nuclear": np.array([float(m.x) for m in minima]),
         "nuclear norm": spectra.sum(-1),

@@ -116,10 +116,6 @@ class Curve:
         """|W11| where the loss first falls to `level`, (R,); nan where it never does."""
         return np.exp(norms_measure.at_loss(self.loss, np.log(self.entry), level))
 
-    def flips(self) -> np.ndarray:
-        """Whether the determinant ever has another sign than at the start, (R,)."""
-        return (np.sign(self.determinant) != np.sign(self.determinant[0])).any(0)
-
 
 def draw_products(config: Curves, rt: Runtime, seed: int) -> torch.Tensor:
     """Products at the start, (R, 2, 2): N(0, std^2) entries, given the determinant's sign."""
@@ -158,7 +154,14 @@ def weight_curve(config: Curves, rt: Runtime, seed: int, *, balanced: bool = Tru
     return _curve(config.times, run)
 
 
-def descent_gap(config: Curves, rt: Runtime, seed: int, *, levels: tuple[float, ...], steps: int) -> np.ndarray:
+def descent_gap(
+    config: Curves,
+    rt: Runtime,
+    seed: int,
+    *,
+    levels: tuple[float, ...] = (0.3, 0.1, 1e-2, 1e-3, 1e-4),
+    steps: int = 2000,
+) -> np.ndarray:
     """Gradient descent at the setting's step against flow, in stretches of `steps` steps along the curve, (levels, R).
 
     Each stretch starts balanced, on the flow's curve, where its loss first falls to the level; all stretches are

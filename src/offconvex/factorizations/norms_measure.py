@@ -20,14 +20,14 @@ def schatten(log_values: np.ndarray, power: float) -> np.ndarray:
 
 
 def effective_rank(log_values: np.ndarray) -> np.ndarray:
-    """exp of the entropy of the normalized singular values, from log sigma (..., r), (...)."""
+    """Exponential of the entropy of the normalized singular values, from log sigma (..., r), (...)."""
     shifted = log_values - log_values.max(-1, keepdims=True)
     log_shares = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return np.exp(-(np.exp(log_shares) * log_shares).sum(-1))
 
 
 def at_loss(loss: np.ndarray, values: np.ndarray, level: float) -> np.ndarray:
-    """Values (T, R) where each loss curve (T, R) first falls to `level`, linear in log loss, (R,); nan if it never does."""
+    """Values where each loss curve first falls to `level`, linear in log loss; (T, R), (T, R) -> (R,), nan if never."""
     out = np.full(loss.shape[1], np.nan)
     for r, (curve, value) in enumerate(zip(loss.T, values.T)):
         reached = np.flatnonzero(curve <= level)

@@ -10,7 +10,7 @@ from offconvex.descent import descend
 from offconvex.factorizations.matrix import end_to_end
 from offconvex.factorizations.norms import determinant
 from offconvex.factorizations.norms_experiments import SOURCE, Curves, start_layers
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, Stored, StoredExperiment
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,21 @@ def assemble_descent(config: NormsDescent, parts: list[Arrays]) -> Arrays:
         totals["loss"].append(loss[first, replica])
         totals["steps"].append(iterations[first])
     return arrays | {name: np.array(values) for name, values in totals.items()}
+
+
+def slice_gap(part: str, descents: Stored, steps: int) -> float:
+    """Largest relative difference of W11 between the stored records of a part and its first `steps` steps, run again.
+
+    Raises:
+        ValueError: if no stored record lies within these steps.
+    """
+    index = part.removeprefix("setting-")
+    fresh = run_descent(NormsDescent(**descents.config), part, steps=steps)
+    kept = descents[f"iterations {index}"]
+    common, rows, old = np.intersect1d(fresh["iterations"], kept, return_indices=True)
+    if len(common) < 2:
+        raise ValueError(f"No stored record of {part} after its start lies within {steps} steps; take more.")
+    return float(np.abs(fresh["entry"][rows] / descents[f"entry {index}"][old] - 1).max())
 
 
 def _record(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:

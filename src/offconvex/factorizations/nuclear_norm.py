@@ -26,47 +26,45 @@ def minimize_nuclear_norm(
     target: torch.Tensor,
     mask: torch.Tensor,
     *,
-    threshold: float = 2.0,
     tolerance: float = 1e-6,
-    iterations: int = 3000,
+    iterations: int = 2000,
 ) -> NuclearNormSolution:
     """Least nuclear norm among matrices that equal `target` where `mask` is one, by ADMM.
 
     Splits |Z|_* + [X fits] with X = Z: project on the observations, soft-threshold the singular values, add up the
     difference. The running multiplier is also a dual point, Y supported on the observations with operator norm at most
-    one, and <Y, T> bounds the optimum from below; the iteration stops when that bound is met.
+    one, and <Y, T> bounds the optimum from below. The iteration stops when that bound is met, or after `iterations`
+    steps: the gap that is returned says how good the result is, whatever stopped it.
 
     Args:
         target: (R, n, n').
         mask: ones at the observed entries, shaped like the target.
-        threshold: soft threshold on singular values, the inverse penalty; about a tenth of the smallest that matters.
         tolerance: relative duality gap to stop at.
         iterations: most steps.
 
     Raises:
-        ValueError: if the shapes differ.
-        FloatingPointError: if the gap is still open after `iterations` steps.
+        ValueError: if the shapes differ, or no step is allowed.
     """
     if target.shape != mask.shape or target.ndim != 3:
         raise ValueError(
             f"`target` and `mask` must share one shape (R, n, n'); got {tuple(target.shape)}, {tuple(mask.shape)}."
         )
+    if iterations < 1:
+        raise ValueError(f"`iterations` must be at least 1; got {iterations}.")
     seen = mask > 0
     low_rank, excess = mask * target, torch.zeros_like(target)
+    # Steps scale with the data: a tenth of the largest singular value seen balances both halves of the iteration.
+    threshold = 0.15 * torch.linalg.matrix_norm(low_rank, 2)[:, None]
     for iteration in range(1, iterations + 1):
         product = torch.where(seen, target, low_rank - excess)
         left, values, right = torch.linalg.svd(product + excess, full_matrices=False)
         low_rank = (left * (values - threshold).clamp_min(0)[:, None, :]) @ right
         excess = excess + product - low_rank
-        if iteration % 25 == 0:
-            solution = _certify(target, seen, low_rank, excess / threshold, iteration)
+        if iteration % 25 == 0 or iteration == iterations:
+            solution = _certify(target, seen, low_rank, excess / threshold[:, :, None], iteration)
             if bool((solution.gap <= tolerance).all()):
-                return solution
-    worst = solution.gap.max().item() if iterations >= 25 else float("inf")
-    raise FloatingPointError(
-        f"Nuclear norm minimization stopped after {iterations} steps at a relative gap of {worst:.2g}, above "
-        f"{tolerance:.2g}; allow more iterations or change the threshold."
-    )
+                break
+    return solution
 
 
 def _certify(

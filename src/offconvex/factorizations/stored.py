@@ -1,5 +1,6 @@
 """Stored experiments of the chapters on factorizations."""
 
 from offconvex.factorizations.norms_stored import STORED as NORMS
+from offconvex.factorizations.tensor_stored import STORED as TENSORS
 
-STORED = (*NORMS,)
+STORED = (*NORMS, *TENSORS)

@@ -66,7 +66,7 @@ def tensor_rank(
     tolerance: float = 1e-6,
     sweeps: int = SWEEPS,
 ) -> int:
-    """Smallest number of outer products that fit a tensor with a mean squared error below `tolerance`; 0 if none are needed.
+    """Smallest number of outer products that fit a tensor up to a mean squared error of `tolerance`; 0 for none.
 
     Found by bisection between 1 and the product of all sizes but the largest, which always suffices; each number is
     tried from one random start per generator. This is an upper bound for the number at the given tolerance, because

@@ -93,11 +93,13 @@ def flow_paths(
     # A power's parameters span many decades (u = w^5 for N = 1/5), so its error must be relative to the smallest one;
     # log w and the angle cross zero, where only an absolute error has a meaning.
     floor = 1e-12 if isinstance(kind, str) else TOLERANCE * float(start.min())
+    # Powers below one and the angle relax at rates hundreds of times apart: stiff.
+    method = "LSODA" if kind == "polar" or (not isinstance(kind, str) and kind < 1) else "DOP853"
     states, clock = [start.reshape(-1).cpu().numpy()], [0.0]
     times = np.concatenate([[0.0], np.geomspace(first, 30.0, points)])
     for _ in range(14):
         try:
-            path, _ = integrate(field, states[-1], times, rtol=TOLERANCE, atol=floor)
+            path, _ = integrate(field, states[-1], times, rtol=TOLERANCE, atol=floor, method=method)
         except FloatingPointError as error:
             raise FloatingPointError(
                 f"The flow of {kind} from {starts.tolist()} reaches an axis, where w = u^N ends; start below the line."

@@ -57,7 +57,7 @@ def grow(config: Growth, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
             (u0,),
             times[-1] / scale,
             record=lambda q, p=p: {"w": p.weights(q[0])},
-            rtol=3e-14,
+            rtol=3e-13,
             atol=1e-15,
         )
         weights.append(run["w"][:, 0].cpu().numpy())
