@@ -216,7 +216,7 @@
       </fieldset>
     </form>
     <div class="pe-plot">
-      <canvas role="img" aria-labelledby="pe-readout"></canvas>
+      <canvas role="img" aria-label="Plane of weights: field, path and end point" aria-describedby="pe-readout"></canvas>
       <button type="button" class="pe-handle" aria-describedby="pe-help"></button>
     </div>
     <div class="pe-text">

@@ -79,7 +79,7 @@ class ScoreboardLine(ClaimDirective):
         places = {"paper": "at the sources’ own scale", "exact": "exact", "reduced": "at reduced scale"}
         scales = ", ".join(f"{scale[name]} {words}" for name, words in places.items() if scale[name])
         text = f": {verdict}. Of these {scales}; {controlled} beside a control that must fail, and does."
-        line = self.link("book/claims", f"{len(rows)} claims checked")
+        line = self.link("book/claims", f"{len(rows)} claims" + ("" if rest["open"] else " checked"))
         return [paragraph(line, text if held else f": {verdict}.", classes="scoreboard-line")]
 
 

@@ -58,7 +58,8 @@ class IncrementalRecord:
     Attributes:
         iterations: (T,).
         values: (T, k) ten largest singular values of replica 0 (fewer for a smaller matrix).
-        law: (T, rank) growth law taken with the run's own steps; nan before its start.
+        law: (T, rank) growth law taken with the run's own steps, from one percent of the final height until the
+            matrix is learned; nan elsewhere.
         error: (T,) relative error of replica 0.
         target_values: (rank,) singular values of its target.
         take_offs: (R, rank) iterations at half height.
@@ -91,11 +92,13 @@ def learn_incrementally(config: IncrementalConfig, runtime: Runtime, seed: int) 
     runs = [*drawn, *others]
     first = runs[0]
     steps = np.diff(first.times)
+    # Once the matrix is learned the run only bounces: no value grows, and a sum of bounces would be drawn as a law.
+    end = int(np.argmax(first.error <= 2 * first.error.min()))
     law = np.full((len(first.times), rank), np.nan)
     for r in range(rank):
         start = measure.last_rise(first.values[:, r], 0.01 * first.final[r])
-        law[start:, r] = theory.discrete_growth(
-            steps[start:], first.projections[start:, r], first.values[start, r], depth=config.depth
+        law[start : end + 1, r] = theory.discrete_growth(
+            steps[start:end], first.projections[start:end, r], first.values[start, r], depth=config.depth
         )
     deviation = np.nanmedian(np.abs(law - first.values[:, :rank]) / first.final[:rank], axis=0).max()
     return IncrementalRecord(

@@ -229,11 +229,13 @@ class EscapeConfig:
     task: Completion = field(default_factory=lambda: Completion(size=24, rank=2, observed=288))
     depths: tuple[int, ...] = (2, 3, 4)
     stds: tuple[float, ...] = (1e-2, 3e-3, 1e-3, 3e-4)
-    replicas: int = 3
+    replicas: int = 5
 
     def __post_init__(self):
         if any(depth < 2 for depth in self.depths) or len(self.stds) < 2:
             raise ValueError(f"Escape needs depths >= 2 and at least two sizes; got {self.depths} and {self.stds}.")
+        if self.replicas < 1:
+            raise ValueError(f"`replicas` must be at least 1; got {self.replicas}.")
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,7 @@ class QuadraticConfig:
     target_values: tuple[float, ...] = (3.0, 2.0, 1.0)
     initial: float = 1e-2
     duration: tuple[float, ...] = (4.0, 4.0, 6.5, 8.0)
-    records: int = 60
+    records: int = 120
 
     def __post_init__(self):
         if len(self.depths) != len(self.duration):

@@ -12,14 +12,16 @@ from offconvex import figures
 REST = "0.75"
 """Gray of singular values that the target does not have."""
 
+UNDER_THEORY = {"linewidth": 3.6, "alpha": 0.7, "solid_capstyle": "butt"}
+"""Style of measured curves that a dashed line lies on: broad enough to be seen on both sides of it."""
+
 
 def spectrum(ax: Axes, iterations: np.ndarray, values: np.ndarray, learned: int) -> None:
     """Singular values (T, k) against iterations: the first `learned` in color, dark to light, the rest in gray."""
     for r, color in zip(range(learned), figures.ordered_colors(learned)):
-        ax.plot(iterations, values[:, r], color=color)
+        ax.plot(iterations, values[:, r], color=color, **UNDER_THEORY)
     ax.plot(iterations, values[:, learned:], color=REST, linewidth=1.0, zorder=1)
     ax.set(xlim=(0, iterations[-1]), ylim=(0, None))
-    ax.margins(x=0)
 
 
 def predicted_spectrum(ax: Axes, iterations: np.ndarray, law: np.ndarray, label: str) -> None:
@@ -29,9 +31,9 @@ def predicted_spectrum(ax: Axes, iterations: np.ndarray, law: np.ndarray, label:
 
 
 def target_ticks(ax: Axes, values: np.ndarray) -> None:
-    """Short marks at the right edge: the target's singular values."""
+    """Short marks outside the right edge: the target's singular values."""
     for value in values:
-        ax.plot([0.985, 1.0], [value, value], color="black", linewidth=1.2, transform=ax.get_yaxis_transform())
+        ax.plot([1.005, 1.03], [value, value], "k", linewidth=1.4, transform=ax.get_yaxis_transform(), clip_on=False)
 
 
 def error_curve(ax: Axes, iterations: np.ndarray, error: np.ndarray, floor: float) -> None:
@@ -52,23 +54,42 @@ def growth_law(
 ) -> None:
     """Measured rate over projection against singular value, one color a depth, and the law on the common grid."""
     for depth, x, y, law, color in zip(depths, values, quotients, laws, figures.ordered_colors(len(depths))):
-        ax.loglog(x, y, "o", color=color, markersize=3.2, markeredgewidth=0, alpha=0.8)
+        ax.loglog(x, y, "o", color=color, markersize=6, markeredgewidth=0, alpha=0.5)
         ax.loglog(grid, law, **figures.THEORY)
         ax.annotate(
-            f"$L={depth}$", (grid[-1], law[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=color
+            f"$L={depth}$", (grid[-1], law[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=color
         )
     ax.set(xlabel=r"singular value $\sigma$", ylabel=r"$\dot\sigma \, / \, \langle -G, u v^\top \rangle$")
-    ax.margins(x=0.12)
+    ax.margins(x=0.14)
 
 
-def drift(ax: Axes, steps: np.ndarray, drifts: np.ndarray, line: np.ndarray, flow_drift: float) -> None:
-    """Drift of the layer gaps against the step, a line of slope one, and the flow's drift as a level."""
-    ax.loglog(steps, drifts, "o", color=figures.KIND_COLORS[0], label="gradient descent")
+def growth_deviation(
+    ax: Axes, depths: Sequence[int], values: Sequence[np.ndarray], percents: Sequence[np.ndarray]
+) -> None:
+    """Deviation of the measured rate from the law in percent against singular value, one color a depth."""
+    for depth, x, y, color in zip(depths, values, percents, figures.ordered_colors(len(depths))):
+        ax.semilogx(x, y, "o", color=color, markersize=4, markeredgewidth=0, alpha=0.6, label=f"$L={depth}$")
+    ax.axhline(0, **figures.THEORY)
+    ax.set(xlabel=r"singular value $\sigma$", ylabel="measured rate against the law, %", ylim=(-5, 5))
+
+
+def drift_by_step(ax: Axes, steps: np.ndarray, drifts: np.ndarray, line: np.ndarray) -> None:
+    """Drift of the layer gaps under gradient descent against the step, and a line of slope one."""
+    ax.loglog(steps, drifts, "o", color=figures.KIND_COLORS[0], markersize=7, label="gradient descent")
     ax.loglog(steps, line, label="slope one", **figures.THEORY)
-    ax.axhline(flow_drift, color=figures.KIND_COLORS[1], label="adaptive gradient flow")
-    ax.set(xlabel=r"step $\eta$", ylabel="relative drift of the layer gaps")
-    ax.set_xticks(steps, [f"{step:g}" for step in steps], minor=False)
+    ax.set(xlabel=r"step $\eta$", ylabel="relative drift of the gaps")
+    ax.set_xticks(steps, [f"{step:.2g}" for step in steps])
+    ax.set_yticks(drifts, [f"{drift:.1e}" for drift in drifts])
     ax.minorticks_off()
+    ax.margins(0.15)
+    ax.legend(loc="upper left")
+
+
+def drift_in_time(ax: Axes, times: np.ndarray, drifts: np.ndarray, descent: float) -> None:
+    """Drift along the flow on a log axis, and the level that gradient descent reaches at its smallest step."""
+    ax.semilogy(times, drifts, color=figures.KIND_COLORS[1], label="gradient flow")
+    ax.axhline(descent, color=figures.KIND_COLORS[0], label="gradient descent, smallest step")
+    ax.set(xlabel="flow time", xlim=(0, times[-1]))
     ax.legend(loc="center right")
 
 
@@ -90,7 +111,7 @@ def closed_forms(axes: Sequence[Axes], depths: Sequence[int], times: np.ndarray,
     """One panel a depth: integrated singular values (T, k) in color, closed forms dashed."""
     for ax, depth, t, measured, closed in zip(axes, depths, times, values, exact):
         for curve, color in zip(measured.T, figures.ordered_colors(measured.shape[1])):
-            ax.plot(t, curve, color=color, linewidth=2.6)
+            ax.plot(t, curve, color=color, **UNDER_THEORY)
         ax.plot(t, closed, **figures.THEORY)
         ax.set(title=f"$L = {depth}$", xlabel="time", xlim=(0, t[-1]), ylim=(0, None))
     axes[0].set_ylabel("singular values")
@@ -114,7 +135,7 @@ def recovery_maps(
         image = ax.imshow(cells, norm=norm, cmap="viridis_r", aspect="auto")
         for (i, j), value in np.ndenumerate(cells):
             ax.text(
-                j, i, _short(value), ha="center", va="center", color="white" if value < 0.03 else "black", fontsize=7
+                j, i, _short(value), ha="center", va="center", color="white" if value > 0.06 else "black", fontsize=7
             )
         ax.set_xticks(range(len(scales)), [f"$10^{{{round(np.log10(scale))}}}$" for scale in scales])
         ax.set_yticks(range(len(fractions)), [f"{fraction:.0%}" for fraction in fractions])

@@ -36,18 +36,18 @@ def regression(ax: Axes, iterations: np.ndarray, distances: Mapping[str, np.ndar
 def norm_profiles(ax: Axes, free: np.ndarray, norms: np.ndarray, powers: Sequence[float], least: np.ndarray) -> None:
     """Schatten (quasi-)norms (powers, n) of all fits over W11, and where each is least (powers,)."""
     for power, norm, place, color in zip(powers, norms, least, figures.ordered_colors(len(powers))):
-        ax.semilogy(free, norm, color=color)
+        ax.plot(free, norm, color=color)
         ax.plot(place, norm.min(), "o", color=color, markersize=4)
         ax.annotate(
             NORM_NAMES[power],
-            (free[-1], norm[-1]),
-            xytext=(4, 0),
+            (place, norm.min()),
+            xytext=(0, 5),
             textcoords="offset points",
-            va="center",
+            ha="center",
             color=color,
             fontsize=8,
         )
-    ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="norm of the fit", xlim=(free[0], free[-1]))
+    ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="norm of the fit", xlim=(free[0], free[-1]), ylim=(0.8, None))
 
 
 def diverging(
@@ -87,9 +87,8 @@ def descent_points(ax: Axes, loss: np.ndarray, entry: np.ndarray, label: str) ->
 
 def determinants(ax: Axes, runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Determinants (T, R) against falling loss (T, R), one color a kind of start."""
-    for (name, (loss, determinant)), color in zip(runs.items(), figures.KIND_COLORS):
-        lines = ax.plot(loss, determinant, color=color, linewidth=1.1, alpha=0.8)
-        lines[0].set_label(name)
+    for (loss, determinant), color in zip(runs.values(), figures.KIND_COLORS):
+        ax.plot(loss, determinant, color=color, linewidth=1.1, alpha=0.8)
     ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     ax.axhline(-1, **figures.THEORY)
     ax.set_ylabel(r"$\det W$")
@@ -99,10 +98,11 @@ def bounded_entries(
     ax: Axes, runs: Mapping[str, tuple[np.ndarray, np.ndarray]], grid: np.ndarray, law: np.ndarray
 ) -> None:
     """|W11| (T, R) against falling loss (T, R), one color a kind of start, and the law on a grid of losses."""
-    for (loss, entry), color in zip(runs.values(), figures.KIND_COLORS):
-        ax.plot(loss, entry, color=color, linewidth=1.1, alpha=0.8)
+    for (name, (loss, entry)), color in zip(runs.items(), figures.KIND_COLORS):
+        lines = ax.plot(loss, entry, color=color, linewidth=1.1, alpha=0.8)
+        lines[0].set_label(name)
     ax.plot(grid, law, **figures.THEORY)
-    ax.set(yscale="log", ylabel=r"$|W_{11}|$")
+    ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.05, 2 * law.max()))
 
 
 def norm_growth(ax: Axes, loss: np.ndarray, norms: np.ndarray, powers: Sequence[float], bound: np.ndarray) -> None:
@@ -119,9 +119,8 @@ def rank_decay(ax: Axes, loss: np.ndarray, curves: Mapping[str, np.ndarray], bou
         shown = np.where(values > 1e-9, values, np.nan)
         lines = ax.loglog(loss, shown, color=color, linewidth=1.0, alpha=0.7)
         lines[0].set_label(name)
-    for name, values in bounds.items():
-        line = ax.loglog(loss[:, 0], values, **figures.THEORY)[0]
-        line.set_label(name)
+    for values in bounds.values():
+        ax.loglog(loss[:, 0], values, **figures.THEORY)
     ax.set_ylim(1e-7, 3)
 
 
@@ -185,7 +184,7 @@ def perturbed(
             va="center",
             color=color,
         )
-    ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.1, 200))
+    ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.3, 200))
 
 
 def chosen_entries(

@@ -53,9 +53,9 @@ def starting_parameters(kind: Kind, starts: Tensor) -> Tensor:
         ValueError: for a start outside the open positive quadrant. On an axis the power map has no inverse derivative:
             a weight at zero never moves for N > 1, and has infinite velocity for N < 1.
     """
-    if starts.ndim != 2 or starts.shape[1] < 2 or not bool(((starts > 0) & starts.isfinite()).all()):
+    if starts.ndim != 2 or not bool(((starts > 0) & starts.isfinite()).all()):
         raise ValueError(
-            "Starts are rows (w1, w2) with every weight positive, since w = u^N stays at zero or is undefined on the "
+            "Starts are rows of weights with every weight positive, since w = u^N stays at zero or is undefined on the "
             f"axes; got {starts.tolist()}."
         )
     return parameterization(kind).parameters(starts)

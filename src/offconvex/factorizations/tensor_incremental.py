@@ -1,0 +1,140 @@
+"""Incremental learning: component norms rise one after another, the more so the smaller the start."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from offconvex.descent import GroupRMSprop, descend
+from offconvex.factorizations import measure, tensor, tensor_measure, theory
+from offconvex.factorizations.tensor_task import CUBE, FOURTH_ORDER, TensorCompletion
+from offconvex.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One task learned from one start (razin2022post, Fig. 2; razin2021post, Fig. 4; settings of their code).
+
+    Attributes:
+        task: what is completed.
+        std: of every entry of every factor at the start.
+        rule: the sources' adaptive scalar step.
+        steps: most iterations under that rule.
+        settled: the adaptive run ends once the mean squared error over the observed entries is below this share of the
+            target's mean square.
+        finish_steps: iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finish_share: their step over the largest stable one for the target's norm.
+        kept: number of largest components that are recorded.
+        record_every: iterations between records; 1 is needed for the growth law.
+    """
+
+    task: TensorCompletion = CUBE
+    std: float = 1e-3
+    rule: GroupRMSprop = field(default_factory=lambda: GroupRMSprop(rate=1e-2, floor=1e-6))
+    steps: int = 7000
+    settled: float = 1e-8
+    finish_steps: int = 2000
+    finish_share: float = 0.5
+    kept: int = 10
+    record_every: int = 1
+
+    def __post_init__(self):
+        if self.task.order < 3:
+            raise ValueError(
+                "Components rise one after another from order 3 on: a matrix has no preferred components to begin with; "
+                f"got order {self.task.order}."
+            )
+        if min(self.steps, self.finish_steps, self.record_every) < 1 or self.kept < self.task.rank:
+            raise ValueError(
+                "`steps`, `finish_steps` and `record_every` must be at least 1 and `kept` at least the target's rank; "
+                f"got {self.steps}, {self.finish_steps}, {self.record_every} and {self.kept}."
+            )
+
+    @property
+    def finish_step(self) -> float:
+        """Step of the finish."""
+        task = self.task
+        return self.finish_share * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What `learn` measures.
+
+    Attributes:
+        iterations: (T,).
+        times: (T,) flow time.
+        norms: (T, k) norms of the components that are largest at the end, in that order.
+        law: (T, rank) growth law taken with the run's own steps, from 1 % of the final norm on; nan before, and
+            everywhere where not every iteration was recorded.
+        error: (T,) relative error over all entries.
+        target_norms: (rank,).
+        final_norms: (k,) after the finish.
+        components: number of components above 1 % of the largest, after the finish.
+        final_error: relative error after the finish.
+        law_deviation: largest over the learned components of median |law - measured| / final norm.
+    """
+
+    iterations: np.ndarray
+    times: np.ndarray
+    norms: np.ndarray
+    law: np.ndarray
+    error: np.ndarray
+    target_norms: np.ndarray
+    final_norms: np.ndarray
+    components: int
+    final_error: float
+    law_deviation: float
+
+
+def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
+    """Complete one tensor with the adaptive rule, then finish with a constant step."""
+    task, one = config.task, range(replica, replica + 1)
+    target, target_norms = task.target(runtime, seed, stream, one)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, stream, one)))
+
+    def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
+        error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
+        # The objective has just been called with these factors. Half the memory is enough for what is drawn.
+        growth = tensor_measure.growth_projections(factors, objective.gradients)
+        return {name: value.float() for name, value in growth.items()} | {"error": error}
+
+    run = descend(
+        objective,
+        task.start(runtime, seed, stream, one, std=config.std),
+        steps=config.steps,
+        step_size=config.rule,
+        record=record,
+        record_every=config.record_every,
+        stop=lambda loss: bool(loss < config.settled * task.norm**2 / target.numel()),
+    )
+    finish = descend(
+        objective,
+        run.parameters,
+        steps=config.finish_steps,
+        step_size=config.finish_step,
+        record_every=config.finish_steps,
+    )
+    final = tensor_measure.component_norms(finish.parameters)[0].cpu().numpy()
+    largest = np.argsort(final)[::-1][: config.kept].copy()
+    norms, projections = (run[name][:, 0, largest].double().cpu().numpy() for name in ("norms", "projections"))
+    times = run.times[:, 0].numpy()
+    law = np.full((len(times), task.rank), np.nan)
+    if config.record_every == 1:
+        for r in range(task.rank):
+            start = measure.last_rise(norms[:, r], 0.01 * final[largest[r]])
+            law[start:, r] = theory.discrete_growth(
+                np.diff(times)[start:], projections[start:, r], norms[start, r], depth=task.order
+            )
+    return Learned(
+        iterations=run.iterations.numpy(),
+        times=times,
+        norms=norms,
+        law=law,
+        error=run["error"][:, 0].cpu().numpy(),
+        target_norms=target_norms[0].cpu().numpy(),
+        final_norms=final[largest],
+        components=int((final > 0.01 * final.max()).sum()),
+        final_error=float(tensor_measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),
+        law_deviation=float(np.nanmedian(np.abs(law - norms[:, : task.rank]) / final[largest[: task.rank]], axis=0).max()),
+    )

@@ -1,0 +1,41 @@
+"""From factors and gradients to numbers: component norms, their growth, imbalance, errors.
+
+Written for any factors (B, d_n, R) whose columns multiply up to components, such as those of a CP factorization or the
+vectors around one node of a hierarchical one.
+"""
+
+import torch
+
+from offconvex.factorizations.tensor import Factors
+
+
+def vector_norms(factors: Factors) -> torch.Tensor:
+    """|w_r^n| for every axis n and component r, (B, N, R)."""
+    return torch.stack([torch.linalg.vector_norm(f, dim=1) for f in factors], dim=1)
+
+
+def component_norms(factors: Factors) -> torch.Tensor:
+    """sigma_r = prod_n |w_r^n|, the Frobenius norm of each component, (B, R)."""
+    return vector_norms(factors).prod(1)
+
+
+def growth_projections(factors: Factors, gradients: Factors) -> dict[str, torch.Tensor]:
+    """sigma_r and gamma_r = <-G, C_r> for every component, each (B, R), with C_r the component scaled to norm one.
+
+    Any factor's gradient gives them: <w_r^n, dloss/dw_r^n> = sigma_r <G, C_r> for every n.
+    """
+    norms = component_norms(factors)
+    pull = -(factors[0] * gradients[0]).sum(1)
+    # A component of norm zero has no direction, and no pull either.
+    return {"norms": norms, "projections": pull / norms.clamp_min(torch.finfo(norms.dtype).tiny)}
+
+
+def imbalance(factors: Factors) -> torch.Tensor:
+    """|w_r^n|^2 - |w_r^1|^2 for n = 2, ..., N, (B, N - 1, R): constant along gradient flow (razin2021implicit, Lemma 1)."""
+    squares = vector_norms(factors).square()
+    return squares[:, 1:] - squares[:, :1]
+
+
+def relative_error(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """|W - T|_F / |T|_F over all entries, observed or not, (B,)."""
+    return (tensor - target).flatten(1).norm(dim=1) / target.flatten(1).norm(dim=1)
