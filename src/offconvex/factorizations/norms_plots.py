@@ -214,6 +214,37 @@ def with_quartiles(ax: Axes, x: np.ndarray, values: np.ndarray, color, label: st
     )
 
 
+def completion_errors(
+    ax: Axes, observed: np.ndarray, errors: np.ndarray, linear: np.ndarray, stds: Sequence[float]
+) -> None:
+    """Reconstruction errors (m, stds, starts) against the number of observed entries, and those of the linear method (m,)."""
+    _completion(ax, observed, errors, linear, stds)
+    ax.set(yscale="log", ylabel="reconstruction error")
+
+
+def completion_ranks(
+    ax: Axes, observed: np.ndarray, ranks: np.ndarray, linear: np.ndarray, stds: Sequence[float]
+) -> None:
+    """Estimated ranks (m, stds, starts) against the number of observed entries, and those of the linear method (m,)."""
+    _completion(ax, observed, ranks, linear, stds)
+    ax.set(yscale="log", xlabel="observed entries", ylabel="estimated tensor rank", ylim=(0.8, 100))
+    ax.set_yticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
+    ax.minorticks_off()
+
+
+def spread(ax: Axes, x: np.ndarray, values: np.ndarray) -> None:
+    """Quartiles over the last axis of values (n, R) as a gray band."""
+    low, high = np.quantile(values, (0.25, 0.75), axis=-1)
+    ax.fill_between(x, low, high, color="0.85", linewidth=0, zorder=0)
+
+
+def _completion(ax: Axes, x: np.ndarray, values: np.ndarray, linear: np.ndarray, stds: Sequence[float]) -> None:
+    ax.plot(x, linear, "D-", color=figures.KIND_COLORS[1], markersize=4, linewidth=1.4, label="linear")
+    for k, (std, marker) in enumerate(zip(stds, "s^")):
+        label = f"factorization, start {std:g}"
+        with_quartiles(ax, x, values[:, k], figures.KIND_COLORS[2 * k], label, marker)
+
+
 def tolerance_sweep(ax: Axes, tolerances: np.ndarray, ranks: Mapping[str, np.ndarray]) -> None:
     """Estimated ranks (tolerances, R) against the tolerance, median and quartiles."""
     for (name, values), color, marker in zip(ranks.items(), figures.KIND_COLORS, "osD^"):

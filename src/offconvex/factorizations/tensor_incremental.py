@@ -33,7 +33,7 @@ class Learning:
     rule: GroupRMSprop = field(default_factory=lambda: GroupRMSprop(rate=1e-2, floor=1e-6))
     steps: int = 7000
     settled: float = 1e-8
-    finish_steps: int = 2000
+    finish_steps: int = 4000
     finish_share: float = 0.5
     kept: int = 10
     record_every: int = 1
@@ -59,24 +59,22 @@ class Learning:
 
 @dataclass(frozen=True)
 class Learned:
-    """What `learn` measures.
+    """What `learn` measures. Components are in the order in which they are learned, those that are not learned last.
 
     Attributes:
         iterations: (T,).
-        times: (T,) flow time.
-        norms: (T, k) norms of the components that are largest at the end, in that order.
+        norms: (T, k) component norms.
         law: (T, rank) growth law taken with the run's own steps, from 1 % of the final norm on; nan before, and
             everywhere where not every iteration was recorded.
         error: (T,) relative error over all entries.
-        target_norms: (rank,).
+        target_norms: (rank,) in decreasing order.
         final_norms: (k,) after the finish.
         components: number of components above 1 % of the largest, after the finish.
         final_error: relative error after the finish.
-        law_deviation: largest over the learned components of median |law - measured| / final norm.
+        overlap: see `measure.overlap`, over as many components as the target has.
     """
 
     iterations: np.ndarray
-    times: np.ndarray
     norms: np.ndarray
     law: np.ndarray
     error: np.ndarray
@@ -84,7 +82,19 @@ class Learned:
     final_norms: np.ndarray
     components: int
     final_error: float
-    law_deviation: float
+    overlap: float
+
+    @property
+    def norm_mismatch(self) -> float:
+        """Largest relative difference between learned norms and the target's, both in decreasing order."""
+        learned = np.sort(self.final_norms)[::-1][: len(self.target_norms)]
+        return float(np.abs(learned / self.target_norms - 1).max())
+
+    @property
+    def law_deviation(self) -> float:
+        """Largest over the learned components of the median of |law - measured| / final norm."""
+        rank = self.law.shape[1]
+        return float(np.nanmedian(np.abs(self.law - self.norms[:, :rank]) / self.final_norms[:rank], axis=0).max())
 
 
 def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
@@ -95,9 +105,8 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
 
     def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
         error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
-        # The objective has just been called with these factors. Half the memory is enough for what is drawn.
-        growth = tensor_measure.growth_projections(factors, objective.gradients)
-        return {name: value.float() for name, value in growth.items()} | {"error": error}
+        # The objective has just been called with these factors, so its gradients are theirs.
+        return tensor_measure.growth_projections(factors, objective.gradients) | {"error": error}
 
     run = descend(
         objective,
@@ -106,7 +115,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         step_size=config.rule,
         record=record,
         record_every=config.record_every,
-        stop=lambda loss: bool(loss < config.settled * task.norm**2 / target.numel()),
+        stop=lambda loss: bool(loss < config.settled * task.norm**2 / target[0].numel()),
     )
     finish = descend(
         objective,
@@ -116,25 +125,33 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         record_every=config.finish_steps,
     )
     final = tensor_measure.component_norms(finish.parameters)[0].cpu().numpy()
-    largest = np.argsort(final)[::-1][: config.kept].copy()
-    norms, projections = (run[name][:, 0, largest].double().cpu().numpy() for name in ("norms", "projections"))
-    times = run.times[:, 0].numpy()
-    law = np.full((len(times), task.rank), np.nan)
+    iterations, norms = run.iterations.numpy(), run["norms"][:, 0].cpu().numpy()
+    order = _order_of_learning(iterations, norms, final, config)
+    norms, projections = norms[:, order], run["projections"][:, 0].cpu().numpy()[:, order]
+    law = np.full((len(iterations), task.rank), np.nan)
     if config.record_every == 1:
+        steps = np.diff(run.times[:, 0].numpy())
         for r in range(task.rank):
-            start = measure.last_rise(norms[:, r], 0.01 * final[largest[r]])
+            start = measure.last_rise(norms[:, r], 0.01 * final[order[r]])
             law[start:, r] = theory.discrete_growth(
-                np.diff(times)[start:], projections[start:, r], norms[start, r], depth=task.order
+                steps[start:], projections[start:, r], norms[start, r], depth=task.order
             )
     return Learned(
-        iterations=run.iterations.numpy(),
-        times=times,
+        iterations=iterations,
         norms=norms,
         law=law,
         error=run["error"][:, 0].cpu().numpy(),
         target_norms=target_norms[0].cpu().numpy(),
-        final_norms=final[largest],
+        final_norms=final[order],
         components=int((final > 0.01 * final.max()).sum()),
         final_error=float(tensor_measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),
-        law_deviation=float(np.nanmedian(np.abs(law - norms[:, : task.rank]) / final[largest[: task.rank]], axis=0).max()),
+        overlap=measure.overlap(iterations, norms[:, : task.rank], final[order][: task.rank]),
     )
+
+
+def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
+    """Indices of the `kept` components that end largest: as many as the target has by take-off, then the others by size."""
+    largest = np.argsort(final)[::-1][: config.kept]
+    learned = largest[: config.task.rank]
+    starts = measure.take_offs(iterations, norms[:, learned], final[learned])
+    return np.concatenate((learned[np.argsort(starts)], largest[config.task.rank :]))

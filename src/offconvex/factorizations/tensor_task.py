@@ -20,6 +20,8 @@ class TensorCompletion:
         observed: number of entries seen.
         norm: Frobenius norm of the target.
         components: of the factorization that is trained; the product of all axes but the longest can express any tensor.
+        weakest: targets are drawn again until their smallest component has this share of the largest: a far smaller one
+            would take far longer to be learned than all others together.
     """
 
     shape: tuple[int, ...]
@@ -27,6 +29,7 @@ class TensorCompletion:
     observed: int
     norm: float
     components: int
+    weakest: float = 0.3
 
     def __post_init__(self):
         entries = math.prod(self.shape)
@@ -35,6 +38,8 @@ class TensorCompletion:
                 "A completion task needs two or more axes, rank >= 1, components >= 1 and a positive norm; "
                 f"got shape {self.shape}, rank {self.rank}, components {self.components}, norm {self.norm}."
             )
+        if not 0 <= self.weakest <= 0.8:
+            raise ValueError(f"`weakest` must lie in [0, 0.8], or hardly any draw passes; got {self.weakest}.")
         freedom = self.rank * (sum(self.shape) - len(self.shape) + 1)
         if not freedom <= self.observed <= entries:
             raise ValueError(
@@ -51,14 +56,19 @@ class TensorCompletion:
         """Targets (B, d_1, ..., d_N) and the norms of their components in decreasing order, (B, rank).
 
         The factors are N(0, 1) and share one scale, chosen for the target's norm, so that components keep the spread of
-        products of Gaussian norms.
+        products of Gaussian norms, up to `weakest`.
         """
-        generators = [rng.generator(seed, stream, "target", r) for r in replicas]
-        factors = tensor.gaussian_factors(runtime, generators, shape=self.shape, components=self.rank, std=1.0)
-        plain = tensor.end_tensor(factors)
-        scale = self.norm / plain.flatten(1).norm(dim=1)
-        norms = scale[:, None] * tensor_measure.component_norms(factors)
-        return plain * scale.view(-1, *(1,) * self.order), norms.sort(dim=1, descending=True).values
+        targets, norms = zip(*(self._draw(runtime, rng.generator(seed, stream, "target", r)) for r in replicas))
+        return torch.stack(targets), torch.stack(norms)
+
+    def _draw(self, runtime: Runtime, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        while True:
+            factors = tensor.gaussian_factors(runtime, [generator], shape=self.shape, components=self.rank, std=1.0)
+            norms = tensor_measure.component_norms(factors)[0].sort(descending=True).values
+            if norms[-1] >= self.weakest * norms[0]:
+                plain = tensor.end_tensor(factors)[0]
+                scale = self.norm / plain.norm()
+                return scale * plain, scale * norms
 
     def mask(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
         """Ones at the observed entries, drawn uniformly without replacement, (B, d_1, ..., d_N)."""

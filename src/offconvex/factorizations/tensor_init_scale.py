@@ -1,0 +1,98 @@
+"""One task learned from starts of several sizes: a stored experiment, and the slice of it that is repeated live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from offconvex import runtime
+from offconvex.factorizations.tensor_incremental import Learned, Learning, learn
+from offconvex.factorizations.tensor_task import FOURTH_ORDER, TensorCompletion
+
+STREAM = "init scale"
+
+
+@dataclass(frozen=True)
+class InitScales:
+    """Figure 4 of razin2021post at its own size, with five tasks in place of one.
+
+    Attributes:
+        task: what is completed.
+        stds: of every entry of every factor at the start, decreasing.
+        steps: most iterations from each.
+        settled: see `Learning`; 1 % of relative error over the observed entries, squared, is the sources' 1e-8.
+        replicas: independent tasks; curves are kept of the first.
+        thinning: iterations between the kept points of its curves.
+        slice_steps: iterations of the first task from the largest start that the chapter repeats.
+        seed: of targets, observed entries and starts.
+        device: where to run.
+    """
+
+    task: TensorCompletion = FOURTH_ORDER
+    stds: tuple[float, ...] = (0.05, 0.01, 0.005)
+    steps: tuple[int, ...] = (2500, 9000, 20_000)
+    settled: float = 1e-6
+    replicas: int = 5
+    thinning: int = 10
+    slice_steps: int = 400
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if len(self.stds) != len(self.steps) or any(b >= a for a, b in zip(self.stds, self.stds[1:])):
+            raise ValueError(
+                f"`stds` must decrease and `steps` give one number for each; got {self.stds} and {self.steps}."
+            )
+        if min(self.replicas, self.thinning, self.slice_steps) < 1:
+            raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
+
+
+def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> Learned:
+    """One task from one start; the growth law is only taken where curves are wanted, as it needs every iteration."""
+    rt = runtime.resolve(config.device)
+    learning = Learning(
+        task=config.task,
+        std=config.stds[scale],
+        steps=config.steps[scale],
+        settled=config.settled,
+        record_every=1 if curves else config.thinning,
+    )
+    return learn(learning, rt, config.seed, stream=STREAM, replica=replica)
+
+
+def parts(config: InitScales) -> list[str]:
+    """One part per start and task, the longest first."""
+    return [f"{scale}-{replica}" for scale in reversed(range(len(config.stds))) for replica in range(config.replicas)]
+
+
+def run_part(config: InitScales, part: str) -> dict[str, np.ndarray]:
+    """What is kept of one run."""
+    scale, replica = (int(number) for number in part.split("-"))
+    run = learn_one(config, scale, replica, curves=replica == 0)
+    kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
+    kept |= {"target_norms": run.target_norms, "final_norms": run.final_norms, "iterations": run.iterations[-1]}
+    if replica == 0:
+        rows = slice(None, None, config.thinning)
+        curves = {"curve_iterations": run.iterations[rows], "curve_norms": run.norms[rows].astype(np.float32)}
+        curves |= {"curve_law": run.law[rows].astype(np.float32), "curve_error": run.error[rows]}
+        kept |= curves | {"law_deviation": run.law_deviation}
+    return {name: np.asarray(value) for name, value in kept.items()}
+
+
+def assemble(config: InitScales, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Final numbers as (scales, replicas, ...), and the first task's curves by scale."""
+    by_part = dict(zip(parts(config), arrays))
+    scales, replicas = range(len(config.stds)), range(config.replicas)
+    names = [name for name in by_part[f"0-{config.replicas - 1}"]]
+    stored = {name: np.array([[by_part[f"{s}-{r}"][name] for r in replicas] for s in scales]) for name in names}
+    for s in scales:
+        first = by_part[f"{s}-0"]
+        stored |= {f"{name}_{s}": first[name] for name in first if name.startswith(("curve_", "law_"))}
+    return stored
+
+
+def repeat_slice(config: InitScales) -> np.ndarray:
+    """Curves of the first task from the largest start over the first `slice_steps` iterations, thinned, (T, k)."""
+    short = replace(config, steps=(config.slice_steps, *config.steps[1:]))
+    run = learn_one(short, 0, 0, curves=False)
+    return run.norms
