@@ -180,6 +180,14 @@ def test_one_chapter_is_executed_by_one_process_at_a_time(tiny):
         assert "another process" in run_tiny().error
 
 
+def test_runs_with_different_parameters_have_different_plain_folder_names(tiny):
+    values = ["2.0", "[1, 2]", "[[1], [2]]", "x" * 200, "x" * 201, "../up"]
+    labels = [execute._label("smoke", [("slope", value)], "cpu") for value in values]
+    assert labels[0] == "smoke,slope=2.0,device=cpu"
+    assert len(set(labels)) == len(values)
+    assert all(len(label) < 100 and "/" not in label and " " not in label for label in labels)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -98,7 +98,9 @@ def test_nuclear_norm_of_a_solved_case():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: matrix_incremental.IncrementalConfig(depth=2), "depth 3 or more"),
+        (lambda: matrix_incremental.IncrementalConfig(depth=2), "depth 3 and 4"),
+        (lambda: matrix_incremental.IncrementalConfig(depth=5), "depth 3 and 4"),
+        (lambda: matrix_incremental.IncrementalConfig(std=0.0), "`std`"),
         (lambda: matrix_incremental.IncrementalConfig(replicas=0), "at least 1"),
         (lambda: matrix_laws.GrowthConfig(depth=0), "depth >= 1"),
         (lambda: matrix_laws.GrowthConfig(layer_scales=(1.0,)), "one factor a layer"),

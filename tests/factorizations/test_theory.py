@@ -84,9 +84,7 @@ def test_take_offs_overlap_and_crossing_on_constructed_curves():
     assert measure.last_rise(np.array([0.0, 2.0, 0.5, 2.0, 3.0]), 1.0) == 3
 
 
-def test_effective_rank_power_law_and_projections():
-    values = torch.tensor([[2.0, 2.0, 2.0, 0.0]], dtype=torch.float64, device="cpu")
-    assert measure.effective_rank(values).item() == pytest.approx(3)
+def test_power_law_and_projections():
     exponent, factor = measure.power_law(np.array([1.0, 2.0, 5.0]), 3 * np.array([1.0, 2.0, 5.0]) ** -1.5)
     assert (exponent, factor) == (pytest.approx(-1.5), pytest.approx(3))
     product = torch.diag(torch.tensor([3.0, 2.0], dtype=torch.float64, device="cpu"))[None]

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import fcntl
+import hashlib
 import json
 import multiprocessing
 import os
@@ -144,7 +145,10 @@ def _label(profile: str | None, given: list[tuple[str, str]], device: str | None
     parts = [profile] if profile else []
     parts += [f"{name}={value}" for name, value in given]
     parts += [f"device={device}"] if device else []
-    return "".join(c if c.isalnum() or c in "=,._-" else "-" for c in ",".join(parts))
+    text = ",".join(parts)
+    label = "".join(c for c in text if c.isalnum() or c in "=,._-")[:80]
+    # Where something had to go, a hash keeps runs with different parameters in different folders.
+    return label if label == text else f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ class IncrementalConfig:
 
     Attributes:
         task: what is completed.
-        depth: number of layers; at least 3, where small starts separate the rises.
-        std: of every entry of every layer at the start.
+        depth: number of layers, 3 or 4.
+        std: of every entry of every layer at the start, at depth 3; see `layer_std`.
         rule: the source's adaptive scalar step.
         steps: iterations under that rule.
         finish_steps: iterations of plain gradient descent afterwards, which remove the rule's floor.
@@ -36,13 +36,20 @@ class IncrementalConfig:
     tail: float = 0.1
 
     def __post_init__(self):
-        if self.depth < 3:
+        if self.depth not in (3, 4):
             raise ValueError(
-                "Values rise one after another from small starts at depth 3 or more: at depth 2 a small start delays "
-                f"only by a logarithm, at depth 1 not at all; got depth {self.depth}."
+                "This experiment is stated for depth 3 and 4: below, a small start hardly separates the rises; above, "
+                f"one that does takes too long to leave; got depth {self.depth}."
             )
+        if not self.std > 0:
+            raise ValueError(f"`std` must be positive, since zero layers never move; got {self.std}.")
         if self.replicas < 1 or self.steps < 1 or self.finish_steps < 1:
             raise ValueError("`replicas`, `steps` and `finish_steps` must be at least 1.")
+
+    @property
+    def layer_std(self) -> float:
+        """Standard deviation at this depth, std^(2 / (depth - 1)): a deeper product needs a larger start to escape."""
+        return self.std ** (2 / (self.depth - 1))
 
     @property
     def finish_step(self) -> float:
@@ -137,7 +144,7 @@ def _runs(
         return []
     task, kept = config.task, min(10, config.task.size)
     targets, masks = task.draw(runtime, seed, "incremental", replicas)
-    layers = task.gaussian_start(runtime, seed, "incremental", replicas, depth=config.depth, std=config.std)
+    layers = task.gaussian_start(runtime, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
     loss = matrix.completion_loss(targets, masks)
     objective = matrix.matrix_objective(loss)
 

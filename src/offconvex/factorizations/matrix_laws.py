@@ -288,11 +288,11 @@ def measure_escape(config: EscapeConfig, runtime: Runtime, seed: int) -> EscapeR
         [pulls[r] * np.polyfit(np.log(1 / stds), times[d, :, r], 1)[0] for r in range(config.replicas)]
         for d in range(len(times))
     ]
-    medians, ratio = np.median(times[:, -1], axis=1), stds / stds[-1]
-    laws = [
-        last - np.log(ratio) / np.median(pulls) if depth == 2 else last * ratio ** -(depth - 2.0)
-        for depth, last in zip(config.depths, medians)
-    ]
+    laws = []
+    for depth, last in zip(config.depths, np.median(times[:, -1], axis=1)):
+        law = theory.escape_time(stds**depth, target=1.0, curvature=np.median(pulls), depth=depth)
+        # The prefactor depends on the draw; the law says how the time changes with the size of the start.
+        laws.append(last + law - law[-1] if depth == 2 else last * law / law[-1])
     return EscapeRecord(np.array(config.depths), stds, times, np.stack(laws), np.array(slopes), np.array(logs))
 
 

@@ -11,12 +11,6 @@ def relative_error(product: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return torch.linalg.matrix_norm(product - target) / torch.linalg.matrix_norm(target)
 
 
-def effective_rank(values: torch.Tensor) -> torch.Tensor:
-    """Exponential of the entropy of sigma_r / sum sigma, over the last axis: k equal singular values give k."""
-    shares = values / values.sum(-1, keepdim=True)
-    return torch.special.entr(shares).sum(-1).exp()
-
-
 def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
     """The `count` largest singular values of W and gamma_r = <-G, u_r v_r^T>, each (R, count).
 

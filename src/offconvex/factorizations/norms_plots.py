@@ -217,7 +217,7 @@ def with_quartiles(ax: Axes, x: np.ndarray, values: np.ndarray, color, label: st
 def completion_errors(
     ax: Axes, observed: np.ndarray, errors: np.ndarray, linear: np.ndarray, stds: Sequence[float]
 ) -> None:
-    """Reconstruction errors (m, stds, starts) against the number of observed entries, and those of the linear method (m,)."""
+    """Errors (m, stds, starts) against the number of observed entries, and those of the linear method (m,)."""
     _completion(ax, observed, errors, linear, stds)
     ax.set(yscale="log", ylabel="reconstruction error")
 

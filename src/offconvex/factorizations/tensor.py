@@ -116,7 +116,7 @@ class TensorObjective:
 
 
 @dataclass(frozen=True)
-class _Half:
+class KhatriRaoProduct:
     """Khatri-Rao product of neighboring factors w_1, ..., w_m, with the buffers of its two directions.
 
     Attributes:
@@ -134,11 +134,26 @@ class _Half:
     gradients: Factors
     joints: tuple[tuple[torch.Tensor, torch.Tensor, torch.Tensor], ...]
 
+    @classmethod
+    def of(cls, factors: Factors) -> "KhatriRaoProduct":
+        """Product of these factors, with buffers yet to be filled."""
+        gradients = tuple(torch.empty_like(f) for f in factors)
+        products, pulled, joints = [factors[0]], [gradients[0]], []
+        for factor in factors[1:]:
+            replicas, before, components = products[-1].shape
+            joint = [factor.new_empty(replicas, before, factor.shape[1], components) for _ in range(3)]
+            products.append(joint[0].flatten(1, 2))
+            pulled.append(joint[1].flatten(1, 2))
+            joints.append(tuple(joint))
+        return cls(factors, tuple(products), tuple(pulled), gradients, tuple(joints))
+
     def multiply(self) -> None:
+        """Fill the products."""
         for n, (product, _, _) in enumerate(self.joints, start=1):
             torch.mul(self.products[n - 1].unsqueeze(2), self.factors[n].unsqueeze(1), out=product)
 
     def pull_back(self) -> None:
+        """From the gradient of the last product, in `pulled[-1]`, fill those of the factors."""
         for n in range(len(self.joints), 0, -1):
             _, pulled, scratch = self.joints[n - 1]
             torch.mul(pulled, self.products[n - 1].unsqueeze(2), out=scratch)
@@ -147,25 +162,13 @@ class _Half:
             torch.sum(scratch, 2, out=self.pulled[n - 1])
 
 
-def _make_half(factors: Factors) -> _Half:
-    gradients = tuple(torch.empty_like(f) for f in factors)
-    products, pulled, joints = [factors[0]], [gradients[0]], []
-    for factor in factors[1:]:
-        replicas, before, components = products[-1].shape
-        joint = [factor.new_empty(replicas, before, factor.shape[1], components) for _ in range(3)]
-        products.append(joint[0].flatten(1, 2))
-        pulled.append(joint[1].flatten(1, 2))
-        joints.append(tuple(joint))
-    return _Half(factors, tuple(products), tuple(pulled), gradients, tuple(joints))
-
-
 @dataclass(frozen=True)
 class _Tape:
     """Buffers of one evaluation, bound to the factors they belong to."""
 
     factors: Factors
-    left: _Half
-    right: _Half
+    left: KhatriRaoProduct
+    right: KhatriRaoProduct
     tensor: torch.Tensor
     gradient: torch.Tensor
 
@@ -173,7 +176,7 @@ class _Tape:
 def _make_tape(factors: Factors) -> _Tape:
     _check_factors(factors)
     cut = split_order(len(factors))
-    left, right = _make_half(factors[:cut]), _make_half(factors[cut:])
+    left, right = KhatriRaoProduct.of(factors[:cut]), KhatriRaoProduct.of(factors[cut:])
     rows, columns = left.products[-1], right.products[-1]
     tensor = rows.new_empty(rows.shape[0], rows.shape[1], columns.shape[1])
     return _Tape(factors, left, right, tensor, torch.empty_like(tensor))

@@ -1,11 +1,13 @@
 """One task learned from starts of several sizes: a stored experiment, and the slice of it that is repeated live."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from offconvex import runtime
+from offconvex.descent import descend
+from offconvex.factorizations import tensor, tensor_measure
 from offconvex.factorizations.tensor_incremental import Learned, Learning, learn
 from offconvex.factorizations.tensor_task import FOURTH_ORDER, TensorCompletion
 
@@ -20,7 +22,7 @@ class InitScales:
         task: what is completed.
         stds: of every entry of every factor at the start, decreasing.
         steps: most iterations from each.
-        settled: see `Learning`; 1 % of relative error over the observed entries, squared, is the sources' 1e-8.
+        settled: see `Learning`; the source stops at the same size, a mean squared error of 1e-8.
         replicas: independent tasks; curves are kept of the first.
         thinning: iterations between the kept points of its curves.
         slice_steps: iterations of the first task from the largest start that the chapter repeats.
@@ -31,7 +33,7 @@ class InitScales:
     task: TensorCompletion = FOURTH_ORDER
     stds: tuple[float, ...] = (0.05, 0.01, 0.005)
     steps: tuple[int, ...] = (2500, 9000, 20_000)
-    settled: float = 1e-6
+    settled: float = 1e-4
     replicas: int = 5
     thinning: int = 10
     slice_steps: int = 400
@@ -49,7 +51,6 @@ class InitScales:
 
 def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> Learned:
     """One task from one start; the growth law is only taken where curves are wanted, as it needs every iteration."""
-    rt = runtime.resolve(config.device)
     learning = Learning(
         task=config.task,
         std=config.stds[scale],
@@ -57,16 +58,34 @@ def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> 
         settled=config.settled,
         record_every=1 if curves else config.thinning,
     )
-    return learn(learning, rt, config.seed, stream=STREAM, replica=replica)
+    return learn(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
+
+
+def repeat_slice(config: InitScales) -> np.ndarray:
+    """Ten largest component norms of the first task from the largest start, its first `slice_steps` iterations, (T, 10)."""
+    rt, task, one = runtime.resolve(config.device), config.task, range(1)
+    target, _ = task.target(rt, config.seed, STREAM, one)
+    run = descend(
+        tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, config.seed, STREAM, one))),
+        task.start(rt, config.seed, STREAM, one, std=config.stds[0]),
+        steps=config.slice_steps,
+        step_size=Learning().rule,
+        record=lambda factors: {"norms": tensor_measure.component_norms(factors).topk(10).values},
+        record_every=config.thinning,
+    )
+    return run["norms"][:, 0].cpu().numpy()
 
 
 def parts(config: InitScales) -> list[str]:
-    """One part per start and task, the longest first."""
-    return [f"{scale}-{replica}" for scale in reversed(range(len(config.stds))) for replica in range(config.replicas)]
+    """One part per start and task, the longest first, and the slice that the chapter repeats."""
+    scales = reversed(range(len(config.stds)))
+    return [f"{scale}-{replica}" for scale in scales for replica in range(config.replicas)] + ["slice"]
 
 
 def run_part(config: InitScales, part: str) -> dict[str, np.ndarray]:
     """What is kept of one run."""
+    if part == "slice":
+        return {"slice_norms": repeat_slice(config)}
     scale, replica = (int(number) for number in part.split("-"))
     run = learn_one(config, scale, replica, curves=replica == 0)
     kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
@@ -83,16 +102,10 @@ def assemble(config: InitScales, arrays: Sequence[dict[str, np.ndarray]]) -> dic
     """Final numbers as (scales, replicas, ...), and the first task's curves by scale."""
     by_part = dict(zip(parts(config), arrays))
     scales, replicas = range(len(config.stds)), range(config.replicas)
-    names = [name for name in by_part[f"0-{config.replicas - 1}"]]
+    names = list(by_part["0-0"])
+    names = [name for name in names if not name.startswith(("curve_", "law_"))]
     stored = {name: np.array([[by_part[f"{s}-{r}"][name] for r in replicas] for s in scales]) for name in names}
     for s in scales:
         first = by_part[f"{s}-0"]
         stored |= {f"{name}_{s}": first[name] for name in first if name.startswith(("curve_", "law_"))}
-    return stored
-
-
-def repeat_slice(config: InitScales) -> np.ndarray:
-    """Curves of the first task from the largest start over the first `slice_steps` iterations, thinned, (T, k)."""
-    short = replace(config, steps=(config.slice_steps, *config.steps[1:]))
-    run = learn_one(short, 0, 0, curves=False)
-    return run.norms
+    return stored | by_part["slice"]

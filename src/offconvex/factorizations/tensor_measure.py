@@ -36,6 +36,40 @@ def imbalance(factors: Factors) -> torch.Tensor:
     return squares[:, 1:] - squares[:, :1]
 
 
+def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> torch.Tensor:
+    """The `count` largest component norms in decreasing order, parallel components counted as one, (B, count).
+
+    A tensor does not tell how one of its components is split: of two nearly parallel ones only the sum is determined, and
+    descent may keep both for long. Going down from the largest, each component takes in the rest of the ten times `count`
+    largest whose cosine with it is at least `cosine`; the norm is that of their sum.
+
+    Raises:
+        ValueError: unless 0 < cosine <= 1 and there are at least `count` components.
+    """
+    if not 0 < cosine <= 1 or not 1 <= count <= factors[0].shape[2]:
+        raise ValueError(
+            f"Merging needs 0 < cosine <= 1 and 1 <= count <= {factors[0].shape[2]}, the number of components; "
+            f"got {cosine} and {count}."
+        )
+    return torch.stack([_merged(tuple(f[b] for f in factors), count, cosine) for b in range(factors[0].shape[0])])
+
+
+def _merged(factors: Factors, count: int, cosine: float) -> torch.Tensor:
+    norms = component_norms(tuple(f[None] for f in factors))[0]
+    largest = norms.argsort(descending=True)[: 10 * count]
+    inner = torch.stack([f[:, largest].mT @ f[:, largest] for f in factors]).prod(0)
+    norms = norms[largest]
+    close = inner >= cosine * norms[:, None] * norms
+    free = torch.ones_like(norms, dtype=torch.bool)
+    merged = torch.zeros_like(norms)
+    for r in range(len(norms)):
+        group = close[r] & free
+        if free[r]:
+            merged[r] = inner[group][:, group].sum().clamp_min(0).sqrt()
+            free &= ~group
+    return merged.sort(descending=True).values[:count]
+
+
 def relative_error(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """|W - T|_F / |T|_F over all entries, observed or not, (B,)."""
     return (tensor - target).flatten(1).norm(dim=1) / target.flatten(1).norm(dim=1)

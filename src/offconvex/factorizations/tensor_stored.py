@@ -1,6 +1,6 @@
 """Stored experiments of the chapter on tensor factorization."""
 
-from offconvex.factorizations import tensor_images
+from offconvex.factorizations import tensor_images, tensor_init_scale
 from offconvex.stored import StoredExperiment
 
 STORED = (
@@ -11,5 +11,13 @@ STORED = (
         parts=tensor_images.parts,
         run=tensor_images.run_part,
         assemble=tensor_images.assemble,
+    ),
+    StoredExperiment(
+        name="tensor-init-scale",
+        chapter="tensor-factorization",
+        config=tensor_init_scale.InitScales(),
+        parts=tensor_init_scale.parts,
+        run=tensor_init_scale.run_part,
+        assemble=tensor_init_scale.assemble,
     ),
 )

@@ -1,0 +1,168 @@
+"""Incremental learning: the norms of local components rise one after another (razin2022post, Fig. 4)."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from offconvex.descent import GroupRMSprop, descend
+from offconvex.factorizations import hierarchical, hierarchical_theory, measure, tensor, tensor_measure, theory
+from offconvex.factorizations.hierarchical_task import TreeCompletion
+from offconvex.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One task learned from one start (razin2022post, Fig. 4; step rule of razin2022implicit, code).
+
+    Attributes:
+        task: what is completed.
+        std: of every entry of every matrix at the start.
+        rule: the source's adaptive scalar step.
+        steps: iterations under that rule.
+        finish_steps: iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finish_share: their step over `theory.stable_step` for as many factors as the tree has nodes.
+        kept: number of largest components that are kept at a node.
+        record_every: iterations between records; 1 is needed for the growth law.
+    """
+
+    task: TreeCompletion = field(default_factory=TreeCompletion)
+    std: float = 1e-2
+    rule: GroupRMSprop = field(default_factory=lambda: GroupRMSprop(rate=1e-2, floor=1e-12))
+    steps: int = 16_000
+    finish_steps: int = 2000
+    finish_share: float = 0.5
+    kept: int = 10
+    record_every: int = 1
+
+    def __post_init__(self):
+        if min(self.steps, self.finish_steps, self.record_every) < 1 or not self.task.rank <= self.kept:
+            raise ValueError(
+                "`steps`, `finish_steps` and `record_every` must be at least 1 and `kept` at least the target's rank; "
+                f"got {self.steps}, {self.finish_steps}, {self.record_every} and {self.kept}."
+            )
+
+    @property
+    def finish_step(self) -> float:
+        """Step of the finish."""
+        task = self.task
+        return self.finish_share * theory.stable_step(task.norm, observed=task.observed, depth=len(task.tree.nodes))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What `learn` measures. Components are in the order in which they are learned, those that are not learned last.
+
+    Attributes:
+        iterations: (T,).
+        root: (T, k) norms of the root's local components.
+        inner: (T, k) those of the root's first child.
+        law: (T, rank) growth law of the root's, taken with the run's own steps, from 1 % of the final norm until the
+            tensor is learned; nan elsewhere, and everywhere where not every iteration was recorded.
+        error: (T,) relative error over all entries.
+        final_root: (k,) after the finish.
+        final_inner: (k,) after the finish.
+        final_error: relative error after the finish.
+        tensor: (d_1, ..., d_N) after the finish.
+        target: (d_1, ..., d_N).
+        overlaps: (rank - 1,) share of its final norm that each root component has reached when the one before it takes off.
+    """
+
+    iterations: np.ndarray
+    root: np.ndarray
+    inner: np.ndarray
+    law: np.ndarray
+    error: np.ndarray
+    final_root: np.ndarray
+    final_inner: np.ndarray
+    final_error: float
+    tensor: np.ndarray
+    target: np.ndarray
+    overlaps: np.ndarray
+
+    @property
+    def law_deviation(self) -> float:
+        """Largest over the learned components of the median of |law - measured| / final norm."""
+        rank = self.law.shape[1]
+        return float(np.nanmedian(np.abs(self.law - self.root[:, :rank]) / self.final_root[:rank], axis=0).max())
+
+
+def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
+    """Complete one tensor with the adaptive rule, then finish with a constant step."""
+    task, tree, one = config.task, config.task.tree, range(replica, replica + 1)
+    top, first = len(tree.nodes) - 1, next(c for c in tree.nodes[-1].children if tree.nodes[c].children)
+    target = task.target(runtime, seed, stream, one)
+    objective = hierarchical.HierarchicalObjective(
+        tree, tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
+    )
+
+    def record(weights: hierarchical.Weights) -> dict[str, torch.Tensor]:
+        root = hierarchical.local_vectors(tree, weights, top)
+        # The objective has just been called with these weights, so its gradients are theirs.
+        pulls = hierarchical.local_vectors(tree, objective.gradients, top)
+        # In single precision, since every iteration of a wide run is kept until the end.
+        return {
+            "vectors": tensor_measure.vector_norms(root).float(),
+            "projections": tensor_measure.growth_projections(root, pulls)["projections"].float(),
+            "inner": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first)).float(),
+            "error": tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target),
+        }
+
+    run = descend(
+        objective,
+        task.start(runtime, seed, stream, one, std=config.std),
+        steps=config.steps,
+        step_size=config.rule,
+        record=record,
+        record_every=config.record_every,
+    )
+    finish = descend(
+        objective,
+        run.parameters,
+        steps=config.finish_steps,
+        step_size=config.finish_step,
+        record_every=config.finish_steps,
+    )
+    result = hierarchical.end_tensor(tree, finish.parameters)
+    iterations, rank = run.iterations.numpy(), task.rank
+    ends = [
+        tensor_measure.component_norms(hierarchical.local_vectors(tree, finish.parameters, node))[0].cpu().numpy()
+        for node in (top, first)
+    ]
+    vectors, projections = (run[name][:, 0].cpu().numpy() for name in ("vectors", "projections"))
+    root, inner = vectors.prod(1), run["inner"][:, 0].cpu().numpy()
+    orders = [_order_of_learning(iterations, curves, end, config) for curves, end in zip((root, inner), ends)]
+    root, inner = root[:, orders[0]], inner[:, orders[1]]
+    final_root, final_inner = ends[0][orders[0]], ends[1][orders[1]]
+    error = run["error"][:, 0].cpu().numpy()
+    steps, law = np.diff(run.times[:, 0].numpy()), np.full((len(iterations), rank), np.nan)
+    # Once the tensor is learned the run only bounces: nothing grows, and a sum of bounces would be drawn as a law.
+    stop = int(np.argmax(error <= 2 * error.min())) + 1
+    for r in range(rank if config.record_every == 1 else 0):
+        start = min(measure.last_rise(root[:, r], 0.01 * final_root[r]), stop - 1)
+        law[start:stop, r] = hierarchical_theory.discrete_growth(
+            steps[start : stop - 1], projections[start:stop, orders[0][r]], vectors[start, :, orders[0][r]]
+        )
+    return Learned(
+        iterations=iterations,
+        root=root,
+        inner=inner,
+        law=law,
+        error=error,
+        final_root=final_root,
+        final_inner=final_inner,
+        final_error=float(tensor_measure.relative_error(result, target)[0]),
+        tensor=result[0].cpu().numpy(),
+        target=target[0].cpu().numpy(),
+        overlaps=np.array(
+            [measure.overlap(iterations, root[:, r : r + 2], final_root[r : r + 2]) for r in range(rank - 1)]
+        ),
+    )
+
+
+def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
+    """Indices of the `kept` components that end largest: as many as the target has by take-off, then the others by size."""
+    largest = np.argsort(final)[::-1][: config.kept]
+    learned = largest[: config.task.rank]
+    starts = measure.take_offs(iterations, norms[:, learned], final[learned])
+    return np.concatenate((learned[np.argsort(starts)], largest[config.task.rank :]))

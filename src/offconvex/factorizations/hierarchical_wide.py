@@ -1,0 +1,106 @@
+"""The wide factorization at the source's own setting: a stored experiment, and the slice of it that is repeated live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from offconvex import runtime
+from offconvex.descent import GroupRMSprop
+from offconvex.factorizations import hierarchical_measure
+from offconvex.factorizations.hierarchical_incremental import Learned, Learning, learn
+from offconvex.factorizations.hierarchical_task import TreeCompletion
+
+STREAM = "wide"
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Figure 4 of razin2022post at its own setting.
+
+    Attributes:
+        task: what is completed; 512 local components at every node, which restricts nothing.
+        std: of every entry of every matrix at the start.
+        rate: of the adaptive step.
+        floor: of the adaptive step; it sets the length of the first plateau.
+        steps: iterations.
+        finish_steps: iterations of plain gradient descent afterwards.
+        replicas: independent tasks.
+        record_every: iterations between the records that the growth law is taken from.
+        thinning: records between the kept points of the curves.
+        slice_steps: iterations of the first task that the chapter repeats.
+        seed: of targets, observed entries and starts.
+        device: where to run.
+    """
+
+    task: TreeCompletion = TreeCompletion(width=512)
+    std: float = 1e-2
+    rate: float = 1e-2
+    floor: float = 1e-6
+    steps: int = 36_000
+    finish_steps: int = 2000
+    replicas: int = 1
+    record_every: int = 1
+    thinning: int = 40
+    slice_steps: int = 200
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if min(self.replicas, self.thinning, self.slice_steps) < 1:
+            raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
+
+    @property
+    def learning(self) -> Learning:
+        """The run of one task."""
+        return Learning(
+            task=self.task,
+            std=self.std,
+            rule=GroupRMSprop(rate=self.rate, floor=self.floor),
+            steps=self.steps,
+            finish_steps=self.finish_steps,
+            record_every=self.record_every,
+        )
+
+
+def parts(config: Wide) -> list[str]:
+    """One part per task."""
+    return [str(replica) for replica in range(config.replicas)]
+
+
+def run_part(config: Wide, part: str) -> dict[str, np.ndarray]:
+    """Curves, thinned, and end state of one task."""
+    run = learn(config.learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=int(part))
+    rows = slice(None, None, config.thinning)
+    return {
+        "iterations": run.iterations[rows],
+        "root": run.root[rows].astype(np.float32),
+        "inner": run.inner[rows].astype(np.float32),
+        "law": run.law[rows].astype(np.float32),
+        "error": run.error[rows],
+        "law_deviation": np.asarray(run.law_deviation),
+        "final_root": run.final_root,
+        "final_inner": run.final_inner,
+        "final_error": np.asarray(run.final_error),
+        "overlaps": run.overlaps,
+        "split_values": split_values(run.tensor),
+        "target_split_values": split_values(run.target),
+    }
+
+
+def assemble(config: Wide, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Every array with the task as its first axis."""
+    return {name: np.stack([part[name] for part in arrays]) for name in arrays[0]}
+
+
+def split_values(tensor: np.ndarray) -> np.ndarray:
+    """Singular values of a tensor over four axes across its three even splits: 01|23, 02|13 and 03|12, (3, D)."""
+    whole = torch.from_numpy(tensor)[None]
+    return torch.stack([hierarchical_measure.split_values(whole, (0, other))[0] for other in (1, 2, 3)]).numpy()
+
+
+def repeat_slice(config: Wide) -> Learned:
+    """The first task again, over the first `slice_steps` iterations."""
+    short = replace(config.learning, steps=config.slice_steps, finish_steps=1)
+    return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)
