@@ -93,16 +93,17 @@ def descend(
         if iteration % record_every == 0 or iteration == steps:
             _check_finite(loss, iteration, "the step size")
             iterations.append(iteration)
-            times.append(advance.time(time))
-            losses.append(loss.detach().clone())
+            # As numbers: small tensors kept between the large temporary ones of the steps would fragment the memory.
+            times.append(advance.time(time).tolist())
+            losses.append(loss.tolist())
             kept.append({name: value.clone() for name, value in record(parameters).items()} if record else {})
             if iteration == steps or (stop is not None and stop(loss)):
                 break
         advance(parameters, gradients)
     return Trajectory(
         iterations=torch.tensor(iterations, device="cpu"),
-        times=torch.stack(times),
-        loss=torch.stack(losses),
+        times=torch.tensor(times, dtype=time.dtype, device="cpu"),
+        loss=torch.tensor(losses, dtype=loss.dtype, device=loss.device),
         fields={name: torch.stack([k[name] for k in kept]) for name in kept[0]},
         parameters=parameters,
         steps=iterations[-1],

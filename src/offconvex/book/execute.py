@@ -156,12 +156,17 @@ def _only_one(folder: Path) -> Iterator[bool]:
     lock = folder.parent / f".{folder.name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "w") as file:
-        try:
-            # The system drops the lock with the process, so a killed run leaves nothing behind.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
+        # The system drops the lock with the process, so a killed run leaves nothing behind, once it is really gone.
+        for patience in (0.5, 1.0, 2.0, None):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if patience is None:
+                    yield False
+                    return
+                time.sleep(patience)
+            else:
+                break
         yield True
 
 

@@ -22,7 +22,7 @@ class Descent:
         steps: iterations.
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         smallest: records with sigma below this share of the largest are left out, as components that are never learned.
-        weakest: records with gamma below this share of its peak are left out: a learned component has no rate to compare.
+        weakest: records with gamma below this share of its peak are left out: what is learned has no rate to compare.
     """
 
     step: float

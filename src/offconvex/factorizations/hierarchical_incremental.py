@@ -10,6 +10,9 @@ from offconvex.factorizations import hierarchical, hierarchical_theory, measure,
 from offconvex.factorizations.hierarchical_task import TreeCompletion
 from offconvex.runtime import Runtime
 
+ERROR_EVERY = 10
+"""Records between evaluations of the whole tensor, which cost as much as half a step."""
+
 
 @dataclass(frozen=True)
 class Learning:
@@ -59,13 +62,13 @@ class Learned:
         inner: (T, k) those of the root's first child.
         law: (T, rank) growth law of the root's, taken with the run's own steps, from 1 % of the final norm until the
             tensor is learned; nan elsewhere, and everywhere where not every iteration was recorded.
-        error: (T,) relative error over all entries.
+        error: (T,) relative error over all entries, as of the last tenth record.
         final_root: (k,) after the finish.
         final_inner: (k,) after the finish.
         final_error: relative error after the finish.
         tensor: (d_1, ..., d_N) after the finish.
         target: (d_1, ..., d_N).
-        overlaps: (rank - 1,) share of its final norm that each root component has reached when the one before it takes off.
+        overlaps: (rank - 1,) share of its final norm that each component has reached when the one before takes off.
     """
 
     iterations: np.ndarray
@@ -96,17 +99,21 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         tree, tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
     )
 
+    history = _History(config)
+
     def record(weights: hierarchical.Weights) -> dict[str, torch.Tensor]:
-        root = hierarchical.local_vectors(tree, weights, top)
-        # The objective has just been called with these weights, so its gradients are theirs.
-        pulls = hierarchical.local_vectors(tree, objective.gradients, top)
-        # In single precision, since every iteration of a wide run is kept until the end.
-        return {
-            "vectors": tensor_measure.vector_norms(root).float(),
-            "projections": tensor_measure.growth_projections(root, pulls)["projections"].float(),
-            "inner": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first)).float(),
-            "error": tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target),
-        }
+        row = history.row
+        history.vectors[row] = tensor_measure.vector_norms(hierarchical.local_vectors(tree, weights, top))[0]
+        # The objective has just been called with these weights, so its gradients are theirs; the root's own row has
+        # the pull of every component, at the least cost.
+        history.pulls[row] = -(weights[top] * objective.gradients[top])[0, :, 0]
+        history.inner[row] = tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first))[0]
+        if row % ERROR_EVERY == 0:
+            history.error[row] = tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)[0]
+        else:
+            history.error[row] = history.error[row - 1]
+        history.row += 1
+        return {}
 
     run = descend(
         objective,
@@ -129,12 +136,12 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         tensor_measure.component_norms(hierarchical.local_vectors(tree, finish.parameters, node))[0].cpu().numpy()
         for node in (top, first)
     ]
-    vectors, projections = (run[name][:, 0].cpu().numpy() for name in ("vectors", "projections"))
-    root, inner = vectors.prod(1), run["inner"][:, 0].cpu().numpy()
+    vectors, pulls, inner, error = (x[: len(iterations)].double().numpy() for x in history.all)
+    root = vectors.prod(1)
+    projections = pulls / root
     orders = [_order_of_learning(iterations, curves, end, config) for curves, end in zip((root, inner), ends)]
     root, inner = root[:, orders[0]], inner[:, orders[1]]
     final_root, final_inner = ends[0][orders[0]], ends[1][orders[1]]
-    error = run["error"][:, 0].cpu().numpy()
     steps, law = np.diff(run.times[:, 0].numpy()), np.full((len(iterations), rank), np.nan)
     # Once the tensor is learned the run only bounces: nothing grows, and a sum of bounces would be drawn as a law.
     stop = int(np.argmax(error <= 2 * error.min())) + 1
@@ -160,8 +167,40 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     )
 
 
+def count_learned(final: np.ndarray) -> int:
+    """Number of final norms (k,) above 1 % of the largest."""
+    return int((final > 0.01 * final.max()).sum())
+
+
+def learned_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
+    """`measure.overlap` of those curves (T, k) that end above 1 % of the largest, in the order in which they come."""
+    learned = final > 0.01 * final.max()
+    return measure.overlap(iterations, norms[:, learned], final[learned])
+
+
+class _History:
+    """Records of a run, in arrays made beforehand.
+
+    Tens of thousands of small tensors kept between large temporary ones would fragment the memory until it is full.
+    Single precision is enough for norms.
+    """
+
+    def __init__(self, config: Learning):
+        rows, width = config.steps // config.record_every + 2, config.task.width
+        vectors = config.task.tree.nodes[-1].local_axes
+        self.row = 0
+        self.vectors = torch.zeros(rows, vectors, width, dtype=torch.float32, device="cpu")
+        self.pulls = torch.zeros(rows, width, dtype=torch.float64, device="cpu")
+        self.inner = torch.zeros(rows, width, dtype=torch.float32, device="cpu")
+        self.error = torch.zeros(rows, dtype=torch.float64, device="cpu")
+
+    @property
+    def all(self) -> tuple[torch.Tensor, ...]:
+        return self.vectors, self.pulls, self.inner, self.error
+
+
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
-    """Indices of the `kept` components that end largest: as many as the target has by take-off, then the others by size."""
+    """Indices of the `kept` components that end largest: as many as the target has by take-off, then others by size."""
     largest = np.argsort(final)[::-1][: config.kept]
     learned = largest[: config.task.rank]
     starts = measure.take_offs(iterations, norms[:, learned], final[learned])

@@ -111,7 +111,7 @@ class LocalGrowth:
     """
 
     task: TreeCompletion = field(default_factory=TreeCompletion)
-    std: float = 0.5
+    std: float = 0.8
     balance: bool = True
     step_share: float = 0.5
     steps: int = 4000
@@ -120,7 +120,11 @@ class LocalGrowth:
 
 GROWTH = (
     LocalGrowth(),
-    LocalGrowth(TreeCompletion(hierarchical.THREE_CHILDREN, rank=3), steps=3000, step_share=0.2),
+    LocalGrowth(
+        TreeCompletion(hierarchical.THREE_CHILDREN, length=6, rank=3, observed=648, norm=36.0),
+        steps=3000,
+        step_share=0.2,
+    ),
 )
 """The binary tree, all of whose nodes have K = 3, and the tree with a node of three children, K = 4."""
 

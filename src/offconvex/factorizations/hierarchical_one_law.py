@@ -29,6 +29,7 @@ class OneLaw:
             are looked at.
         step_share: step over the largest one that is stable for a target of the task's norm.
         record_every: iterations between records.
+        duration: factor on all numbers of steps.
     """
 
     matrices: tuple[tuple[int, Completion, float, int], ...]
@@ -36,6 +37,7 @@ class OneLaw:
     trees: tuple[tuple[int, TreeCompletion, float, int], ...]
     step_share: float = 0.05
     record_every: int = 10
+    duration: float = 1.0
 
     def __post_init__(self):
         wrong = [k for k, task, _, _ in self.tensors if task.order != k]
@@ -132,5 +134,5 @@ def _read(
     stable_step: float,
     steps: int,
 ) -> Rates:
-    descent = Descent(config.step_share * stable_step, steps, config.record_every)
+    descent = Descent(config.step_share * stable_step, round(config.duration * steps), config.record_every)
     return read_rates(make_objective, {axes: growth}, start, descent)[axes]

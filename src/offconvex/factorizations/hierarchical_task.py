@@ -21,9 +21,9 @@ class TreeCompletion:
         observed: number of entries seen.
         norm: Frobenius norm of the target.
         width: number of local components at every node of the factorization that is trained.
-        spread: targets are drawn again until, at every split of the axes that the root makes, the `rank` leading singular
-            values lie within this factor of each other. Random targets are ill-conditioned, and what is a hundred times
-            smaller takes far longer than everything else together. Infinity takes every draw.
+        spread: targets are drawn again until, at every split of the axes that the root makes, the `rank` leading
+            singular values lie within this factor of each other. Random targets are ill-conditioned, and what is a
+            hundred times smaller takes far longer than everything else together. Infinity takes every draw.
     """
 
     nested: hierarchical.Nested = hierarchical.BINARY_4
@@ -47,8 +47,8 @@ class TreeCompletion:
         parameters = sum(rows * columns for rows, columns in shapes)
         if not min(parameters, entries) <= self.observed <= entries:
             raise ValueError(
-                f"A target of rank {self.rank} has {parameters} parameters and the tensor {entries} entries; `observed` "
-                f"must lie between the two; got {self.observed}."
+                f"A target of rank {self.rank} has {parameters} parameters and the tensor {entries} entries; "
+                f"`observed` must lie between the two; got {self.observed}."
             )
 
     @property

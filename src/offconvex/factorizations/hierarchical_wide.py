@@ -1,4 +1,4 @@
-"""The wide factorization at the source's own setting: a stored experiment, and the slice of it that is repeated live."""
+"""The source's own widths: a stored experiment, and the slice of it that is repeated live."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,14 @@ STREAM = "wide"
 
 @dataclass(frozen=True)
 class Wide:
-    """Figure 4 of razin2022post at its own setting.
+    """Figure 4 of razin2022post.
 
     Attributes:
         task: what is completed; 512 local components at every node, which restricts nothing.
         std: of every entry of every matrix at the start.
         rate: of the adaptive step.
-        floor: of the adaptive step; it sets the length of the first plateau.
+        floor: of the adaptive step. The source's 1e-6 makes the first plateau some 8,000 iterations long; this one, far
+            below every gradient, takes the same path without that wait.
         steps: iterations.
         finish_steps: iterations of plain gradient descent afterwards.
         replicas: independent tasks.
@@ -37,8 +38,8 @@ class Wide:
     task: TreeCompletion = TreeCompletion(width=512)
     std: float = 1e-2
     rate: float = 1e-2
-    floor: float = 1e-6
-    steps: int = 36_000
+    floor: float = 1e-12
+    steps: int = 20_000
     finish_steps: int = 2000
     replicas: int = 1
     record_every: int = 1
@@ -104,3 +105,31 @@ def repeat_slice(config: Wide) -> Learned:
     """The first task again, over the first `slice_steps` iterations."""
     short = replace(config.learning, steps=config.slice_steps, finish_steps=1)
     return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)
+
+
+def tail(values: np.ndarray, rank: int) -> np.ndarray:
+    """Share of the norm beyond the `rank` largest singular values, one number for each row of values (S, D)."""
+    return np.sqrt((values[:, rank:] ** 2).sum(1) / (values**2).sum(1))
+
+
+@dataclass(frozen=True)
+class SliceDistance:
+    """A repeated slice against the stored curves; all numbers are about the root's largest local component.
+
+    Attributes:
+        distance: relative difference at the slice's last stored point.
+        growth: its norm there over that at the start.
+        control: relative difference to the stored point before.
+    """
+
+    distance: float
+    growth: float
+    control: float
+
+
+def slice_distance(config: Wide, arrays: dict[str, np.ndarray], again: Learned) -> SliceDistance:
+    """Compare the largest norms, since a slice cannot know which components the whole run ends with."""
+    row = config.slice_steps // (config.thinning * config.record_every)
+    own = again.root[row * config.thinning].max()
+    first, earlier, theirs = (arrays["root"][0, r].max() for r in (0, row - 1, row))
+    return SliceDistance(abs(own / theirs - 1), theirs / first, abs(own / earlier - 1))

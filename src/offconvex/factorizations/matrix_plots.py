@@ -31,7 +31,8 @@ def predicted_spectrum(ax: Axes, iterations: np.ndarray, law: np.ndarray, label:
 
 
 def target_ticks(ax: Axes, values: np.ndarray) -> None:
-    """Short marks outside the right edge: the target's singular values."""
+    """Short marks outside the right edge: the target's singular values, which the vertical axis is made to contain."""
+    ax.set_ylim(top=max(ax.get_ylim()[1], 1.05 * np.max(values)))
     for value in values:
         ax.plot([1.005, 1.03], [value, value], "k", linewidth=1.4, transform=ax.get_yaxis_transform(), clip_on=False)
 

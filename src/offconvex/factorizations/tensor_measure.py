@@ -37,11 +37,12 @@ def imbalance(factors: Factors) -> torch.Tensor:
 
 
 def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> torch.Tensor:
-    """The `count` largest component norms in decreasing order, parallel components counted as one, (B, count).
+    """The `count` largest component norms in decreasing order, split components counted as one, (B, count).
 
-    A tensor does not tell how one of its components is split: of two nearly parallel ones only the sum is determined, and
-    descent may keep both for long. Going down from the largest, each component takes in the rest of the ten times `count`
-    largest whose cosine with it is at least `cosine`; the norm is that of their sum.
+    Components that are parallel on all axes but one add up to a single outer product: only their sum is determined, and
+    descent may keep the parts for long. Going down from the largest, each component takes in those of the ten times
+    `count` largest whose vectors have a cosine of at least `cosine` with its own, up to sign, on all axes but one; the
+    norm is that of their sum.
 
     Raises:
         ValueError: unless 0 < cosine <= 1 and there are at least `count` components.
@@ -57,9 +58,12 @@ def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> torch.
 def _merged(factors: Factors, count: int, cosine: float) -> torch.Tensor:
     norms = component_norms(tuple(f[None] for f in factors))[0]
     largest = norms.argsort(descending=True)[: 10 * count]
-    inner = torch.stack([f[:, largest].mT @ f[:, largest] for f in factors]).prod(0)
     norms = norms[largest]
-    close = inner >= cosine * norms[:, None] * norms
+    vectors = [f[:, largest] for f in factors]
+    inner = torch.stack([v.mT @ v for v in vectors]).prod(0)
+    units = [torch.nn.functional.normalize(v, dim=0) for v in vectors]
+    cosines = torch.stack([(u.mT @ u).abs() for u in units])
+    close = cosines.sort(0).values[1] >= cosine
     free = torch.ones_like(norms, dtype=torch.bool)
     merged = torch.zeros_like(norms)
     for r in range(len(norms)):

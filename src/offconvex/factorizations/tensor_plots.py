@@ -19,6 +19,7 @@ def component_curves(
     spectrum(ax, iterations, norms, law.shape[1])
     predicted_spectrum(ax, iterations, law, "growth law")
     target_ticks(ax, target_norms)
+    ax.set_ylim(0, 1.2 * norms.max())
 
 
 def error_curve(ax: Axes, iterations: np.ndarray, error: np.ndarray, *, logarithmic: bool) -> None:

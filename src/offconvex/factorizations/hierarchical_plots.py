@@ -1,0 +1,147 @@
+"""Figures of hierarchical tensor factorization: arrays and axes in, ink out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from offconvex import figures
+
+MARKERS = {"matrix": "o", "tensor": "s", "hierarchical": "^"}
+"""One marker per kind of factorization."""
+
+
+def local_norms(
+    ax: Axes, iterations: np.ndarray, norms: np.ndarray, learned: int, law: np.ndarray | None = None
+) -> None:
+    """Norms (T, k) of local components, the first `learned` in color, the rest gray, and the law (T, learned) dashed."""
+    for r, color in zip(range(learned), figures.ordered_colors(learned)):
+        ax.plot(iterations, norms[:, r], color=color, linewidth=3.6, alpha=0.7, solid_capstyle="butt")
+    ax.plot(iterations, norms[:, learned:], color="0.75", linewidth=1.0, zorder=1)
+    if law is not None:
+        lines = ax.plot(iterations, law, **figures.THEORY)
+        lines[0].set_label("growth law")
+    ax.set(xlim=(0, iterations[-1]), ylim=(0, None), xlabel="iteration")
+
+
+def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence, rank: int) -> None:
+    """Singular values (D,) across splits of the axes on a log axis, shares of the largest, and a line after `rank`."""
+    for name, spectrum, color in zip(names, values, colors):
+        index = np.arange(1, len(spectrum) + 1)
+        shares = np.maximum(spectrum / spectrum[0], 1e-7)
+        ax.semilogy(index, shares, "o-", color=color, markersize=3.5, linewidth=1.2, label=name)
+    ax.axvline(rank + 0.5, color="0.6", linewidth=0.8, linestyle=":")
+    ax.set(xlabel="index of the singular value", ylim=(1e-7, 2), xlim=(0, 40))
+
+
+def law_fan(
+    ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray]
+) -> None:
+    """Rate over K times pull against the norm, one color per K and one marker per kind; `laws` holds (2, G) lines."""
+    colors = dict(zip(laws, figures.ordered_colors(len(laws))))
+    for (kind, axes), (x, y) in rates.items():
+        ax.loglog(x, y, MARKERS[kind], color=colors[axes], markersize=4.5, markeredgewidth=0, alpha=0.55)
+    for axes, (grid, law) in laws.items():
+        ax.loglog(grid, law, **figures.THEORY)
+        ax.annotate(
+            f"$K={axes}$",
+            (grid[-1], law[-1]),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=colors[axes],
+        )
+    ax.set(xlabel=r"norm $\sigma$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
+    ax.margins(x=0.15)
+
+
+def collapse(ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], span: np.ndarray) -> None:
+    """The same rates against sigma^(2 - 2/K): one line for all, drawn over `span`."""
+    counts = sorted({axes for _, axes in rates})
+    colors = dict(zip(counts, figures.ordered_colors(len(counts))))
+    for (kind, axes), (x, y) in rates.items():
+        ax.loglog(x, y, MARKERS[kind], color=colors[axes], markersize=4.5, markeredgewidth=0, alpha=0.55)
+    ax.loglog(span, span, **figures.THEORY)
+    names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local, $K$ axes"}
+    for kind, marker in MARKERS.items():
+        ax.plot([], [], marker, color="0.35", label=names[kind])
+    ax.legend(loc="upper left")
+    ax.set(xlabel=r"$\sigma^{2-2/K}$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
+
+
+def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
+    """A mode tree, or the circuit with the same windows, drawn from its leaves (bottom) to its root (top)."""
+    places: list[tuple[float, int]] = []
+    _place(ax, nested, network, places)
+    ax.set(xlim=(-0.7, 3.7), ylim=(-0.75, 2.75))
+    ax.set_axis_off()
+
+
+def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str]:
+    if isinstance(part, int):
+        x, height, axes = float(part), 0, str(part)
+    else:
+        below = [_place(ax, child, network, places) for child in part]
+        x, height = sum(b[0] for b in below) / len(below), max(b[1] for b in below) + 1
+        axes = "".join(b[2] for b in below)
+        for child, level, _ in below:
+            ax.plot([child, x], [level + 0.22, height - 0.24], color="0.5", linewidth=1.2, zorder=1)
+    color = figures.ordered_colors(3)[min(height, 2)]
+    label = f"$W^{{({axes})}}$"
+    ax.text(
+        x, height, label, ha="center", va="center", color="white", zorder=3,
+        bbox={"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "none"},
+    )  # fmt: skip
+    if height and network:
+        ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=8, zorder=3,
+                bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "0.6"})  # fmt: skip
+    if not height:
+        text = f"patch {part}" if network else f"axis {part}"
+        ax.text(x, -0.5, text, ha="center", va="center", fontsize=8.5)
+    return x, height, axes
+
+
+def equal_outputs(ax: Axes, entries: np.ndarray, outputs: np.ndarray) -> None:
+    """Outputs of the circuit on unit vectors against entries of the tensor, and the diagonal."""
+    ax.plot(entries, outputs, "o", color=figures.KIND_COLORS[0], markersize=4, alpha=0.7, markeredgewidth=0)
+    ax.axline((0, 0), slope=1, **figures.THEORY)
+    ax.set(xlabel="entry of the tensor", ylabel="output of the circuit", xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
+
+
+def separation(ax: Axes, terms: np.ndarray, along: np.ndarray, across: np.ndarray, title: str) -> None:
+    """Ranks across the split that the construction respects and across another, against the number of terms."""
+    ax.plot(terms, across, "s", color=figures.KIND_COLORS[1], label="split 02 | 13")
+    ax.plot(terms, along, "o", color=figures.KIND_COLORS[0], label="split 01 | 23")
+    ax.plot(terms, terms, **figures.THEORY)
+    ax.set(xlabel=title, ylim=(0, None))
+
+
+def errors(ax: Axes, names: Sequence[str], iterations: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
+    """Relative errors of several runs on a log axis."""
+    for name, x, y, color in zip(names, iterations, values, figures.KIND_COLORS):
+        ax.semilogy(x, y, color=color, linewidth=1.3, label=name)
+    ax.set(xlabel="iteration", xlim=(0, max(x[-1] for x in iterations)))
+    ax.legend(loc="lower left")
+
+
+def titles(axes: Sequence[Axes], names: Sequence[str]) -> None:
+    """One title a panel."""
+    for ax, name in zip(axes, names):
+        ax.set_title(name)
+
+
+def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:
+    """Velocity of every local component against the law on signed logarithmic axes, one color per K."""
+    counts = np.unique(axes)
+    for count, color in zip(counts, figures.ordered_colors(len(counts))):
+        own = axes == count
+        ax.plot(law[own], velocities[own], "o", color=color, alpha=0.7, markeredgewidth=0, label=f"$K={count}$")
+    limit = 2 * np.abs(law).max()
+    ax.plot([-limit, limit], [-limit, limit], **figures.THEORY)
+    ax.set_xscale("symlog", linthresh=limit / 1e4)
+    ax.set_yscale("symlog", linthresh=limit / 1e4)
+    ax.set(xlabel=r"$K \sigma^{2-2/K} \gamma$", ylabel=r"$\dot\sigma$ by automatic differentiation")
+    ticks = 10.0 ** np.array([round(np.log10(limit / 1e3)), round(np.log10(limit / 10))])
+    ax.set_xticks([*-ticks[::-1], 0, *ticks])
+    ax.set_yticks([*-ticks[::-1], 0, *ticks])
+    ax.legend(loc="upper left")

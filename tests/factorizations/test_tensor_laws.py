@@ -1,0 +1,139 @@
+"""Measurements and theory of component norms, and the experiments at small size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from offconvex import rng
+from offconvex.factorizations import tensor, tensor_laws, tensor_measure, tensor_theory, theory
+from offconvex.factorizations.tensor_incremental import Learning, learn
+from offconvex.factorizations.tensor_task import TensorCompletion
+
+SMALL = TensorCompletion((5, 5, 5), rank=2, observed=100, norm=11.0, components=25)
+
+
+def problem(rt, task=SMALL, std=0.5):
+    one = range(1)
+    target, _ = task.target(rt, 0, "test", one)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, 0, "test", one)))
+    return target, objective, task.start(rt, 0, "test", one, std=std)
+
+
+@pytest.mark.parametrize("shape", [(5, 5, 5), (3, 4, 3, 4)])
+def test_the_exact_law_is_the_derivative_of_the_norms_along_the_flow(rt, shape):
+    task = TensorCompletion(shape, rank=2, observed=60, norm=5.0, components=6)
+    _, objective, factors = problem(rt, task)
+    _, gradients = objective(factors)
+    growth = tensor_measure.growth_projections(factors, gradients)
+    _, rates = torch.func.jvp(
+        lambda *f: tensor_measure.component_norms(f), factors, tuple(-g.clone() for g in gradients)
+    )
+    vectors = tensor_measure.vector_norms(factors)[0].T.numpy()
+    law = tensor_theory.unbalanced_growth(growth["norms"][0].numpy(), growth["projections"][0].numpy(), vectors)
+    np.testing.assert_allclose(rates[0].numpy(), law, rtol=1e-10)
+
+
+def test_projections_are_inner_products_with_normalized_components(rt):
+    target, objective, factors = problem(rt)
+    _, gradients = objective(factors)
+    gradients = tuple(g.clone() for g in gradients)
+    weights = tensor.end_tensor(factors).requires_grad_()
+    mask = SMALL.mask(rt, 0, "test", range(1))
+    (end_gradient,) = torch.autograd.grad(((weights - target) * mask).square().sum() / SMALL.observed, weights)
+    growth = tensor_measure.growth_projections(factors, gradients)
+    for r in range(3):
+        component = tensor.end_tensor(tuple(f[:, :, r : r + 1] for f in factors))
+        expected = -(end_gradient * component).sum() / component.norm()
+        torch.testing.assert_close(growth["projections"][0, r], expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(growth["norms"][0, r], component.norm(), rtol=1e-12, atol=0)
+
+
+def test_balance_turns_the_exact_law_into_the_power_law():
+    value, axes = np.array([0.1, 2.0]), 4
+    vectors = np.repeat(value[:, None] ** (1 / axes), axes, axis=1)
+    np.testing.assert_allclose(
+        tensor_theory.unbalanced_growth(value, np.array([3.0, 1.0]), vectors),
+        theory.growth_rate(value, np.array([3.0, 1.0]), depth=axes),
+        rtol=1e-12,
+    )
+
+
+def test_the_bounds_hold_the_exact_law_between_them_and_meet_at_balance():
+    draws = rng.numpy_generator(0, "bounds")
+    vectors = draws.uniform(0.3, 2.0, size=(500, 3))
+    value, gap = vectors.prod(1), np.ptp(vectors**2, axis=1)
+    exact = tensor_theory.unbalanced_growth(value, np.ones(500), vectors)
+    low, high = zip(*(tensor_theory.growth_bounds(v, 1.0, g, axes=3) for v, g in zip(value, gap)))
+    assert np.all(np.array(low) <= exact) and np.all(exact <= np.array(high))
+    low, high = tensor_theory.growth_bounds(value, 1.0, 0.0, axes=3)
+    np.testing.assert_allclose(low, high, rtol=1e-12)
+
+
+def test_merging_counts_a_split_component_once(rt):
+    factors, _ = tensor.gaussian_factors(rt, [rng.generator(0, "m")], shape=(6, 6), components=3, std=1.0), None
+    third = rt.normal(rng.generator(0, "third"), 1, 6, 3)
+    factors = (*factors, third)
+    whole = tensor_measure.merged_norms(factors, 3)
+    # The first component is split in two that differ on one axis only and are of different signs on the others.
+    shift = rt.normal(rng.generator(0, "shift"), 1, 6, 1)
+    parts = (
+        torch.cat((factors[0], factors[0][:, :, :1] - shift), 2),
+        torch.cat((factors[1], -factors[1][:, :, :1]), 2),
+        torch.cat((factors[2], -factors[2][:, :, :1]), 2),
+    )
+    parts[0][:, :, 0] = shift[:, :, 0]
+    torch.testing.assert_close(tensor.end_tensor(parts), tensor.end_tensor(factors), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(tensor_measure.merged_norms(parts, 3), whole, rtol=1e-12, atol=0)
+    assert not torch.allclose(tensor_measure.component_norms(parts).sort(descending=True).values[:, :3], whole)
+
+
+def test_targets_have_the_norm_and_the_spread_that_were_asked_for(rt):
+    targets, norms = SMALL.target(rt, 3, "test", range(4))
+    torch.testing.assert_close(targets.flatten(1).norm(dim=1), rt.tensor([11.0] * 4), rtol=1e-12, atol=0)
+    assert bool((norms[:, -1] >= SMALL.weakest * norms[:, 0]).all())
+    assert SMALL.mask(rt, 3, "test", range(4)).flatten(1).sum(1).tolist() == [100.0] * 4
+
+
+def test_a_small_start_learns_as_many_components_as_the_target_has(rt):
+    task = TensorCompletion((8, 8, 8), rank=2, observed=300, norm=22.6, components=64)
+    small = learn(Learning(task, std=1e-3, steps=4000), rt, 0, stream="test")
+    large = learn(Learning(task, std=0.4, steps=600, record_every=10), rt, 0, stream="test")
+    assert (small.merged_norms > 0.01 * small.merged_norms[0]).sum() == 2
+    assert small.final_error < 1e-3 and small.norm_mismatch < 1e-3
+    assert small.law_deviation < 0.05 and small.overlap < 0.2
+    assert large.components > 10 and large.final_error > 0.05
+    assert np.isnan(large.law_deviation)
+
+
+def test_growth_and_balance_at_small_size(rt):
+    growth = tensor_laws.Growth(SMALL, std=0.2, steps=4000)
+    assert tensor_laws.measure_growth(growth, rt, 0).deviation < 0.01
+    skewed = tensor_laws.measure_growth(replace(growth, axis_scales=(10.0, 1.0, 0.1)), rt, 0)
+    assert skewed.deviation < 0.01 < skewed.balanced_deviation
+    balance = tensor_laws.measure_balance(tensor_laws.Balance(replace(SMALL, norm=11.0), std=0.2), rt, 0)
+    assert 0.9 < balance.slope < 1.1 and balance.flow_drift < 1e-6 < balance.drifts.min()
+
+
+def test_a_run_that_learns_nothing_is_refused(rt):
+    with pytest.raises(ValueError, match="take more `steps`"):
+        tensor_laws.measure_growth(tensor_laws.Growth(SMALL, std=1e-3, steps=40), rt, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: replace(SMALL, observed=10), "degrees of freedom"),
+        (lambda: replace(SMALL, rank=0), "rank >= 1"),
+        (lambda: replace(SMALL, weakest=0.95), "weakest"),
+        (lambda: Learning(TensorCompletion((5, 5), 1, 20, 1.0, 5)), "order 3"),
+        (lambda: Learning(SMALL, kept=1), "kept"),
+        (lambda: tensor_laws.Growth(SMALL, axis_scales=(1.0,)), "one factor an axis"),
+        (lambda: tensor_laws.Balance(SMALL, steps=(10, 10)), "increasing"),
+        (lambda: tensor_laws.Completions(SMALL, replicas=0), "replicas"),
+    ],
+)
+def test_bad_settings_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
