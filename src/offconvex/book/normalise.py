@@ -18,7 +18,8 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     kept = {key: notebook.metadata[key] for key in ("kernelspec",) if key in notebook.metadata}
     notebook.metadata = nbformat.from_dict(kept | {"language_info": {"name": "python", "file_extension": ".py"}})
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in KEPT_CELL_METADATA if k in cell.metadata})
+        # papermill gives every cell a list of tags, empty or not.
+        cell.metadata = nbformat.from_dict({k: cell.metadata[k] for k in KEPT_CELL_METADATA if cell.metadata.get(k)})
         if cell.cell_type == "code":
             cell.outputs = _joined_streams(cell.outputs)
     wrong = faults(notebook)

@@ -55,6 +55,13 @@ class Rates:
     projections: np.ndarray
     rates: np.ndarray
 
+    def thinned(self, count: int) -> "Rates":
+        """At most `count` of the records, those nearest to sizes that are evenly spaced on a log axis; for drawing."""
+        logs = np.log(self.values)
+        grid = np.linspace(logs.min(), logs.max(), count)
+        rows = np.unique(np.abs(logs[:, None] - grid).argmin(0))
+        return Rates(self.axes, self.values[rows], self.projections[rows], self.rates[rows])
+
     @property
     def scaled(self) -> np.ndarray:
         """Measured rate over K gamma, which is sigma^(2 - 2/K) by the law."""

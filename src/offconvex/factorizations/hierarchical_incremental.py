@@ -13,6 +13,9 @@ from offconvex.runtime import Runtime
 ERROR_EVERY = 10
 """Records between evaluations of the whole tensor, which cost as much as half a step."""
 
+LEARNED = 0.01
+"""Relative error from which a tensor counts as learned."""
+
 
 @dataclass(frozen=True)
 class Learning:
@@ -35,7 +38,7 @@ class Learning:
     steps: int = 16_000
     finish_steps: int = 2000
     finish_share: float = 0.5
-    kept: int = 10
+    kept: int = 16
     record_every: int = 1
 
     def __post_init__(self):
@@ -144,7 +147,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     final_root, final_inner = ends[0][orders[0]], ends[1][orders[1]]
     steps, law = np.diff(run.times[:, 0].numpy()), np.full((len(iterations), rank), np.nan)
     # Once the tensor is learned the run only bounces: nothing grows, and a sum of bounces would be drawn as a law.
-    stop = int(np.argmax(error <= 2 * error.min())) + 1
+    stop = (int(np.argmax(error <= LEARNED)) if error.min() <= LEARNED else len(error) - 1) + 1
     for r in range(rank if config.record_every == 1 else 0):
         start = min(measure.last_rise(root[:, r], 0.01 * final_root[r]), stop - 1)
         law[start:stop, r] = hierarchical_theory.discrete_growth(
@@ -173,9 +176,13 @@ def count_learned(final: np.ndarray) -> int:
 
 
 def learned_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
-    """`measure.overlap` of those curves (T, k) that end above 1 % of the largest, in the order in which they come."""
-    learned = final > 0.01 * final.max()
-    return measure.overlap(iterations, norms[:, learned], final[learned])
+    """Median of `measure.overlap` over neighboring curves (T, k), of those that end above 1 % of the largest; 0 if one.
+
+    A median over pairs, because two local components may share one direction, and then rise together.
+    """
+    learned = np.flatnonzero(final > 0.01 * final.max())
+    pairs = [learned[i : i + 2] for i in range(len(learned) - 1)]
+    return float(np.median([measure.overlap(iterations, norms[:, p], final[p]) for p in pairs])) if pairs else 0.0
 
 
 class _History:
@@ -202,6 +209,6 @@ class _History:
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
     """Indices of the `kept` components that end largest: as many as the target has by take-off, then others by size."""
     largest = np.argsort(final)[::-1][: config.kept]
-    learned = largest[: config.task.rank]
+    learned = largest[: min(config.task.rank, count_learned(final))]
     starts = measure.take_offs(iterations, norms[:, learned], final[learned])
-    return np.concatenate((learned[np.argsort(starts)], largest[config.task.rank :]))
+    return np.concatenate((learned[np.argsort(starts)], largest[len(learned) :]))

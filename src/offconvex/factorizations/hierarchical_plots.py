@@ -10,11 +10,13 @@ from offconvex import figures
 MARKERS = {"matrix": "o", "tensor": "s", "hierarchical": "^"}
 """One marker per kind of factorization."""
 
+SYMBOL = {"markersize": 6.5, "markeredgewidth": 0.6, "markeredgecolor": "white", "alpha": 0.9, "zorder": 6}
+
 
 def local_norms(
     ax: Axes, iterations: np.ndarray, norms: np.ndarray, learned: int, law: np.ndarray | None = None
 ) -> None:
-    """Norms (T, k) of local components, the first `learned` in color, the rest gray, and the law (T, learned) dashed."""
+    """Norms (T, k) of local components, the first `learned` in color, the rest gray; the law (T, learned) dashed."""
     for r, color in zip(range(learned), figures.ordered_colors(learned)):
         ax.plot(iterations, norms[:, r], color=color, linewidth=3.6, alpha=0.7, solid_capstyle="butt")
     ax.plot(iterations, norms[:, learned:], color="0.75", linewidth=1.0, zorder=1)
@@ -40,19 +42,14 @@ def law_fan(
     """Rate over K times pull against the norm, one color per K and one marker per kind; `laws` holds (2, G) lines."""
     colors = dict(zip(laws, figures.ordered_colors(len(laws))))
     for (kind, axes), (x, y) in rates.items():
-        ax.loglog(x, y, MARKERS[kind], color=colors[axes], markersize=4.5, markeredgewidth=0, alpha=0.55)
+        ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
     for axes, (grid, law) in laws.items():
         ax.loglog(grid, law, **figures.THEORY)
-        ax.annotate(
-            f"$K={axes}$",
-            (grid[-1], law[-1]),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            color=colors[axes],
-        )
+        # The lines fan out to the left of one, where all of them meet.
+        place = {"xytext": (-6, 0), "textcoords": "offset points", "va": "center", "ha": "right"}
+        ax.annotate(f"$K={axes}$", (grid[0], law[0]), color=colors[axes], **place)
     ax.set(xlabel=r"norm $\sigma$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
-    ax.margins(x=0.15)
+    ax.margins(x=0.2)
 
 
 def collapse(ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], span: np.ndarray) -> None:
@@ -60,7 +57,7 @@ def collapse(ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndar
     counts = sorted({axes for _, axes in rates})
     colors = dict(zip(counts, figures.ordered_colors(len(counts))))
     for (kind, axes), (x, y) in rates.items():
-        ax.loglog(x, y, MARKERS[kind], color=colors[axes], markersize=4.5, markeredgewidth=0, alpha=0.55)
+        ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
     ax.loglog(span, span, **figures.THEORY)
     names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local, $K$ axes"}
     for kind, marker in MARKERS.items():

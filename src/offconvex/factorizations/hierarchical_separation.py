@@ -29,8 +29,8 @@ class Separation:
     def __post_init__(self):
         if min(self.terms) < 1 or max(self.terms) > min(self.length**2, self.width):
             raise ValueError(
-                f"Between one and min(length^2, width) = {min(self.length**2, self.width)} summands can be independent; "
-                f"got {self.terms}."
+                f"Between one and min(length^2, width) = {min(self.length**2, self.width)} summands can be "
+                f"independent; got {self.terms}."
             )
 
 

@@ -61,6 +61,7 @@ class Wide:
             rule=GroupRMSprop(rate=self.rate, floor=self.floor),
             steps=self.steps,
             finish_steps=self.finish_steps,
+            kept=10,
             record_every=self.record_every,
         )
 

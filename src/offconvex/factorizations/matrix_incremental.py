@@ -74,7 +74,7 @@ class IncrementalRecord:
         components: (R,) singular values above 1 % of the largest, after the finish.
         lowest_errors: (R,) running minimum of the relative error, finish included.
         floors: (R,) median relative error over the tail of the adaptive run.
-        law_deviation: largest over the learned values of median |law - measured| / final value, replica 0.
+        law_deviation: largest over the target's values of median |law - measured| / final value, replica 0.
     """
 
     iterations: np.ndarray
@@ -107,7 +107,9 @@ def learn_incrementally(config: IncrementalConfig, runtime: Runtime, seed: int) 
         law[start : end + 1, r] = theory.discrete_growth(
             steps[start:end], first.projections[start:end, r], first.values[start, r], depth=config.depth
         )
-    deviation = np.nanmedian(np.abs(law - first.values[:, :rank]) / first.final[:rank], axis=0).max()
+    distances = np.abs(law - first.values[:, :rank]) / first.final[:rank]
+    # A value that never came to one percent of its final height has no law to compare: it counts as wholly off.
+    deviation = max(np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 1.0 for d in distances.T)
     return IncrementalRecord(
         iterations=first.iterations,
         values=first.values,

@@ -1,7 +1,7 @@
 """CP factorization W = sum_r w_r^1 x ... x w_r^N of tensors of any order, and the engine's objective.
 
-Factors are (W^1, ..., W^N), each (B, d_n, R): column r of W^n is the vector w_r^n of component r, and B is the number of
-independent replicas. A tensor is (B, d_1, ..., d_N).
+Factors are (W^1, ..., W^N), each (B, d_n, R): column r of W^n is the vector w_r^n of component r, and B is the number
+of independent replicas. A tensor is (B, d_1, ..., d_N).
 """
 
 import math
@@ -82,9 +82,10 @@ def as_matrix(tensor: torch.Tensor) -> torch.Tensor:
 class TensorObjective:
     """Loss of the end-to-end tensor as a function of the factors, with hand-derived gradients.
 
-    The tensor is A B^T with A and B the Khatri-Rao products of the two halves of the factors, and with G the gradient of
-    the loss, laid out alike, dloss/dA = G B and dloss/dB = G^T A: three matrix products of d^N R multiplications each.
-    A product A = P * w of the factors before with the next one then gives dloss/dw = sum P * dA and dloss/dP = sum w * dA.
+    The tensor is A B^T with A and B the Khatri-Rao products of the two halves of the factors, and with G the gradient
+    of the loss, laid out alike, dloss/dA = G B and dloss/dB = G^T A: three matrix products of d^N R multiplications
+    each. A product A = P * w of the factors before with the next one then gives dloss/dw = sum P * dA and
+    dloss/dP = sum w * dA.
     No array of R times d^N entries is made. Buffers are allocated once and overwritten by the next call.
 
     Attributes:
@@ -124,8 +125,8 @@ class KhatriRaoProduct:
         products: of the first one, two, ... of them, (B, d_1 ... d_n, R).
         pulled: loss gradients of these products.
         gradients: loss gradients of the factors.
-        joints: for each but the first factor, product and pulled gradient with the factor's index apart and a scratch of
-            the same size, (B, d_1 ... d_{n-1}, d_n, R).
+        joints: for each but the first factor, product and pulled gradient with the factor's index apart and a scratch
+            of the same size, (B, d_1 ... d_{n-1}, d_n, R).
     """
 
     factors: Factors

@@ -1,8 +1,8 @@
 """CP factorizations of very high order with two values a mode, evaluated exactly in the log domain.
 
-A predictor of N binary inputs is a tensor of order N with modes of length two, f(x) = sum_r prod_n w_r^n[x_n]. Weights are
-(P, R, 2, N): P independent predictors of R components, the factor of value 0 and of value 1 for each of N modes. All
-predictors read the same inputs, so that their P R products over the modes are one matrix product.
+A predictor of N binary inputs is a tensor of order N with modes of length two, f(x) = sum_r prod_n w_r^n[x_n]. Weights
+are (P, R, 2, N): P independent predictors of R components, the factors of value 0 and of value 1 for each of N modes.
+All predictors read the same inputs, so that their P R products over the modes are one matrix product.
 """
 
 import torch
@@ -34,8 +34,8 @@ def ones_start(
 def products(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     """Every component's product over the modes, prod_n w_r^n[x_n], at every input, (n, P, R).
 
-    log|product| = sum_n log|w^n[0]| + sum_n x_n log|w^n[1] / w^n[0]| is one matrix product, and the sign is the parity of
-    the number of negative factors, another one, taken only for components that have any.
+    log|product| = sum_n log|w^n[0]| + sum_n x_n log|w^n[1] / w^n[0]| is one matrix product, and the sign is the parity
+    of the number of negative factors, another one, taken only for components that have any.
 
     Args:
         weights: (P, R, 2, N).
@@ -71,8 +71,9 @@ def squared_error_gradient(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean squared error of each predictor over a batch, and its gradient by hand.
 
-    With c_i = (2 / n) (f(x_i) - y_i) prod_r(x_i), d/dw_r^n[1] = sum_i c_i x_in / w_r^n[1], and d/dw_r^n[0] takes the rest
-    of sum_i c_i: one matrix product for all modes, where the plain product rule needs one product of N - 1 factors a mode.
+    With c_i = (2 / n) (f(x_i) - y_i) prod_r(x_i), d/dw_r^n[1] = sum_i c_i x_in / w_r^n[1], and d/dw_r^n[0] takes the
+    rest of sum_i c_i: one matrix product for all modes, where the plain product rule needs a product of N - 1 factors
+    for each mode.
 
     Args:
         weights: (P, R, 2, N).

@@ -14,7 +14,7 @@ Pooling = Callable[[torch.Tensor], torch.Tensor]
 class ConvolutionalArithmeticCircuit(nn.Module):
     """One layer of 1 x 1 convolutions with R channels, product pooling over all positions, and a sum over channels.
 
-    f(x_1, ..., x_N) = sum_r prod_n <w_r^n, x_n>: for one-hot inputs x_n = e_{i_n} the output is the entry (i_1, ..., i_N)
+    f(x_1, ..., x_N) = sum_r prod_n <w_r^n, x_n>: for one-hot inputs x_n = e_{i_n} the output is entry (i_1, ..., i_N)
     of the tensor with factors W^n. Filters are not shared between positions. The only nonlinearity is the product.
 
     Args:
@@ -29,9 +29,7 @@ class ConvolutionalArithmeticCircuit(nn.Module):
     def __init__(self, factors: Factors, pooling: Pooling | None = None):
         super().__init__()
         if len({f.shape for f in factors}) != 1 or factors[0].ndim != 3 or factors[0].shape[0] != 1:
-            raise ValueError(
-                f"Expected factors of one shape (1, d, R); got {[tuple(f.shape) for f in factors]}."
-            )
+            raise ValueError(f"Expected factors of one shape (1, d, R); got {[tuple(f.shape) for f in factors]}.")
         self.positions, self.channels = len(factors), factors[0].shape[2]
         length = factors[0].shape[1]
         self.convolution = nn.Conv1d(

@@ -18,7 +18,7 @@ class Fit:
 
     Adam on the factors alone needs very many small steps (razin2021implicit, code: 120,000): a factor shared by most
     inputs, such as that of a corner pixel, moves every output at once. In coordinates in which the inputs are centered
-    and whitened all directions are alike, and the fit comes within a few hundred steps. These coordinates are logarithms
+    and whitened all directions are alike, and a fit comes within a few hundred steps. These coordinates are logarithms
     and cannot reach zero, so the last steps are taken on the factors.
 
     Attributes:

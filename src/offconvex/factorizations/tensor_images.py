@@ -156,7 +156,7 @@ def parts(config: Images) -> list[str]:
 
 
 def run_part(config: Images, part: str) -> dict[str, np.ndarray]:
-    """Errors of one part; for the original images also the weights and their errors on the images inside the package."""
+    """Errors of one part; for the original images also the weights and their errors on images inside the package."""
     if part == "slice":
         return fit_slice(config)
     design, rank = part.rsplit("-", 1)

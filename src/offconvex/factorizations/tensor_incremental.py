@@ -41,7 +41,7 @@ class Learning:
     def __post_init__(self):
         if self.task.order < 3:
             raise ValueError(
-                "Components rise one after another from order 3 on: a matrix has no preferred components to begin with; "
+                "Components rise one after another from order 3 on: a matrix has no preferred components; "
                 f"got order {self.task.order}."
             )
         if min(self.steps, self.finish_steps, self.record_every) < 1 or self.kept < self.task.rank:
@@ -95,7 +95,8 @@ class Learned:
     def law_deviation(self) -> float:
         """Largest over the learned components of the median of |law - measured| / final norm; nan without a law."""
         gaps = np.abs(self.law - self.norms[:, : self.law.shape[1]]) / self.final_norms[: self.law.shape[1]]
-        return max((float(np.median(gap[np.isfinite(gap)])) for gap in gaps.T if np.isfinite(gap).any()), default=np.nan)
+        known = [gap[np.isfinite(gap)] for gap in gaps.T]
+        return max((float(np.median(gap)) for gap in known if len(gap)), default=np.nan)
 
 
 def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
@@ -153,14 +154,14 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
 
 
 def learn_several(config: Learning, runtime: Runtime, seed: int, *, stream: str, replicas: int) -> list[Learned]:
-    """Independent tasks one after another; the growth law is taken for the first, the others are recorded less often."""
+    """Independent tasks one after another; the law is taken for the first, the others are recorded less often."""
     sparse = replace(config, record_every=10)
     first = learn(config, runtime, seed, stream=stream)
     return [first, *(learn(sparse, runtime, seed, stream=stream, replica=r) for r in range(1, replicas))]
 
 
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
-    """Indices of the `kept` components that end largest: as many as the target has by take-off, then the others by size."""
+    """Indices of the `kept` components that end largest: those of the target by take-off, others by size."""
     largest = np.argsort(final)[::-1][: config.kept]
     learned = largest[: config.task.rank]
     starts = measure.take_offs(iterations, norms[:, learned], final[learned])

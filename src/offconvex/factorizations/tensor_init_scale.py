@@ -23,6 +23,8 @@ class InitScales:
         stds: of every entry of every factor at the start, decreasing.
         steps: most iterations from each.
         settled: see `Learning`; the source stops at the same size, a mean squared error of 1e-8.
+        finish_steps: iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
+        finish_share: their step over the largest stable one for the target's norm.
         replicas: independent tasks; curves are kept of the first.
         thinning: iterations between the kept points of its curves.
         slice_steps: iterations of the first task from the largest start that the chapter repeats.
@@ -34,6 +36,8 @@ class InitScales:
     stds: tuple[float, ...] = (0.05, 0.01, 0.005)
     steps: tuple[int, ...] = (2500, 9000, 20_000)
     settled: float = 1e-4
+    finish_steps: int = 3000
+    finish_share: float = 0.9
     replicas: int = 5
     thinning: int = 10
     slice_steps: int = 400
@@ -56,13 +60,15 @@ def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> 
         std=config.stds[scale],
         steps=config.steps[scale],
         settled=config.settled,
+        finish_steps=config.finish_steps,
+        finish_share=config.finish_share,
         record_every=1 if curves else config.thinning,
     )
     return learn(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
 
 
 def repeat_slice(config: InitScales) -> np.ndarray:
-    """Ten largest component norms of the first task from the largest start, its first `slice_steps` iterations, (T, 10)."""
+    """Ten largest component norms of the first task from the largest start, over `slice_steps` iterations, (T, 10)."""
     rt, task, one = runtime.resolve(config.device), config.task, range(1)
     target, _ = task.target(rt, config.seed, STREAM, one)
     run = descend(

@@ -25,13 +25,13 @@ class Growth:
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         axis_scales: factors on the axes of the start, or None; unequal ones make it unbalanced.
         smallest: records with sigma below this share of the target's norm are left out: imbalance rules there.
-        weakest: records with gamma below this share of its peak are left out: a learned component has no rate to compare.
+        weakest: records with gamma below this share of its peak are left out: a learned component has no rate left.
     """
 
     task: TensorCompletion = CUBE
     std: float = 0.1
     step_share: float = 0.05
-    steps: int = 8000
+    steps: int = 5000
     record_every: int = 20
     axis_scales: tuple[float, ...] | None = None
     smallest: float = 0.01
@@ -55,8 +55,8 @@ class Growth:
 
 GROWTH = (
     Growth(),
-    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2),
-    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3),
+    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2, steps=8000),
+    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3, steps=8000),
 )
 """Orders 3, 4 and 5. Starts grow with the order so that all of them escape in about as long."""
 
@@ -186,7 +186,7 @@ class BalanceRecord:
 
 
 def measure_balance(config: Balance, runtime: Runtime, seed: int) -> BalanceRecord:
-    """Drift of the differences of squared vector norms, by gradient descent at several steps and by the adaptive flow."""
+    """Drift of the differences of squared vector norms, by gradient descent at several steps and by the flow."""
     task, one = config.task, range(1)
     target, _ = task.target(runtime, seed, "balance", one)
     start = task.start(runtime, seed, "balance", one, std=config.std)
@@ -271,13 +271,13 @@ def complete_repeatedly(config: Completions, runtime: Runtime, seed: int) -> Com
     for std in config.stds:
         start = task.start(runtime, seed, stream, all_tasks, std=std)
         run = descend(objective, start, steps=config.steps, step_size=config.rule, record_every=config.steps)
-        end = descend(
-            objective, run.parameters, steps=config.finish_steps, step_size=finish_step, record_every=config.finish_steps
-        )
+        last = config.finish_steps
+        end = descend(objective, run.parameters, steps=last, step_size=finish_step, record_every=last)
         sizes = tensor_measure.component_norms(end.parameters).sort(dim=1, descending=True).values
         counts.append((sizes > 0.01 * sizes[:, :1]).sum(1).cpu().numpy())
         merged = tensor_measure.merged_norms(end.parameters, min(10, task.components))
         norms.append((merged / merged[:, :1]).cpu().numpy())
         errors.append(tensor_measure.relative_error(tensor.end_tensor(end.parameters), target).cpu().numpy())
         losses.append(end.loss[-1].cpu().numpy() * target[0].numel() / task.norm**2)
-    return CompletionsRecord(np.array(config.stds), np.stack(norms), np.stack(counts), np.stack(errors), np.stack(losses))
+    stacked = (np.stack(values) for values in (norms, counts, errors, losses))
+    return CompletionsRecord(np.array(config.stds), *stacked)

@@ -31,7 +31,7 @@ def growth_projections(factors: Factors, gradients: Factors) -> dict[str, torch.
 
 
 def imbalance(factors: Factors) -> torch.Tensor:
-    """|w_r^n|^2 - |w_r^1|^2 for n = 2, ..., N, (B, N - 1, R): constant along gradient flow (razin2021implicit, Lemma 1)."""
+    """|w_r^n|^2 - |w_r^1|^2 for n = 2, ..., N, (B, N - 1, R): constant along gradient flow (razin2021implicit)."""
     squares = vector_norms(factors).square()
     return squares[:, 1:] - squares[:, :1]
 

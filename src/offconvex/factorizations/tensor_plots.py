@@ -15,7 +15,7 @@ VARIANT_COLORS = dict(zip(("original", "random labels", "random images"), figure
 def component_curves(
     ax: Axes, iterations: np.ndarray, norms: np.ndarray, law: np.ndarray, target_norms: np.ndarray
 ) -> None:
-    """Component norms (T, k), in color as many as the target has; the growth law (T, rank) dashed; the target as marks."""
+    """Component norms (T, k), in color as many as the target has; growth law (T, rank) dashed; the target as marks."""
     spectrum(ax, iterations, norms, law.shape[1])
     predicted_spectrum(ax, iterations, law, "growth law")
     target_ticks(ax, target_norms)
@@ -60,7 +60,7 @@ def init_errors(ax: Axes, stds: np.ndarray, errors: np.ndarray, medians: np.ndar
     ax.legend(loc="lower left")
 
 
-def component_spectra(ax: Axes, stds: np.ndarray, shares: np.ndarray, floor: float = 1e-8) -> None:
+def component_spectra(ax: Axes, stds: np.ndarray, shares: np.ndarray, floor: float = 1e-12) -> None:
     """Largest component norms (S, B, k) as shares of the largest, one color a size of the start, one line a task."""
     for std, tasks, color, marker in zip(stds, shares, figures.KIND_COLORS, ("o", "s")):
         for b, line in enumerate(tasks):
@@ -122,10 +122,10 @@ def correspondence(
 def rank_errors(
     ax: Axes, ranks: np.ndarray, errors: np.ndarray, published: Mapping[str, np.ndarray], trivial: float
 ) -> None:
-    """Mean and spread over labels of errors (ranks, variants, labels), with the published means and the trivial error."""
+    """Mean and spread over labels of errors (ranks, variants, labels), with published means and the trivial error."""
     for v, (name, color) in enumerate(VARIANT_COLORS.items()):
         mean, spread = errors[:, v].mean(-1), errors[:, v].std(-1)
         ax.errorbar(ranks, mean, spread, color=color, marker="o", markersize=5, capsize=3, label=name)
         ax.plot(ranks, published[name], "D", color=color, markersize=5, markerfacecolor="none")
     ax.axhline(trivial, color="0.5", linewidth=1.0, linestyle=":")
-    ax.set(xlabel="tensor rank $R$", xticks=ranks, ylim=(0, None))
+    ax.set(xlabel="tensor rank $R$", xticks=ranks)

@@ -19,7 +19,7 @@ class TensorCompletion:
         rank: number of components of the target.
         observed: number of entries seen.
         norm: Frobenius norm of the target.
-        components: of the factorization that is trained; the product of all axes but the longest can express any tensor.
+        components: of the factorization that is trained; as many as all axes but the longest have entries suffice.
         weakest: targets are drawn again until their smallest component has this share of the largest: a far smaller one
             would take far longer to be learned than all others together.
     """

@@ -1,0 +1,162 @@
+"""The experiments on hierarchical factorizations: identities, both sides of a bound, and settings that cannot work."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from offconvex import rng, runtime, stored
+from offconvex.descent import GroupRMSprop, descend
+from offconvex.factorizations import (
+    hierarchical,
+    hierarchical_laws,
+    hierarchical_network,
+    hierarchical_separation,
+    hierarchical_theory,
+    hierarchical_wide,
+    tensor,
+    tensor_measure,
+    theory,
+)
+from offconvex.factorizations.hierarchical_growth import Descent, Rates, local_growth, read_rates
+from offconvex.factorizations.hierarchical_incremental import Learning, count_learned, learn, learned_overlap
+from offconvex.factorizations.hierarchical_one_law import STARTS, read_all
+from offconvex.factorizations.hierarchical_task import TreeCompletion
+
+CPU = runtime.resolve("cpu")
+SMALL = TreeCompletion(length=3, rank=2, observed=60, norm=9.0, width=8)
+
+
+def test_growth_is_the_derivative_at_balance_and_not_elsewhere():
+    record = hierarchical_laws.check_identity(hierarchical_laws.Identity(), CPU, 3)
+    scale = np.abs(record.velocities).max()
+    assert set(record.axes) == {3, 4}
+    np.testing.assert_allclose(record.velocities, record.law, rtol=0, atol=1e-12 * scale)
+    np.testing.assert_allclose(record.unbalanced_velocities, record.exact, rtol=0, atol=1e-12 * scale)
+    assert np.abs(record.unbalanced_velocities - record.unbalanced_law).max() > 1e-3 * scale
+
+
+def test_discrete_growth_is_what_gradient_descent_does_to_a_component_alone():
+    # One component of a tensor of rank one, all vectors along a line: its norms then obey the recursion exactly.
+    factors = tuple(CPU.tensor([[[v]]]) for v in (0.5, 0.7, 1.1))
+    objective = tensor.TensorObjective(tensor.completion_loss(CPU.tensor([[[[3.0]]]]), CPU.tensor([[[[1.0]]]])))
+
+    def record(factors):
+        return tensor_measure.growth_projections(factors, objective.gradients)
+
+    run = descend(objective, factors, steps=50, step_size=0.01, record=record)
+    norms = np.array([[0.5], [0.7], [1.1]])
+    path = hierarchical_theory.discrete_growth(np.full(50, 0.01), run["projections"][:, 0].numpy(), norms)
+    np.testing.assert_allclose(path, run["norms"][:, 0].numpy(), rtol=1e-12)
+
+
+def test_discrete_growth_from_equal_norms_is_that_of_the_balanced_law():
+    pulls, steps = np.linspace(1.0, 0.2, 20), np.full(19, 0.05)
+    path = hierarchical_theory.discrete_growth(steps, pulls, np.full(4, 0.8))
+    np.testing.assert_allclose(path, theory.discrete_growth(steps, pulls, 0.8**4, depth=4), rtol=1e-12)
+
+
+def test_circuit_equals_tensor_and_another_pooling_does_not():
+    record = hierarchical_network.compare(hierarchical_network.Equivalence(length=2, width=3, inputs=20), CPU, 1)
+    assert record.entry_error < 1e-13 and record.input_error < 1e-13
+    assert record.other_error > 1e-2
+
+
+def test_circuit_output_is_linear_in_every_patch():
+    tree = hierarchical.mode_tree(hierarchical.THREE_CHILDREN)
+    generator = rng.generator(0, "circuit")
+    weights = hierarchical.gaussian_weights(CPU, [generator], tree=tree, shape=(3,) * 4, width=4, std=1.0)
+    circuit = hierarchical_network.ArithmeticCircuit(tree, weights)
+    patches = CPU.normal(generator, 5, 4, 3)
+    doubled = patches.clone()
+    doubled[:, 2] *= 2
+    with torch.no_grad():
+        torch.testing.assert_close(circuit(doubled), 2 * circuit(patches), rtol=1e-12, atol=1e-14)
+
+
+def test_separation_rank_counts_terms():
+    record = hierarchical_separation.measure_separation(
+        hierarchical_separation.Separation(length=3, terms=(1, 2, 5, 9), width=9), CPU, 2
+    )
+    assert record.ranks.tolist() == record.tree_ranks.tolist() == [1, 2, 5, 9]
+    assert record.crossing_ranks.tolist() == [9, 9, 9, 9] and record.copy == 9
+
+
+def test_small_run_learns_and_keeps_its_records_in_order():
+    config = Learning(task=SMALL, std=3e-2, steps=1500, finish_steps=500)
+    run = learn(config, CPU, 0, stream="test")
+    assert run.root.shape == (1501, 8) and run.law.shape == (1501, 2)
+    assert run.final_error < 0.9 and 1 <= count_learned(run.final_root) <= 2
+    assert run.law_deviation < 0.05
+    whole = torch.from_numpy(run.tensor - run.target)
+    assert run.final_error == pytest.approx(float(whole.norm() / np.linalg.norm(run.target)), rel=1e-12)
+    large = learn(replace(config, std=0.7, rule=GroupRMSprop(rate=1e-2)), CPU, 0, stream="test")
+    assert count_learned(large.final_root) > 2
+
+
+def test_law_is_only_taken_where_every_iteration_is_recorded():
+    run = learn(Learning(task=SMALL, steps=40, finish_steps=1, record_every=2), CPU, 0, stream="test")
+    assert np.isnan(run.law).all() and len(run.iterations) == 21
+
+
+def test_overlap_and_count_leave_out_what_is_not_learned():
+    times = np.arange(5.0)
+    curves = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0.004], [2, 1, 0.005], [2, 2, 0.005]], dtype=float)
+    assert count_learned(curves[-1]) == 2
+    assert learned_overlap(times, curves, curves[-1]) == 0.0
+
+
+def test_one_law_on_short_runs():
+    rates = read_all(replace(STARTS, duration=0.1), CPU, 1)
+    assert set(rates) == {(k, n) for k in ("matrix", "tensor") for n in (2, 3, 4, 5)} | {
+        ("hierarchical", n) for n in (3, 4, 5)
+    }
+    assert max(run.deviation for run in rates.values()) < 0.05
+
+
+def test_rates_of_an_exact_power_law():
+    values = np.geomspace(0.01, 10, 200)
+    rates = Rates(3, values, np.ones(200), 3 * values ** (4 / 3))
+    assert rates.exponent == pytest.approx(4 / 3, rel=1e-12) and rates.deviation < 1e-12
+    np.testing.assert_allclose(rates.scaled, values ** (4 / 3), rtol=1e-12)
+    thin = rates.thinned(10)
+    assert len(thin.values) == 10 and thin.values[0] == values[0] and thin.values[-1] == values[-1]
+
+
+def test_stored_parts_assemble_and_a_slice_repeats_them():
+    config = hierarchical_wide.Wide(task=SMALL, std=5e-2, steps=60, finish_steps=5, thinning=10, slice_steps=30)
+    arrays = hierarchical_wide.assemble(config, [hierarchical_wide.run_part(config, part) for part in ("0",)])
+    assert arrays["root"].shape == (1, 7, 8) and arrays["split_values"].shape == (1, 3, 9)
+    again = hierarchical_wide.slice_distance(config, arrays, hierarchical_wide.repeat_slice(config))
+    assert again.distance < 1e-6 < again.control
+    assert stored.settings(config)["task"]["length"] == 3
+    assert "hierarchical-wide" in stored.experiments()
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Learning(steps=0), "at least 1"),
+        (lambda: Learning(kept=3), "`kept`"),
+        (lambda: Descent(step=0.0, steps=1), "step > 0"),
+        (lambda: replace(STARTS, tensors=((3, STARTS.tensors[0][1], 0.1, 5),)), "K = "),
+        (lambda: hierarchical_separation.Separation(terms=(17,)), "summands"),
+        (lambda: hierarchical_wide.Wide(replicas=0), "`replicas`"),
+        (
+            lambda: read_rates(
+                lambda: hierarchical.HierarchicalObjective(
+                    SMALL.tree,
+                    tensor.completion_loss(SMALL.target(CPU, 0, "x", range(1)), SMALL.mask(CPU, 0, "x", range(1))),
+                ),
+                {3: local_growth(SMALL.tree, (2,))},
+                SMALL.start(CPU, 0, "x", range(1), std=0.1),
+                Descent(step=0.01, steps=2, weakest=2.0),
+            ),
+            "more `steps`",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
