@@ -118,7 +118,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch):
 
 def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeypatch):
     monkeypatch.setattr(stored, "experiments", lambda: {"doubling": EXPERIMENT})
-    with pytest.raises(ValueError, match="no experiment 'dubling', did you mean 'doubling'"):
+    with pytest.raises(ValueError, match="no experiment 'dubling' \\(did you mean 'doubling'"):
         long_run.run("dubling")
     with pytest.raises(ValueError, match="offers no choice of device"):
         long_run.run("doubling", device="cuda")

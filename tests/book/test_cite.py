@@ -88,7 +88,7 @@ def test_figure_without_provenance_still_has_an_entry(root):
 
 
 def test_unknown_figure_names_near_ones(root):
-    with pytest.raises(ValueError, match=re.escape("unknown figure 'fig-one-frist', did you mean 'fig-one-first'")):
+    with pytest.raises(ValueError, match=re.escape("unknown figure 'fig-one-frist' (did you mean 'fig-one-first'")):
         cite.bibtex("fig-one-frist", root=root)
 
 

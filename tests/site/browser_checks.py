@@ -70,6 +70,8 @@ def open_page(page, address: str) -> None:
     """Open a page and wait until its formulas are typeset."""
     page.goto(address, wait_until="load")
     page.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+    # The theme fades from one color mode to the other; colors are judged at rest.
+    page.add_style_tag(content="*, *::before, *::after { transition: none !important; animation: none !important; }")
 
 
 def formulas(page) -> list[str]:

@@ -20,6 +20,7 @@ def home(html, serve):
 @pytest.fixture(scope="module")
 def context(browser):
     opened = browser.new_context(viewport=DESKTOP)
+    opened.set_default_timeout(120_000)  # a busy machine is slow, not broken
     yield opened
     opened.close()
 

@@ -98,9 +98,9 @@ def profile_parameters(chapter: str, profile: str, defaults: dict[str, object]) 
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """', did you mean ...?' when a known name is close, else nothing."""
+    """' (did you mean ...?)' when a known name is close, else nothing."""
     close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-    return f", did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
+    return f" (did you mean {' or '.join(repr(c) for c in close)}?)" if close else ""
 
 
 def _typed(chapter: str, name: str, text: str, default: object) -> object:
