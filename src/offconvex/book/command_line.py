@@ -145,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "razor",
         help="bits of a model's description, and the bound on its true error",
-        description="Reads lines such as `graph: input 784 -> dense 10 -> softmax` and `phrase: sgd rate 0.1 epochs 6`. "
+        description="Reads lines such as `graph: input 784 -> dense 10 -> softmax` or `phrase: sgd rate 0.1`. "
         "The chapter meta-overfitting explains the code and the bounds.",
     )
     command.add_argument("file", metavar="FILE")

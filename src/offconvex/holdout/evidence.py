@@ -1,4 +1,4 @@
-"""Published numbers about reused test sets, read from public repositories (evidence.json names them and their commits)."""
+"""Published numbers about reused test sets; evidence.json names the public repositories and commits they stand in."""
 
 import functools
 import json

@@ -77,7 +77,7 @@ def _binomial(error: float, size: int, budget: float) -> float:
 
 
 def log_tail(wrong: int, size: int, p: float) -> float:
-    """log P(Bin(size, p) <= wrong), also where the probability is far below the smallest double."""
+    """Logarithm of P(Bin(size, p) <= wrong), also where the probability is far below the smallest double."""
     k = np.arange(wrong + 1)
     log_choose = gammaln(size + 1) - gammaln(k + 1) - gammaln(size - k + 1)
     return float(logsumexp(log_choose + k * np.log(p) + (size - k) * np.log1p(-p)))
@@ -106,5 +106,5 @@ def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> n
 
 
 def logsumexp_tails(log_weight: np.ndarray) -> np.ndarray:
-    """log of the sums over j >= k of exp(log_weight[j]), for each k."""
+    """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k."""
     return np.minimum(np.logaddexp.accumulate(log_weight[::-1])[::-1], 0.0)

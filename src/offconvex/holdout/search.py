@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
-from offconvex.holdout.networks import CHOICES, FAMILIES, Networks, Trial, shrink, train
-from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.holdout.networks import CHOICES, FAMILIES, Trial, shrink, train
+from offconvex.stored import Arrays, StoredExperiment
 
 SHAPE_FIELDS = ("width", "activation", "norm", "batch", "epochs", "cosine", "shift")
 FREE_FIELDS = ("rate", "momentum", "decay")  # may differ inside a group that trains together

@@ -75,7 +75,7 @@ def hoeffding_gap(models: np.ndarray, size: int) -> np.ndarray:
 
 
 def ladder_guarantee(queries: int, size: int, step: float, delta: float) -> float:
-    """Bound on |report - least true loss so far| of the Ladder with a fixed step, for any analyst, with prob. 1 - delta.
+    """Bound on |report - least true loss so far| of the Ladder with a fixed step: any analyst, probability 1 - delta.
 
     Reports fall through at most L + 1 values, L = ceil(1 / step) + 1, one of them "none yet". What an analyst submits
     at time t is a function of t - 1 reports, a falling sequence; over all t there are C(queries + L, L + 1) of them.
@@ -95,7 +95,7 @@ def best_step(queries: int, size: int, delta: float) -> float:
 def changes_guarantee(queries: int, size: int, changes: np.ndarray, delta: float) -> np.ndarray:
     """The same bound for a leaderboard without rounding that has changed J = `changes` times, simultaneous in J.
 
-    When something is submitted, the past is told by the times and the (falling, multiples of 1/n) values of the changes:
+    When something is submitted, the past is told by the times and the values of the changes, falling multiples of 1/n:
     at most C(queries, J + 1) C(n + 1, J) classifiers; J gets the share delta / ((J + 1)(J + 2)). The parameter-free
     Ladder ignores improvements below one standard error, which is at most 1 / sqrt(n - 1).
     """
@@ -109,7 +109,7 @@ def _uniform(log_count: np.ndarray, size: int, delta: float) -> np.ndarray:
 
 
 def log_binomial(top: float, bottom: np.ndarray) -> np.ndarray:
-    """log C(top, bottom)."""
+    """Logarithm of the binomial coefficient C(top, bottom)."""
     return gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - np.asarray(bottom) + 1)
 
 
