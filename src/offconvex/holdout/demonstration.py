@@ -79,7 +79,7 @@ def run(config: Demonstration, seed: int) -> dict[str, np.ndarray]:
 
 
 def _select(train: np.ndarray, answer: np.ndarray, unit: float, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features correlated on both sets by more than a standard error with one sign, best on train first; their signs."""
+    """Features correlated on both sets by over a standard error with one sign, best on train first; their signs."""
     agreeing = np.flatnonzero((np.abs(train) > unit) & (np.abs(answer) > unit) & (train * answer > 0))
     order = np.argsort(-np.abs(train[agreeing]), kind="stable")[:most]
     features = agreeing[order]
