@@ -37,7 +37,9 @@ class Boosting:
             raise ValueError(f"Checkpoints must be positive and rise; got {self.checkpoints}.")
 
 
-def boost(config: Boosting, seed: int, *stream: str | int, labels: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def boost(
+    config: Boosting, seed: int, *stream: str | int, labels: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """The vote's loss, and the least loss of a single submission, at each checkpoint.
 
     Queries are drawn, scored and added to the vote in blocks of whole machine words, all repetitions at once.
@@ -46,19 +48,18 @@ def boost(config: Boosting, seed: int, *stream: str | int, labels: np.ndarray | 
         config: sizes.
         seed: of labels, vectors and noise.
         stream: name of the use.
-        labels: bool (n,) for every repetition; fair coins by default.
+        labels: of the held-out set and of the fresh one, bool (n,) each, for every repetition; fair coins by default.
 
     Returns:
         "loss" and "least", each (repetitions, checkpoints), and with `config.fresh` also "fresh".
     """
     draws, n, repetitions = rng.numpy_generator(seed, *stream), config.size, config.repetitions
     if labels is None:
-        truth = bits.random(draws, repetitions, size=n)
+        truth, new = bits.random(draws, 2, repetitions, size=n)
     else:
-        truth = np.repeat(bits.pack(labels)[None], repetitions, axis=0)
-    targets = bits.unpack(truth, n).astype(bool)
+        truth, new = np.repeat(bits.pack(np.stack(labels))[:, None], repetitions, axis=1)
+    targets, unseen = (bits.unpack(packed, n).astype(bool) for packed in (truth, new))
     width = bits.words(n)
-    unseen = bits.unpack(bits.random(draws, repetitions, size=n), n).astype(bool) if config.fresh else None
     sums = np.zeros((2 if config.fresh else 1, repetitions, n), dtype=np.int32)
     votes, least = np.zeros(repetitions, dtype=np.int64), np.ones(repetitions)
     found = {name: [] for name in ("loss", "least", *(["fresh"] if config.fresh else []))}
