@@ -20,6 +20,7 @@ class Boosting:
         repetitions: independent repetitions.
         flip: turn the bad vectors around instead of dropping them.
         noise: standard deviation of Gaussian noise added to each answer.
+        digits: decimals of an answer without noise.
         fresh: score the vote on as many labels that were never in the set, too.
     """
 
@@ -28,6 +29,7 @@ class Boosting:
     repetitions: int = 200
     flip: bool = False
     noise: float = 0.0
+    digits: int = 5
     fresh: bool = False
 
     def __post_init__(self):
@@ -70,8 +72,10 @@ def boost(
             count = min(block, stop - done)
             submitted = bits.random(draws, repetitions, count, size=n)
             losses = bits.ones(submitted ^ truth[:, None]) / n
-            answers = losses + config.noise * draws.normal(size=losses.shape) if config.noise else losses
-            good = leaderboard.naive(answers) <= 0.5
+            answers = leaderboard.naive(losses, config.digits)
+            if config.noise:
+                answers = losses + config.noise * draws.normal(size=losses.shape)
+            good = answers <= 0.5
             np.minimum(least, losses.min(1), out=least)
             votes += count if config.flip else good.sum(1)
             halves = [submitted] + ([bits.random(draws, repetitions, count, size=n)] if config.fresh else [])

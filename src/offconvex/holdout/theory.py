@@ -8,7 +8,7 @@ from scipy.special import gammaln
 from scipy.stats import binom, norm
 
 
-def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0.0) -> float:
+def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0.0, digits: int = 5) -> float:
     """Expected loss, on the held-out set itself, of the boosted majority vote over fair coin flips: exact.
 
     Each of `queries` vectors agrees with the labels in A ~ Bin(n, 1/2) places and is answered with its loss plus
@@ -21,8 +21,9 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
         size: n.
         flip: turn rejected vectors around.
         noise: standard deviation of the noise in an answer.
+        digits: decimals that an answer without noise is rounded to.
     """
-    kept, right = kept_and_right(size, flip=flip, noise=noise)
+    kept, right = kept_and_right(size, flip=flip, noise=noise, digits=digits)
     if flip:
         return float(_vote_wrong(np.array([queries]), right)[0])
     spread = 9 * np.sqrt(queries * kept * (1 - kept)) + 9
@@ -30,12 +31,13 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
     return float((binom.pmf(counts, queries, kept) * _vote_wrong(counts, right)).sum())
 
 
-def kept_and_right(size: int, *, flip: bool = False, noise: float = 0.0) -> tuple[float, float]:
+def kept_and_right(size: int, *, flip: bool = False, noise: float = 0.0, digits: int = 5) -> tuple[float, float]:
     """Chance that a vector is kept, and chance q that a vector in the vote is right in a given place."""
     agreeing = np.arange(size + 1)
     weight = binom.pmf(agreeing, size, 0.5)
     share = agreeing / size
-    keep = norm.cdf((share - 0.5) / noise) if noise else (share >= 0.5).astype(float)
+    exact = (np.round(1 - share, digits) <= 0.5).astype(float)
+    keep = norm.cdf((share - 0.5) / noise) if noise else exact
     kept = (weight * keep).sum()
     if flip:
         return 1.0, float((weight * (share * keep + (1 - share) * (1 - keep))).sum())
