@@ -144,6 +144,9 @@ def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray
         "fixed": leaderboard.ladder(losses, config.step)[1],
         "free": leaderboard.free_ladder(submitted, labels, n)[1],
     }
+    for name in ("fixed", "free"):
+        # The first submission has nothing to improve on: it counts, as in the source, if it beats chance.
+        praised[name][:, 0] &= losses[:, 0] < 0.5
     targets, row = bits.unpack(labels, n).astype(bool), {}
     for name, kept in praised.items():
         sums, votes, last = 0, 0, 0

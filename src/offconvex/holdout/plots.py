@@ -20,12 +20,13 @@ def note(ax: Axes, text: str, at: tuple[float, float], color, **options) -> None
     ax.annotate(text, at, color=color, fontsize=8.5, **options)
 
 
-def climbing(ax: Axes, queries: np.ndarray, losses: Mapping[int, np.ndarray], exact: Mapping[int, np.ndarray]) -> None:
-    """Mean loss (queries,) of the vote for each size n, and its exact expectation (dashed)."""
-    for (size, loss), color in zip(losses.items(), figures.ordered_colors(len(losses))):
-        ax.plot(queries, loss, "o-", color=color, markersize=3.5, linewidth=1.2, label=f"n = {size:,}")
+def climbing(ax: Axes, runs: Mapping[int, tuple[np.ndarray, np.ndarray]], exact: Mapping[int, np.ndarray]) -> None:
+    """Mean loss of the vote for each size n, n -> (queries, loss), and its exact expectation (dashed)."""
+    for (size, (queries, loss)), color in zip(runs.items(), figures.ordered_colors(len(runs))):
+        ax.plot(queries, loss, "o", color=color, markersize=4.5, label=f"n = {size:,}")
         ax.plot(queries, exact[size], **figures.THEORY)
-    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(-0.02, 0.58))
+    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(0.2, 0.53))
+    ax.legend(loc="lower left")
 
 
 def level(ax: Axes, value: float, text: str, color: str = "0.35") -> None:
@@ -92,6 +93,14 @@ def demonstration(ax: Axes, chosen: Sequence[int], means: Mapping[str, np.ndarra
     fresh = means["thresholdout fresh"]
     ax.fill_between(chosen, fresh - gate, fresh + gate, color="0.9", linewidth=0, zorder=0)
     ax.set(xlabel="features in the classifier", ylabel="accuracy")
+
+
+def arms_legend(ax: Axes) -> None:
+    """Names of arms and kinds of line, once."""
+    for arm, color in ARMS.items():
+        ax.plot([], [], "-", color=color, label=f"{arm}, as reported")
+        ax.plot([], [], "o", color=color, markerfacecolor="none", markersize=4, label=f"{arm}, fresh")
+    ax.legend(loc="upper left", fontsize=7.5)
 
 
 def private(

@@ -131,13 +131,15 @@ class Portrait:
 
 
 def portraits(found: Stored) -> list[Portrait]:
-    """The winner of each search, then the best of each family over all searches, by the reused half."""
+    """The winner of each search, then of each family the best of the others over all searches, by the reused half."""
     config, errors = Search(**found.config), halves(found)
     picked = [(f"winner {i + 1}", i, int(best)) for i, best in enumerate(errors.winners)]
     for number, family in enumerate(FAMILIES):
         least = np.where(found["settings"][..., 0] == number, errors.reused, 1.0)
+        for _, index, network in picked:
+            least[index, network] = 1.0
         index, network = np.unravel_index(least.argmin(), least.shape)
-        picked.append((f"best {family}", int(index), int(network)))
+        picked.append((family, int(index), int(network)))
     result = []
     for name, index, network in picked:
         trial = trial_at(found["settings"][index, network])
