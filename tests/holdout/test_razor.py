@@ -1,6 +1,7 @@
 """The code for descriptions, the calculator, its command, and the page's form, computed by its own script in node."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -93,6 +94,14 @@ def test_assessment_adds_up_and_bounds_are_the_theory_s():
     assert razor.assess(text).bounds == {}
     with pytest.raises(ValueError, match="both"):
         razor.assess(text, error=0.1)
+
+
+def test_the_chapter_s_example_has_the_bits_it_says():
+    chapter = (paths.project_root() / "book/sources/meta-overfitting.md").read_text()
+    example = re.search(r"```\n(graph:.*?)```", chapter, flags=re.S).group(1)
+    expressions = description.parse(example)
+    assert f"{sum(len(e.tokens) for e in expressions)} tokens" in chapter
+    assert f"take {len(description.encode(expressions))} bits" in chapter
 
 
 def test_assumptions_on_the_code_are_ordered():

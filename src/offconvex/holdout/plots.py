@@ -20,29 +20,32 @@ def note(ax: Axes, text: str, at: tuple[float, float], color, **options) -> None
     ax.annotate(text, at, color=color, fontsize=8.5, **options)
 
 
-def climbing(ax: Axes, runs: Mapping[int, tuple[np.ndarray, np.ndarray]], exact: Mapping[int, np.ndarray]) -> None:
-    """Mean loss of the vote for each size n, n -> (queries, loss), and its exact expectation (dashed)."""
-    for (size, (queries, loss)), color in zip(runs.items(), figures.ordered_colors(len(runs))):
+def climbing(
+    ax: Axes, runs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]], exact: Mapping[int, np.ndarray]
+) -> None:
+    """Mean losses of the vote for each size n, n -> (queries, test loss, fresh loss), and the exact expectation."""
+    for (size, (queries, loss, fresh)), color in zip(runs.items(), figures.ordered_colors(len(runs))):
         ax.plot(queries, loss, "o", color=color, markersize=4.5, label=f"n = {size:,}")
+        ax.plot(queries, fresh, "s", color=color, markersize=4, markerfacecolor="none")
         ax.plot(queries, exact[size], **figures.THEORY)
-    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(0.2, 0.53))
+    note(ax, "fresh labels", (runs[min(runs)][0][0], 0.5), "0.3", xytext=(0, 6), textcoords="offset points")
+    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(0.25, 0.54))
     ax.legend(loc="lower left")
 
 
-def level(ax: Axes, value: float, text: str, color: str = "0.35") -> None:
-    """A horizontal line with its name at the left end."""
-    ax.axhline(value, color=color, linewidth=1.0, zorder=1)
-    ax.annotate(text, (0.02, value), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
-        color=color, fontsize=8.5)  # fmt: skip
-
-
 def gaps(ax: Axes, curves: Mapping[str, tuple], theory: Mapping[str, tuple]) -> None:
-    """Gaps against the number of models on logarithmic axes: name -> (x, y), and what theory says (dashed)."""
-    for (name, (x, y)), color, marker in zip(curves.items(), figures.KIND_COLORS, "osD^"):
-        ax.plot(x, y, marker, color=color, markersize=4.5, label=name)
+    """Gaps against the number of queries on logarithmic axes: name -> (x, y), and what theory says (dashed)."""
+    for (name, (x, y)), color, marker in zip(curves.items(), figures.KIND_COLORS, "os"):
+        ax.plot(x, y, marker, color=color, markersize=4.5)
+        note(ax, name, (x[-1], y[-1]), color, xytext=(0, 8), ha="center" if x[-1] < 1e4 else "right",
+            textcoords="offset points")  # fmt: skip
     for x, y in theory.values():
         ax.plot(x, y, **figures.THEORY)
-    ax.set(xscale="log", yscale="log", xlabel="queries $k$", ylabel="true loss minus reported loss")
+    ax.set(
+        xscale="log", yscale="log", xlabel="queries, or models", ylabel="true loss minus test loss", ylim=(0.009, 0.2)
+    )
+    ax.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
+    ax.minorticks_off()
 
 
 def published(
@@ -54,16 +57,17 @@ def published(
     for name, mean in means.items():
         ax.plot(queries, mean, color=BOARDS[name], linewidth=1.5)
     ax.plot(queries, exact, **figures.THEORY)
-    note(ax, "naive", (queries[-1], means["naive"][-1]), BOARDS["naive"], xytext=(-4, 9), ha="right",
+    third = len(queries) // 3
+    note(ax, "naive", (queries[third], means["naive"][third]), BOARDS["naive"], xytext=(-8, -14), ha="right",
         textcoords="offset points")  # fmt: skip
-    note(ax, "Ladder", (queries[-1], means["free"][-1]), BOARDS["free"], xytext=(-4, 11), ha="right",
+    note(ax, "Ladder", (queries[-1], means["free"][-1]), BOARDS["free"], xytext=(-4, 19), ha="right",
         textcoords="offset points")  # fmt: skip
     ax.set(xlabel="queries", ylabel="loss of the vote", ylim=(0.415, 0.515), xlim=(0, queries[-1] + 8))
 
 
 def board_errors(ax: Axes, errors: Mapping[str, np.ndarray], guarantees: Mapping[str, np.ndarray]) -> None:
     """Error of each leaderboard's last report, one dot a repetition, and its guarantee (dashed)."""
-    labels = {"naive": "naive", "fixed": "Ladder,\nfixed step", "free": "Ladder,\nno parameter"}
+    labels = {"naive": "naive", "fixed": "fixed\nstep", "free": "no para-\nmeter"}
     for place, (name, values) in enumerate(errors.items()):
         spread = np.linspace(-0.25, 0.25, len(values))
         ax.plot(place + spread, values, "o", color=BOARDS[name], markersize=3, alpha=0.7)
@@ -80,7 +84,7 @@ def pairs(ax: Axes, queries: np.ndarray, free: np.ndarray, fixed: np.ndarray, la
     ax.plot(queries, law, **figures.THEORY)
     note(ax, "fixed step", (queries[-1], fixed.mean()), BOARDS["fixed"], xytext=(-2, 5), ha="right",
         textcoords="offset points")  # fmt: skip
-    note(ax, "no parameter", (queries[-1], free[:, -1].mean()), BOARDS["free"], xytext=(-2, 12), ha="right",
+    note(ax, "no parameter", (queries[3], free[:, 3].mean()), BOARDS["free"], xytext=(-8, -26), ha="right",
         textcoords="offset points")  # fmt: skip
     ax.set(xscale="log", xlabel="queries", ylabel="report", ylim=(0, 0.55))
 
@@ -98,8 +102,9 @@ def demonstration(ax: Axes, chosen: Sequence[int], means: Mapping[str, np.ndarra
 def arms_legend(ax: Axes) -> None:
     """Names of arms and kinds of line, once."""
     for arm, color in ARMS.items():
-        ax.plot([], [], "-", color=color, label=f"{arm}, as reported")
-        ax.plot([], [], "o", color=color, markerfacecolor="none", markersize=4, label=f"{arm}, fresh")
+        name = {"standard": "naive", "thresholdout": "Thresholdout"}[arm]
+        ax.plot([], [], "-", color=color, label=f"{name}, as reported")
+        ax.plot([], [], "o", color=color, markerfacecolor="none", markersize=4, label=f"{name}, fresh")
     ax.legend(loc="upper left", fontsize=7.5)
 
 
@@ -107,21 +112,26 @@ def private(
     ax: Axes, queries: np.ndarray, gaps_by_noise: Mapping[float, np.ndarray], exact: Mapping, guarantee: Mapping
 ) -> None:
     """Mean gap of the vote for each noise, its exact expectation (dashed) and the guarantee (gray, dotted)."""
-    for (noise, gap), color in zip(gaps_by_noise.items(), figures.ordered_colors(len(gaps_by_noise))):
+    for (noise, gap), color in zip(gaps_by_noise.items(), (ORANGE, BLUE, GREEN)):
         ax.plot(queries, gap, "o", color=color, markersize=5)
         ax.plot(queries, exact[noise], **figures.THEORY)
         text = "exact answers" if noise == 0 else f"noise {noise:g}"
         note(ax, text, (queries[-1], gap[-1]), color, xytext=(7, -3), textcoords="offset points")
         if noise in guarantee:
-            ax.plot(queries, guarantee[noise], ":", color=color, linewidth=1.6)
-    ax.set(xscale="log", yscale="log", xlabel="queries", ylabel="gap of the vote", xlim=(None, queries[-1] * 6))
+            ax.plot(queries, guarantee[noise], ":", color=color, linewidth=1.8)
+            note(ax, "guarantee", (queries[0], guarantee[noise][0]), color, xytext=(-3, -3), ha="right",
+                textcoords="offset points")  # fmt: skip
+    ax.set(
+        xscale="log", yscale="log", xlabel="queries", ylabel="gap of the vote", xlim=(queries[0] / 8, queries[-1] * 10)
+    )
 
 
 def bound_curves(ax: Axes, bits: np.ndarray, curves: Mapping[str, np.ndarray], marks: Mapping[str, tuple]) -> None:
     """Bound on the gap in points (bits,) per inequality, and published points name -> (bits, points)."""
     for name, curve in curves.items():
         ax.plot(bits, curve, color=BOUNDS[name], linewidth=1.6)
-        note(ax, BOUND_NAMES[name], (bits[-1], curve[-1]), BOUNDS[name], xytext=(4, -3), textcoords="offset points")
+        shift = {"kl": 2, "binomial": -9}.get(name, -3)  # these two lie on each other
+        note(ax, BOUND_NAMES[name], (bits[-1], curve[-1]), BOUNDS[name], xytext=(4, shift), textcoords="offset points")
     for (name, (length, points)), (dx, dy, align) in zip(marks.items(), ((6, -12, "left"), (-7, 6, "right"))):
         ax.plot(length, points, "o", color="black", markersize=5, zorder=6)
         note(ax, name, (length, points), "black", xytext=(dx, dy), ha=align, textcoords="offset points", zorder=6)
@@ -130,15 +140,15 @@ def bound_curves(ax: Axes, bits: np.ndarray, curves: Mapping[str, np.ndarray], m
     )
 
 
-def delta_curves(ax: Axes, deltas: np.ndarray, curves: Mapping[str, np.ndarray], printed: Mapping[str, tuple]) -> None:
-    """Bound in points (deltas,) per model, and the printed number with its rounding as a band."""
-    for (name, curve), color in zip(curves.items(), figures.KIND_COLORS):
-        ax.plot(deltas, curve, color=color, linewidth=1.8, label=name)
-        low, high = printed[name]
-        ax.axhspan(low, high, color=color, alpha=0.18, linewidth=0)
-    ax.set(xscale="log", xlabel=r"chance of failure $\delta$", ylabel="bound on the gap, points")
+def delta_curves(ax: Axes, deltas: np.ndarray, curves: Mapping[str, np.ndarray], printed: tuple[float, float]) -> None:
+    """Bound in points (deltas,) for each model and test error, and the rounding of one printed number as a band."""
+    for (name, curve), color in zip(curves.items(), (BLUE, ORANGE, YELLOW)):
+        ax.plot(deltas, curve, color=color, linewidth=1.8)
+        note(ax, name, (deltas[0], curve[0]), color, xytext=(2, 7), textcoords="offset points")
+    ax.axhspan(*printed, color="0.75", linewidth=0, zorder=0)
+    note(ax, "printed: 5.06", (deltas[-1], printed[1]), "0.3", xytext=(-2, 4), ha="right", textcoords="offset points")
+    ax.set(xscale="log", xlabel=r"chance of failure $\delta$", ylabel="bound on the gap, points", ylim=(4.9, 5.35))
     ax.invert_xaxis()
-    ax.legend(loc="upper left")
 
 
 def coverage(ax: Axes, bits: Sequence[int], rates: Mapping[str, np.ndarray], delta: float) -> None:
@@ -168,6 +178,7 @@ def portraits(
     ax.plot(100 * bound, rows, "|", color="black", markersize=11, markeredgewidth=2, label="bound")
     ax.set_yticks(rows, [f"{name}, {b} bits" for name, b in zip(names, bits)])
     ax.set(xlabel="error, percent", xlim=(10, None))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handletextpad=0.2, columnspacing=1.0)
 
 
 def codings(ax: Axes, bits: Mapping[str, np.ndarray], bounds: Mapping[str, np.ndarray]) -> None:
@@ -206,13 +217,15 @@ def resplit(ax: Axes, counts: Sequence[int], gap: np.ndarray, independent: np.nd
     ax.legend(loc="upper left")
 
 
-def old_and_new(ax: Axes, old: np.ndarray, new: np.ndarray, slope: float, intercept: float, low: float) -> None:
-    """New against old accuracy in percent, the fitted line (solid) and equal accuracies (gray)."""
+def old_and_new(
+    ax: Axes, old: np.ndarray, new: np.ndarray, slope: float, intercept: float, *, low: float, fitted_from: float
+) -> None:
+    """New against old accuracy in percent, the fitted line (orange) and equal accuracies (gray)."""
     ax.plot([low, 100], [low, 100], color="0.6", linewidth=1.0)
     ax.plot(100 * old, 100 * new, "o", color=BLUE, markersize=3.5, alpha=0.7)
-    ends = np.array([max(low, 100 * old.min()), 100 * old.max()])
+    ends = np.array([fitted_from, 100 * old.max()])
     ax.plot(ends, slope * ends + 100 * intercept, color=ORANGE, linewidth=1.5)
-    ax.set(xlabel="accuracy on the old test set, %", ylabel="accuracy on the new test set, %", xlim=(low, None))
+    ax.set(xlabel="accuracy on the old set, %", ylabel="accuracy on the new set, %", xlim=(low, 101), ylim=(low, 101))
 
 
 def contest(ax: Axes, public: np.ndarray, private_score: np.ndarray) -> None:
@@ -220,4 +233,5 @@ def contest(ax: Axes, public: np.ndarray, private_score: np.ndarray) -> None:
     ends = [min(public.min(), private_score.min()), max(public.max(), private_score.max())]
     ax.plot(ends, ends, color="0.6", linewidth=1.0)
     ax.plot(public, private_score, "o", color=BLUE, markersize=3.5, alpha=0.7)
-    ax.set(xlabel="public score", ylabel="private score")
+    ax.set(xlabel="public error", ylabel="private error")
+    ax.set_xticks([0.185, 0.19, 0.195, 0.2])
