@@ -132,7 +132,7 @@ def bound_curves(ax: Axes, bits: np.ndarray, curves: Mapping[str, np.ndarray], m
         ax.plot(bits, curve, color=BOUNDS[name], linewidth=1.6)
         shift = {"kl": 2, "binomial": -9}.get(name, -3)  # these two lie on each other
         note(ax, BOUND_NAMES[name], (bits[-1], curve[-1]), BOUNDS[name], xytext=(4, shift), textcoords="offset points")
-    for (name, (length, points)), (dx, dy, align) in zip(marks.items(), ((6, -12, "left"), (-7, 6, "right"))):
+    for (name, (length, points)), (dx, dy, align) in zip(marks.items(), ((7, -13, "left"), (-6, 9, "center"))):
         ax.plot(length, points, "o", color="black", markersize=5, zorder=6)
         note(ax, name, (length, points), "black", xytext=(dx, dy), ha=align, textcoords="offset points", zorder=6)
     ax.set(
@@ -144,7 +144,7 @@ def delta_curves(ax: Axes, deltas: np.ndarray, curves: Mapping[str, np.ndarray],
     """Bound in points (deltas,) for each model and test error, and the rounding of one printed number as a band."""
     for (name, curve), color in zip(curves.items(), (BLUE, ORANGE, YELLOW)):
         ax.plot(deltas, curve, color=color, linewidth=1.8)
-        note(ax, name, (deltas[0], curve[0]), color, xytext=(2, 7), textcoords="offset points")
+        note(ax, name, (deltas[0], curve[0]), color, xytext=(6, -13), textcoords="offset points")
     ax.axhspan(*printed, color="0.75", linewidth=0, zorder=0)
     note(ax, "printed: 5.06", (deltas[-1], printed[1]), "0.3", xytext=(-2, 4), ha="right", textcoords="offset points")
     ax.set(xscale="log", xlabel=r"chance of failure $\delta$", ylabel="bound on the gap, points", ylim=(4.9, 5.35))
