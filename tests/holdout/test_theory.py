@@ -91,6 +91,14 @@ def test_a_bound_solves_its_own_equation(inequality):
     assert spent == pytest.approx(budget, rel=1e-9)
 
 
+def test_gaps_of_arrays_are_the_gaps_one_by_one():
+    many = razor_theory.gap(np.array([10, 300]), np.array([[0.1], [0.2]]), 500, delta=0.01, inequality="kl")
+    one = razor_theory.gap(300, 0.2, 500, delta=0.01, inequality="kl")
+    assert many.shape == (2, 2) and isinstance(one, float) and many[1, 1] == one
+    assert one == razor_theory.true_error_bound(300, 0.2, 500, delta=0.01, inequality="kl") - 0.2
+    assert theory.vote_losses((10, 20), 50, flip=True)[1] == theory.vote_loss(20, 50, flip=True)
+
+
 def test_the_exact_tail_holds_where_a_double_underflows():
     assert razor_theory.log_tail(3, 20, 0.4) == pytest.approx(binom.logcdf(3, 20, 0.4), rel=1e-12)
     far = razor_theory.log_tail(10, 10_000, 0.5)

@@ -86,9 +86,17 @@ def log_tail(wrong: int, size: int, p: float) -> float:
 _BOUNDS = {"okamoto": _okamoto, "kl": _kl, "binomial": _binomial, "hoeffding": _hoeffding}
 
 
-def gap(bits: float, error: float, size: int, *, delta: float = 0.05, inequality: str = "okamoto") -> float:
-    """Bound on the meta-overfitting error: `true_error_bound` minus the test error."""
-    return true_error_bound(bits, error, size, delta=delta, inequality=inequality) - error
+def gap(bits, error, size: int, *, delta=0.05, inequality: str = "okamoto"):
+    """Bound on the meta-overfitting error, `true_error_bound` minus the test error.
+
+    Bits, error and delta may be arrays that fit together; the result has their shape, and is a number for numbers.
+    """
+    lengths, errors, deltas = np.broadcast_arrays(bits, error, delta)
+    values = [
+        true_error_bound(float(b), float(e), size, delta=float(d), inequality=inequality) - e
+        for b, e, d in zip(lengths.ravel(), errors.ravel(), deltas.ravel())
+    ]
+    return np.array(values).reshape(lengths.shape) if lengths.ndim else float(values[0])
 
 
 def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> np.ndarray:

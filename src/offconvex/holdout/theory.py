@@ -3,6 +3,8 @@
 Labels are fair coins and losses lie between 0 and 1 throughout.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom, norm
@@ -29,6 +31,11 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
     spread = 9 * np.sqrt(queries * kept * (1 - kept)) + 9
     counts = np.arange(max(0, int(queries * kept - spread)), min(queries, int(queries * kept + spread)) + 1)
     return float((binom.pmf(counts, queries, kept) * _vote_wrong(counts, right)).sum())
+
+
+def vote_losses(queries: Iterable[int], size: int, **options) -> np.ndarray:
+    """`vote_loss` for several numbers of queries, (queries,), with its options."""
+    return np.array([vote_loss(k, size, **options) for k in queries])
 
 
 def kept_and_right(size: int, *, flip: bool = False, noise: float = 0.0, digits: int = 5) -> tuple[float, float]:
