@@ -147,3 +147,10 @@ def test_the_slice_sees_a_network_that_was_changed():
     altered[0, 0, :60] ^= 255
     changed = stored.Stored(found.arrays | {"right": altered}, found.config, found.provenance)
     assert trials.retrained_difference(changed, (0,), RT) > 0.2
+
+
+def test_networks_name_their_device(explicit_devices, images):
+    pixels, labels = images
+    for trial in SHAPES:
+        short = dataclasses.replace(trial, epochs=3, batch=200)
+        networks.train([short], pixels[:400], labels[:400], RT, 0, "device").predict(pixels[:10])
