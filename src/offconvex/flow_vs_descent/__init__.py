@@ -1,0 +1,1 @@
+"""Gradient descent beside gradient flow: how far apart they are, and what bounds it."""

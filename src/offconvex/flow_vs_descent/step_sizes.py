@@ -1,0 +1,149 @@
+"""The source's experiment: gradient descent at step eta and at eta / r, compared at equal flow times."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from offconvex import runtime
+from offconvex.descent import descend
+from offconvex.flow import flow
+from offconvex.flow_vs_descent.dual import DualLoss
+from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
+from offconvex.flow_vs_descent.objective import network_loss
+from offconvex.stored import Arrays, Stored, StoredExperiment
+
+NETWORKS = tuple(PAPER_NETWORKS)
+
+
+@dataclass(frozen=True)
+class StepSizes:
+    """Both fully connected networks of the source on real images, full batch, float64.
+
+    The source takes 10,000 iterations of step 1e-3 on 1,000 images of MNIST; its other settings are these.
+
+    Attributes:
+        count: training images.
+        rate: largest step eta.
+        ratios: r of the steps eta / r, 1 first.
+        iterations: steps of size eta, one number per network.
+        records: times recorded after the start, evenly spaced.
+        seed: of the start.
+        device: where it runs.
+    """
+
+    count: int = 1000
+    rate: float = 1e-3
+    ratios: tuple[int, ...] = (1, 2, 5, 10, 20)
+    iterations: tuple[int, ...] = (10_000, 5_000)
+    records: int = 100
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if self.ratios[0] != 1 or min(self.ratios) < 1 or not self.rate > 0 or self.records < 1:
+            raise ValueError(
+                "The ratios must start with 1, and ratios, step and records be positive; "
+                f"got {self.ratios}, {self.rate}, {self.records}."
+            )
+        if len(self.iterations) != len(NETWORKS) or any(n % self.records for n in self.iterations):
+            raise ValueError(
+                f"Give iterations for each of {', '.join(NETWORKS)}, multiples of {self.records}; "
+                f"got {self.iterations}."
+            )
+
+    def horizon(self, network: str) -> int:
+        """Steps of size eta that a network takes."""
+        return self.iterations[NETWORKS.index(network)]
+
+    def times(self, network: str) -> np.ndarray:
+        """(records + 1,) flow times recorded."""
+        return self.rate * np.linspace(0, self.horizon(network), self.records + 1)
+
+
+def step_parts(config: StepSizes) -> list[str]:
+    """One part per network and step, the longest first, and the flow of the linear network."""
+    runs = [f"{name}-{ratio}" for ratio in sorted(config.ratios, reverse=True) for name in NETWORKS]
+    return [*runs, "linear-flow"]
+
+
+def run_steps(config: StepSizes, part: str, *, iterations: int | None = None) -> Arrays:
+    """One run: "loss" (T,) and all "weights" (T, P) at its recorded times, or at those up to `iterations`."""
+    name, kind = part.split("-")
+    rt = runtime.resolve(config.device)
+    network, data = PAPER_NETWORKS[name], images(rt, count=config.count)
+    start = network.start(rt, config.seed, "start", name)
+    if kind == "flow":
+        # Tolerances far below the distance between runs, 1e-4 and more; rounding is far below them.
+        objective = network_loss(network, data)
+        run = flow(objective, start, config.times(name), record=_flat, rtol=1e-9, atol=1e-11)
+        return {"loss": run.loss[:, 0].cpu().numpy(), "weights": run["weights"][:, 0].cpu().numpy()}
+    ratio = int(kind)
+    # The dual coordinates save time where the first layer is worth two large products.
+    dual = DualLoss(network, data) if network.slope < 1 else None
+    run = descend(
+        dual or network_loss(network, data),
+        dual.lift(start) if dual else start,
+        steps=(iterations or config.horizon(name)) * ratio,
+        step_size=config.rate / ratio,
+        record=(lambda point: _flat(dual.layers(point, start))) if dual else _flat,
+        record_every=config.horizon(name) // config.records * ratio,
+    )
+    return {"loss": run.loss[:, 0].cpu().numpy(), "weights": run["weights"][:, 0].cpu().numpy()}
+
+
+def assemble_steps(config: StepSizes, parts: list[Arrays]) -> Arrays:
+    """Losses and distances of all runs.
+
+    Returns:
+        per network, runs in the order of the ratios: "loss NAME" (runs, T); "travel NAME" (runs, T), distance from the
+        start; "gap NAME" (runs, runs, T), distances between runs; "extrapolated gap NAME" (runs, T), distance to twice
+        the finest run minus the next finest, which cancels the error of first order; for the linear network "flow loss"
+        (T,), "flow gap" (runs, T) and "flow gap extrapolated" (T,), distances to the flow.
+    """
+    by_name = dict(zip(step_parts(config), parts))
+    arrays: Arrays = {}
+    for name in NETWORKS:
+        runs = [by_name[f"{name}-{ratio}"] for ratio in config.ratios]
+        weights = [run["weights"] for run in runs]
+        order = np.argsort(config.ratios)
+        finest, next_finest = (config.ratios[order[-1]], config.ratios[order[-2]])
+        limit = (finest * weights[order[-1]] - next_finest * weights[order[-2]]) / (finest - next_finest)
+        arrays[f"loss {name}"] = np.stack([run["loss"] for run in runs])
+        arrays[f"travel {name}"] = np.stack([distance(w, w[:1]) for w in weights])
+        arrays[f"gap {name}"] = np.stack([[distance(a, b) for b in weights] for a in weights])
+        arrays[f"extrapolated gap {name}"] = np.stack([distance(w, limit) for w in weights])
+        if name == "linear":
+            exact = by_name["linear-flow"]
+            arrays["flow loss"] = exact["loss"]
+            arrays["flow gap"] = np.stack([distance(w, exact["weights"]) for w in weights])
+            arrays["flow gap extrapolated"] = distance(limit, exact["weights"])
+    return arrays
+
+
+def slice_gap(config: StepSizes, runs: Stored, name: str, ratio: int, iterations: int) -> float:
+    """Largest relative difference from the stored runs, of losses and distances, over the first iterations run again.
+
+    The distance is the one to the run at step eta, or for that run itself to the start.
+    """
+    fresh, first = (run_steps(config, f"{name}-{r}", iterations=iterations) for r in (ratio, 1))
+    rows, row = len(fresh["loss"]), config.ratios.index(ratio)
+    if ratio > 1:
+        origin, kept = first["weights"], runs[f"gap {name}"][row, 0]
+    else:
+        origin, kept = fresh["weights"][:1], runs[f"travel {name}"][row]
+    apart = np.abs(distance(fresh["weights"], origin)[1:] / kept[1:rows] - 1).max()
+    loss = np.abs(fresh["loss"] / runs[f"loss {name}"][row, :rows] - 1).max()
+    return float(max(loss, apart))
+
+
+def distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Euclidean distances of two lists of points (T, P), (T,)."""
+    return np.linalg.norm(left - right, axis=-1)
+
+
+def _flat(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+    return {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)}
+
+
+STEP_SIZES = StoredExperiment("flow-step-sizes", "flow-vs-descent", StepSizes(), step_parts, run_steps, assemble_steps)

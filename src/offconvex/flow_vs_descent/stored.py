@@ -1,0 +1,5 @@
+"""Stored experiments of the chapter on gradient flow and gradient descent."""
+
+from offconvex.flow_vs_descent.step_sizes import STEP_SIZES
+
+STORED = (STEP_SIZES,)
