@@ -36,7 +36,7 @@ class StepSizes:
     count: int = 1000
     rate: float = 1e-3
     ratios: tuple[int, ...] = (1, 2, 5, 10, 20)
-    iterations: tuple[int, ...] = (4_000, 2_000)
+    iterations: tuple[int, ...] = (2_000, 1_000)
     records: int = 100
     seed: int = 0
     device: str = "cpu"
