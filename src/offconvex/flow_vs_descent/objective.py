@@ -106,14 +106,14 @@ class LayeredLoss:
         self.errors = [torch.empty_like(h) for h in self.hidden[:-1]]
         self.gradients = [torch.empty_like(layer) for layer in layers]
 
-    def hessian_vector(self, layers: Parameters) -> HessianVector:
-        """Hessian at a point, as a map of directions; a kink of the activation counts as flat (one-sided Hessian).
+    def linearize(self, layers: Parameters) -> tuple[Parameters, HessianVector]:
+        """Gradients at a point, and its Hessian as a map of directions, on the linear piece of the activation there.
 
         The point is evaluated once. A product is the derivative of the gradient along the direction: a forward pass
-        of changes, then a backward one (pearlmutter1994fast).
+        of changes, then a backward one (pearlmutter1994fast). At a kink it is a one-sided derivative.
         """
         layers = tuple(layer.clone() for layer in layers)
-        self(layers)
+        gradients = tuple(gradient.clone() for gradient in self(layers)[1])
         inputs = self.entropy.inputs
         hidden = [h.clone() for h in self.hidden[:-1]]
         slopes = [torch.where(h > 0, torch.ones_like(h), torch.full_like(h, self.slope)) for h in hidden]
@@ -134,7 +134,7 @@ class LayeredLoss:
             products.append((error.flatten(0, 1) @ inputs.T).view_as(directions[0]))
             return tuple(reversed(products))
 
-        return apply
+        return gradients, apply
 
 
 class CollapsedLoss:
@@ -152,14 +152,14 @@ class CollapsedLoss:
         above = _above(layers)
         loss, residual = self.entropy(self._logits(above[0]))
         pulled = _pulled(layers, self._end_gradient(residual))
-        return loss, tuple(s.mT @ a if s is not None else a for s, a in zip(above[1:], pulled))
+        return loss, _gradients(above, pulled)
 
     def end_gradient(self, layers: Parameters) -> torch.Tensor:
         """Gradient at the end-to-end matrix, (R, d_L, d_0)."""
         return self._end_gradient(self.entropy(self._logits(_above(layers)[0]))[1])
 
-    def hessian_vector(self, layers: Parameters) -> HessianVector:
-        """Hessian at a point, as a map of directions; the point is evaluated once."""
+    def linearize(self, layers: Parameters) -> tuple[Parameters, HessianVector]:
+        """Gradients at a point, and its Hessian as a map of directions; the point is evaluated once."""
         layers = tuple(layer.clone() for layer in layers)
         above = _above(layers)
         residual = self.entropy(self._logits(above[0]))[1]
@@ -182,7 +182,7 @@ class CollapsedLoss:
                     moved = torch.baddbmm(moved @ layer.mT, pulled[j], direction.mT)
             return tuple(products)
 
-        return apply
+        return _gradients(above, pulled), apply
 
     def _logits(self, end: torch.Tensor) -> torch.Tensor:
         return (end.flatten(0, 1) @ self.entropy.inputs).view(*end.shape[:2], -1)
@@ -205,3 +205,7 @@ def _pulled(layers: Parameters, end_gradient: torch.Tensor) -> list[torch.Tensor
     for layer in layers[:-1]:
         pulled.append(pulled[-1] @ layer.mT)
     return pulled
+
+
+def _gradients(above: list[torch.Tensor | None], pulled: list[torch.Tensor]) -> Parameters:
+    return tuple(s.mT @ a if s is not None else a for s, a in zip(above[1:], pulled))

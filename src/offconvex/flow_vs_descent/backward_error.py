@@ -1,0 +1,65 @@
+"""What descent does beyond flow: the error of first order, and the flow of a modified loss."""
+
+import numpy as np
+import torch
+
+from offconvex.descent import Parameters
+from offconvex.flow import integrate
+from offconvex.flow_vs_descent.objective import CollapsedLoss, LayeredLoss
+
+Loss = CollapsedLoss | LayeredLoss
+
+
+def first_order_gap(
+    loss: Loss, start: Parameters, times: np.ndarray, *, rtol: float = 1e-8
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient flow from `start` and the first-order displacement of descent from it.
+
+    Descent at step eta is at theta(t) + eta delta(t) + O(eta^2) with delta' = -H (delta + g / 2), delta(0) = 0: Euler's
+    method follows theta' = -g - (eta / 2) H g up to second order (backward error analysis, hairer2006geometric,
+    Chapter IX). Flow and displacement are integrated together.
+
+    Args:
+        loss: of one network.
+        start: layers (1, ...).
+        times: (T,) strictly increasing from 0.
+        rtol: relative tolerance of a step.
+
+    Returns:
+        (T, P) weights of the flow, and (T, P) delta.
+    """
+    size = sum(p.numel() for p in start)
+
+    def field(state: np.ndarray) -> np.ndarray:
+        gradients, hessian = loss.linearize(unflatten(state[:size], start))
+        gradient = flatten(gradients)
+        pushed = hessian(unflatten(state[size:] + gradient / 2, start))
+        return np.concatenate([-gradient, -flatten(pushed)])
+
+    initial = np.concatenate([flatten(start), np.zeros(size)])
+    states, _ = integrate(field, initial, times, rtol=rtol, atol=rtol * 1e-2)
+    return states[:, :size], states[:, size:]
+
+
+def modified_flow(loss: Loss, start: Parameters, times: np.ndarray, *, step: float, rtol: float = 1e-9) -> np.ndarray:
+    """Flow of f + (step / 4) |grad f|^2, which descent follows to second order (barrett2021implicit), (T, P) weights.
+
+    Its velocity is -g - (step / 2) H g.
+    """
+
+    def field(state: np.ndarray) -> np.ndarray:
+        gradients, hessian = loss.linearize(unflatten(state, start))
+        return -flatten(gradients) - 0.5 * step * flatten(hessian(gradients))
+
+    return integrate(field, flatten(start), times, rtol=rtol, atol=rtol * 1e-2)[0]
+
+
+def flatten(layers: Parameters) -> np.ndarray:
+    """Weights of one network as a vector (P,)."""
+    return torch.cat([layer.reshape(-1) for layer in layers]).cpu().numpy()
+
+
+def unflatten(vector: np.ndarray, like: Parameters) -> Parameters:
+    """Inverse of `flatten`, with shapes, type and device of `like`."""
+    flat = torch.as_tensor(np.ascontiguousarray(vector), dtype=like[0].dtype, device=like[0].device)
+    return tuple(b.view(p.shape) for b, p in zip(flat.split([p.numel() for p in like]), like))
