@@ -92,7 +92,7 @@ def scalar_chain_eigenvalue(weight: np.ndarray, depth: int) -> np.ndarray:
 
 
 def saddle_manifold(m: float, x: float) -> float:
-    """y on the stable manifold of the saddle of x^2/2 - m y^2/2 + m y^4/4 + x^2 y, over x.
+    """Height y on the stable manifold of the saddle of x^2/2 - m y^2/2 + m y^4/4 + x^2 y, over x.
 
     From h'(x) (x + 2 x h) = -m h + m h^3 + x^2, started at h = x^2 / (m + 2), which holds near 0 up to x^4.
     """

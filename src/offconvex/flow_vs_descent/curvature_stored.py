@@ -1,0 +1,89 @@
+"""Stored experiment: extreme eigenvalues of the source's networks along their runs and at random points."""
+
+from dataclasses import dataclass
+
+from offconvex import rng, runtime
+from offconvex.flow_vs_descent import courses
+from offconvex.flow_vs_descent.courses import Course
+from offconvex.flow_vs_descent.curvature import extremes
+from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
+from offconvex.flow_vs_descent.objective import network_loss
+from offconvex.stored import Arrays, Stored, StoredExperiment
+
+NETWORKS = tuple(PAPER_NETWORKS)
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The networks of the source at 784 pixels, from Glorot's start at the source's step.
+
+    Attributes:
+        iterations: steps of descent, one number per network.
+        records: times at which gradients are measured.
+        checks: times after the start with eigenvalues.
+        scales: of the random points.
+        draws: random points per scale.
+        seed: of starts and points.
+        device: where it runs.
+    """
+
+    iterations: tuple[int, ...] = (500, 250)
+    records: int = 50
+    checks: int = 8
+    scales: tuple[float, ...] = (1.0, 2.0, 4.0)
+    draws: int = 2
+    seed: int = 0
+    device: str = "cpu"
+
+    def course(self, name: str) -> Course:
+        """Settings of one network's run."""
+        return Course(
+            PAPER_NETWORKS[name],
+            rate=1e-3,
+            iterations=self.iterations[NETWORKS.index(name)],
+            count=1000,
+            side=28,
+            records=self.records,
+            checks=self.checks,
+        )
+
+
+def run_curvature(config: Curvature, part: str) -> Arrays:
+    """Records of `courses.follow` for "course-NAME", of `courses.random_points` for "random-NAME"."""
+    kind, name = part.split("-")
+    rt = runtime.resolve(config.device)
+    if kind == "course":
+        return courses.follow(config.course(name), rt, config.seed)
+    return courses.random_points(config.course(name), rt, config.seed, config.scales, config.draws)
+
+
+def curvature_parts(config: Curvature) -> list[str]:
+    """A course and random points for each network."""
+    return [f"{kind}-{name}" for kind in ("course", "random") for name in NETWORKS]
+
+
+def assemble_curvature(config: Curvature, parts: list[Arrays]) -> Arrays:
+    """All arrays as "KIND-NAME array"."""
+    return {f"{p} {k}": v for p, arrays in zip(curvature_parts(config), parts) for k, v in arrays.items()}
+
+
+def course_of(stored: Stored, name: str) -> Arrays:
+    """Records of one network's course."""
+    prefix = f"course-{name} "
+    return {key.removeprefix(prefix): value for key, value in stored.arrays.items() if key.startswith(prefix)}
+
+
+def first_difference(stored: Stored, name: str) -> float:
+    """Largest relative difference of the eigenvalues at the start, computed again, from the stored ones."""
+    config = Curvature(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.config.items()})
+    course, rt = config.course(name), runtime.resolve(config.device)
+    loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
+    start = course.network.start(rt, config.seed, "course", str(course.network.slope), scale=course.scale)
+    found = extremes(loss.linearize(start)[1], start, rng.numpy_generator(1, "check"), tolerance=1e-3)
+    kept = course_of(stored, name)
+    return float(max(abs(found.least / kept["least"][0, 0] - 1), abs(found.most / kept["most"][0, 0] - 1)))
+
+
+CURVATURE = StoredExperiment(
+    "flow-curvature", "flow-vs-descent", Curvature(), curvature_parts, run_curvature, assemble_curvature
+)
