@@ -79,7 +79,7 @@ def first_difference(stored: Stored, name: str) -> float:
     course, rt = config.course(name), runtime.resolve(config.device)
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
     start = course.network.start(rt, config.seed, "course", str(course.network.slope), scale=course.scale)
-    found = extremes(loss.linearize(start)[1], start, rng.numpy_generator(1, "check"), tolerance=1e-3)
+    found = extremes(loss.linearize(start)[1], start, rng.numpy_generator(1, "check"), tolerance=1e-2)
     kept = course_of(stored, name)
     return float(max(abs(found.least / kept["least"][0, 0] - 1), abs(found.most / kept["most"][0, 0] - 1)))
 

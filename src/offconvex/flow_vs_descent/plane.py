@@ -105,14 +105,16 @@ def saddle(m: float = 2.0, x: float = 0.5, *, step: float = 0.02, steps: int = 2
 
     def gradient(p: np.ndarray) -> np.ndarray:
         x, y = p[..., 0], p[..., 1]
-        return np.stack([x + 2 * x * y, m * y * (y * y - 1) + x * x], -1)
+        return np.stack([x * (1 + 2 * y + x * x), m * y * (y * y - 1) + x * x], -1)
 
     def hessian(p: np.ndarray) -> np.ndarray:
         x, y = p[..., 0], p[..., 1]
-        return np.stack([np.stack([1 + 2 * y, 2 * x], -1), np.stack([2 * x, m * (3 * y * y - 1)], -1)], -2)
+        return np.stack([np.stack([1 + 2 * y + 3 * x * x, 2 * x], -1), np.stack([2 * x, m * (3 * y * y - 1)], -1)], -2)
 
     return Plane(
-        lambda p: p[..., 0] ** 2 * (0.5 + p[..., 1]) + m * (p[..., 1] ** 4 / 4 - p[..., 1] ** 2 / 2),
+        lambda p: (
+            p[..., 0] ** 2 * (0.5 + p[..., 1] + p[..., 0] ** 2 / 4) + m * (p[..., 1] ** 4 / 4 - p[..., 1] ** 2 / 2)
+        ),
         gradient,
         hessian,
         (x, theory.saddle_manifold(m, x)),

@@ -10,13 +10,13 @@ from offconvex.flow_vs_descent import theory
 
 @dataclass(frozen=True)
 class Saddle:
-    """f(x, y) = x^2/2 - m y^2/2 + m y^4/4 + x^2 y, started on the flow's stable manifold of the saddle at 0.
+    """f(x, y) = x^2/2 - m y^2/2 + (m y^4 + x^4)/4 + x^2 y, started on the flow's stable manifold of the saddle at 0.
 
     Flow from there converges to the saddle; descent has a stable manifold of its own, O(step) away, so it leaves, and
     its distance to the flow grows like step e^(m t).
 
     Attributes:
-        rates: values of m; f is bounded below for m > 2/3 or so, with minima near y = +-1.
+        rates: values of m.
         steps: step sizes, in decades.
         left: |y| at which descent counts as gone.
         offset: added to y of the start: 0 on the manifold.
@@ -59,7 +59,7 @@ def path(m: float, start: tuple[float, float], step: float, steps: int) -> np.nd
     x, y = start
     points = [start]
     for _ in range(steps):
-        x, y = x - step * (x + 2 * x * y), y - step * (-m * y + m * y**3 + x * x)
+        x, y = x - step * x * (1 + 2 * y + x * x), y - step * (m * y * (y * y - 1) + x * x)
         points.append((x, y))
     return np.array(points)
 
@@ -70,7 +70,7 @@ def _leave(m: float, x: float, y: float, step: float, left: float) -> float:
     limit = int(200 / (m * step))
     while abs(y) <= left and count < limit:
         before = y
-        x, y = x - step * (x + 2 * x * y), y - step * (m * y * (y * y - 1) + x * x)
+        x, y = x - step * x * (1 + 2 * y + x * x), y - step * (m * y * (y * y - 1) + x * x)
         count += 1
     if count == limit:
         return np.inf

@@ -126,7 +126,15 @@ def slice_gap(config: StepSizes, runs: Stored, name: str, ratio: int, iterations
     """Largest relative difference from the stored runs, of losses and distances, over the first iterations run again.
 
     The distance is the one to the run at step eta, or for that run itself to the start.
+
+    Raises:
+        ValueError: if the iterations are no multiple of those between two stored records.
     """
+    every = config.horizon(name) // config.records
+    if iterations < every or iterations % every:
+        raise ValueError(
+            f"`iterations` must be a positive multiple of {every}, the distance of records; got {iterations}."
+        )
     fresh, first = (run_steps(config, f"{name}-{r}", iterations=iterations) for r in (ratio, 1))
     rows, row = len(fresh["loss"]), config.ratios.index(ratio)
     if ratio > 1:

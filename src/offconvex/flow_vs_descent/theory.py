@@ -92,13 +92,13 @@ def scalar_chain_eigenvalue(weight: np.ndarray, depth: int) -> np.ndarray:
 
 
 def saddle_manifold(m: float, x: float) -> float:
-    """Height y on the stable manifold of the saddle of x^2/2 - m y^2/2 + m y^4/4 + x^2 y, over x.
+    """Height y on the stable manifold of the saddle of x^2/2 - m y^2/2 + (m y^4 + x^4)/4 + x^2 y.
 
-    From h'(x) (x + 2 x h) = -m h + m h^3 + x^2, started at h = x^2 / (m + 2), which holds near 0 up to x^4.
+    From h'(x) (x + 2 x h + x^3) = -m h + m h^3 + x^2, started at h = x^2 / (m + 2), which holds near 0 up to x^4.
     """
 
     def slope(x: float, h: np.ndarray) -> np.ndarray:
-        return (-m * h + m * h**3 + x**2) / (x + 2 * x * h)
+        return (-m * h + m * h**3 + x**2) / (x + 2 * x * h + x**3)
 
     start = 1e-4
     solution = solve_ivp(slope, (start, x), [start**2 / (m + 2)], rtol=1e-13, atol=1e-18, method="DOP853")
