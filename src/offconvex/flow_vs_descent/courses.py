@@ -31,6 +31,7 @@ class Course:
         records: evenly spaced times at which gradients are measured.
         checks: of these, how many get eigenvalues besides the start, denser early: the k-th at records (k / checks)^2.
         finer: the flow of a network with kinks is extrapolated from steps rate and rate / finer.
+        stream: name of the start's random stream.
     """
 
     network: Network = Network((49, 20, 20, 10), 1.0)
@@ -42,6 +43,7 @@ class Course:
     records: int = 100
     checks: int = 10
     finer: int = 4
+    stream: str = "course"
 
     def __post_init__(self):
         if self.iterations % self.records or self.checks < 1 or self.finer < 2:
@@ -55,6 +57,11 @@ class Course:
         """(records + 1,) flow times."""
         return self.rate * np.linspace(0, self.iterations, self.records + 1)
 
+    def start(self, rt: Runtime, seed: int) -> tuple[torch.Tensor, ...]:
+        """Layers at the start, (1, ...)."""
+        name = "linear" if self.network.slope == 1 else "relu"
+        return self.network.start(rt, seed, self.stream, name, scale=self.scale)
+
     @property
     def checked(self) -> np.ndarray:
         """Rows of the times with eigenvalues, strictly increasing from the start."""
@@ -64,7 +71,7 @@ class Course:
 def curves(course: Course, rt: Runtime, seed: int) -> tuple[Loss, tuple, np.ndarray, np.ndarray, np.ndarray]:
     """Loss function, start, and over the times loss (T,), weights of descent (T, P) and of the flow (T, P)."""
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
-    start = course.network.start(rt, seed, "course", str(course.network.slope), scale=course.scale)
+    start = course.start(rt, seed)
     run = _descend(loss, start, course, 1)
     walked = run["weights"][:, 0].cpu().numpy()
     if course.network.slope == 1:

@@ -45,6 +45,7 @@ class Curvature:
             side=28,
             records=self.records,
             checks=self.checks,
+            stream="start",  # that of the stored step sizes, so that the distances there belong to these eigenvalues
         )
 
 
@@ -78,7 +79,7 @@ def first_difference(stored: Stored, name: str) -> float:
     config = Curvature(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.config.items()})
     course, rt = config.course(name), runtime.resolve(config.device)
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
-    start = course.network.start(rt, config.seed, "course", str(course.network.slope), scale=course.scale)
+    start = course.start(rt, config.seed)
     found = extremes(loss.linearize(start)[1], start, rng.numpy_generator(1, "check"), tolerance=1e-2)
     kept = course_of(stored, name)
     return float(max(abs(found.least / kept["least"][0, 0] - 1), abs(found.most / kept["most"][0, 0] - 1)))
