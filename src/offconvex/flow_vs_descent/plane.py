@@ -77,8 +77,8 @@ def bowl() -> Plane:
         lambda p: scales * p,
         lambda p: np.broadcast_to(np.diag(scales), (*np.shape(p), 2)),
         (1.6, 1.0),
-        step=0.3,
-        steps=20,
+        step=0.15,
+        steps=40,
     )
 
 
@@ -100,7 +100,7 @@ def chain() -> Plane:
     )
 
 
-def saddle(m: float = 2.0, x: float = 0.5, *, step: float = 0.02, steps: int = 260) -> Plane:
+def saddle(m: float = 2.0, x: float = 0.5, *, step: float = 0.04, steps: int = 130) -> Plane:
     """The objective of `offconvex.flow_vs_descent.saddle`, from the stable manifold of its saddle."""
 
     def gradient(p: np.ndarray) -> np.ndarray:

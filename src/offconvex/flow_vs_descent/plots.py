@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.ticker import NullLocator
 
 from offconvex import figures
 
@@ -23,14 +24,14 @@ def tube_in_plane(
         ax: where to draw.
         flow: points of the flow.
         descent: corners of the broken line.
-        radius: of the tube; infinite where it has no bound, and not drawn there.
+        radius: of the tube; drawn where it is below a third of the window's height.
         window: (left, right, bottom, top).
         levels: objective on a grid (n, n) over the window, for contours.
     """
     left, right, bottom, top = window
     grid = np.linspace(left, right, levels.shape[1]), np.linspace(bottom, top, levels.shape[0])
     ax.contour(*grid, levels, levels=np.quantile(levels, np.linspace(0.03, 0.9, 9)), colors="0.85", linewidths=0.7)
-    known = np.isfinite(radius)
+    known = radius < (top - bottom) / 3
     widths = 2 * radius[known]
     disks = EllipseCollection(
         widths,
@@ -78,7 +79,7 @@ def distances(ax: Axes, times: np.ndarray, travel: np.ndarray, gaps: np.ndarray,
     ax.semilogy(times[1:], travel[1:], color="black", linewidth=1.4, label="from the start")
     for gap, ratio, color in zip(gaps[1:], ratios[1:], figures.ordered_colors(len(ratios))[1:]):
         ax.semilogy(times[1:], gap[1:], color=color, label="to the run at " + step_name(ratio))
-    ax.set(ylabel=r"distance of the run at $\eta_0$", xlim=(0, times[-1]), ylim=(1e-4, 10))
+    ax.set(ylabel="distance", xlim=(0, times[-1]), ylim=(1e-4, 10))
 
 
 def shares(ax: Axes, times: np.ndarray, gaps: np.ndarray, ratios: Sequence[int], law: np.ndarray) -> None:
@@ -87,7 +88,7 @@ def shares(ax: Axes, times: np.ndarray, gaps: np.ndarray, ratios: Sequence[int],
     for gap, ratio, color, level in zip(gaps[1:], ratios[1:], figures.ordered_colors(len(ratios))[1:], law[1:]):
         ax.plot(times[1:], gap[1:] / limit, color=color, label=f"$r={ratio}$")
         ax.axhline(level, **{**figures.THEORY, "linewidth": 1.0})
-    ax.set(ylabel=r"share of the distance to the flow", xlim=(0, times[-1]), ylim=(0.4, 1.0))
+    ax.set(ylabel="share of the distance", xlim=(0, times[-1]), ylim=(0.4, 1.0))
 
 
 def eigenvalues(
@@ -112,8 +113,15 @@ def random_eigenvalues(
         ax.loglog(np.repeat(scales, values.shape[1]), -values.ravel(), "o", color=color, markersize=3, alpha=0.6)
         ax.loglog(scales, middle, color=color, label=f"random, {NAMES[name]}")
         ax.plot(scales, middle[-1] * scales / scales[-1], **{**figures.THEORY, "linewidth": 1.0})
-        ax.axhline(-ends[name], color=color, linestyle="-.", linewidth=1.2, label=f"end of a run, {NAMES[name]}")
+        ax.axhline(-ends[name], color=color, linestyle="-.", linewidth=1.2, label=f"end of run, {NAMES[name]}")
+    _ticks(ax, scales)
     ax.set(xlabel="scale of the point", ylabel=r"$-\lambda_{\min}$")
+
+
+def _ticks(ax: Axes, values: np.ndarray) -> None:
+    """Ticks at the values themselves on a logarithmic axis that is shorter than two decades."""
+    ax.set_xticks(values, [f"{value:g}" for value in values])
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def bounds(ax: Axes, times: np.ndarray, gap: np.ndarray, radii: Mapping[str, np.ndarray], travel: np.ndarray) -> None:
@@ -122,7 +130,7 @@ def bounds(ax: Axes, times: np.ndarray, gap: np.ndarray, radii: Mapping[str, np.
     for (name, radius), style in zip(radii.items(), ((0, (5, 2.5)), (0, (3, 1.5, 1, 1.5)), (0, (1, 1.5)))):
         ax.semilogy(times[1:], radius[1:], **{**figures.THEORY, "linestyle": style, "linewidth": 1.3}, label=name)
     ax.semilogy(times[1:], travel[1:], color="0.6", linewidth=1.2, label="traveled")
-    ax.set(xlabel="time $t$", xlim=(0, times[-1]), ylim=(1e-5, 1e5))
+    ax.set(xlabel="time $t$", xlim=(0, times[-1]), ylim=(1e-5, 1e4))
 
 
 def orders(ax: Axes, steps: np.ndarray, distances: Mapping[str, np.ndarray], slopes: Mapping[str, int]) -> None:
@@ -130,6 +138,7 @@ def orders(ax: Axes, steps: np.ndarray, distances: Mapping[str, np.ndarray], slo
     for (name, values), color, marker in zip(distances.items(), figures.KIND_COLORS, "osD"):
         ax.loglog(steps, values, marker, color=color, label=name, zorder=6)
         ax.loglog(steps, values[-1] * (steps / steps[-1]) ** slopes[name], **{**figures.THEORY, "linewidth": 1.0})
+    _ticks(ax, steps)
     ax.set(xlabel=r"step $\eta$", ylabel="distance of descent at equal time")
 
 
