@@ -24,14 +24,14 @@ def tube_in_plane(
         ax: where to draw.
         flow: points of the flow.
         descent: corners of the broken line.
-        radius: of the tube; drawn where it is below a third of the window's height.
+        radius: of the tube; drawn where it is below a sixth of the window's height.
         window: (left, right, bottom, top).
         levels: objective on a grid (n, n) over the window, for contours.
     """
     left, right, bottom, top = window
     grid = np.linspace(left, right, levels.shape[1]), np.linspace(bottom, top, levels.shape[0])
     ax.contour(*grid, levels, levels=np.quantile(levels, np.linspace(0.03, 0.9, 9)), colors="0.85", linewidths=0.7)
-    known = radius < (top - bottom) / 3
+    known = radius < (top - bottom) / 6
     widths = 2 * radius[known]
     disks = EllipseCollection(
         widths,
@@ -168,7 +168,8 @@ def arrivals(ax: Axes, odds: np.ndarray, measured: Mapping[int, np.ndarray], the
     for (depth, times), color in zip(measured.items(), figures.ordered_colors(len(measured))):
         ax.loglog(odds, times, "o", color=color, label=f"depth {depth}", zorder=6)
         ax.loglog(odds, theory[depth], **{**figures.THEORY, "linewidth": 1.1})
-    ax.set(xlabel=r"$(1-\nu)/(1+\nu)$ at the start", ylabel="time to loss $10^{-3}$")
+    _ticks(ax, np.round(odds))
+    ax.set(xlabel=r"$(1-\nu)/(1+\nu)$ at the start", ylabel="time to loss $10^{-3}$", ylim=(3, 3e4))
 
 
 def precision(ax: Axes, times: np.ndarray, gaps: Mapping[str, np.ndarray], rounding: np.ndarray) -> None:

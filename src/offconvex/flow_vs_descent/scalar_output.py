@@ -76,7 +76,7 @@ def balanced_starts(config: ScalarOutput, rt: Runtime, depth: int, cosines: np.n
     return (first, *(between.clone() for _ in range(depth - 2)), last), target
 
 
-def converge(config: ScalarOutput, rt: Runtime, seed: int, depth: int, *, every: int = 50) -> Arrays:
+def converge(config: ScalarOutput, rt: Runtime, seed: int, depth: int, *, every: int = 2) -> Arrays:
     """Gradient descent from all random starts of one depth until every run has converged, or the steps are used up.
 
     Returns:
