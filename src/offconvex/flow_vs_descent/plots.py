@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import EllipseCollection
 from matplotlib.ticker import NullLocator
 
 from offconvex import figures
@@ -18,33 +17,24 @@ NAMES = {"linear": "linear", "relu": "ReLU", "adapted": "strided convolutions", 
 def tube_in_plane(
     ax: Axes, flow: np.ndarray, descent: np.ndarray, radius: np.ndarray, window: Sequence[float], levels: np.ndarray
 ) -> None:
-    """Descent (K, 2) as a broken line, its flow (T, 2), and the tube: disks of the given radii (T,) along the flow.
+    """Descent (K, 2) as a broken line, its flow (T, 2), and the width of the tube, its radius (T,) to both sides.
 
     Args:
         ax: where to draw.
         flow: points of the flow.
         descent: corners of the broken line.
-        radius: of the tube; drawn where it is below a sixth of the window's height.
+        radius: of the tube; drawn where it is below half of the window's height.
         window: (left, right, bottom, top).
         levels: objective on a grid (n, n) over the window, for contours.
     """
     left, right, bottom, top = window
     grid = np.linspace(left, right, levels.shape[1]), np.linspace(bottom, top, levels.shape[0])
     ax.contour(*grid, levels, levels=np.quantile(levels, np.linspace(0.03, 0.9, 9)), colors="0.85", linewidths=0.7)
-    known = radius < (top - bottom) / 6
-    widths = 2 * radius[known]
-    disks = EllipseCollection(
-        widths,
-        widths,
-        np.zeros(known.sum()),
-        units="xy",
-        offsets=flow[known],
-        offset_transform=ax.transData,
-        facecolor=TUBE,
-        edgecolor="none",
-        zorder=1,
-    )
-    ax.add_collection(disks)
+    known = radius < (top - bottom) / 2
+    along = np.gradient(flow, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], -1) / np.linalg.norm(along, axis=1)[:, None]
+    sides = [(flow + sign * radius[:, None] * across)[known] for sign in (1, -1)]
+    ax.fill(*np.concatenate([sides[0], sides[1][::-1]]).T, color=TUBE, linewidth=0, zorder=1)
     ax.plot(*flow.T, **FLOW)
     ax.plot(*descent.T, "-o", color=DESCENT, linewidth=1.0, markersize=2.6, zorder=6)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x$", aspect="equal")
