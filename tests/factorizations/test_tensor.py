@@ -100,6 +100,18 @@ def test_the_circuit_is_multilinear_beyond_one_hot_inputs(rt):
     torch.testing.assert_close(outputs.detach(), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_observed_shares_are_those_of_the_dense_components(rt, shape):
+    factors, _, mask = draw(rt, shape)
+    letters = "abcdefg"[: len(shape)]
+    apart = torch.einsum(",".join(f"z{x}r" for x in letters) + "->zr" + letters, *factors)
+    seen = (apart * mask.unsqueeze(1)).square().flatten(2).sum(2) / apart.square().flatten(2).sum(2)
+    shares = tensor_measure.observed_shares(factors, mask)
+    torch.testing.assert_close(shares, seen, rtol=1e-11, atol=0)
+    everything = tensor_measure.observed_shares(factors, torch.ones_like(mask))
+    torch.testing.assert_close(everything, torch.ones_like(everything), rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

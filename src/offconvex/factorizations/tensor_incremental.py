@@ -69,6 +69,7 @@ class Learned:
         error: (T,) relative error over all entries.
         target_norms: (rank,) in decreasing order.
         final_norms: (k,) after the finish.
+        observed_shares: (k,) share of the squared norm that lies on the observed entries, after the finish.
         merged_norms: (k,) after the finish, parallel components counted as one, in decreasing order.
         components: number of components above 1 % of the largest, after the finish.
         final_error: relative error after the finish.
@@ -81,6 +82,7 @@ class Learned:
     error: np.ndarray
     target_norms: np.ndarray
     final_norms: np.ndarray
+    observed_shares: np.ndarray
     merged_norms: np.ndarray
     components: int
     final_error: float
@@ -103,7 +105,8 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     """Complete one tensor with the adaptive rule, then finish with a constant step."""
     task, one = config.task, range(replica, replica + 1)
     target, target_norms = task.target(runtime, seed, stream, one)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, stream, one)))
+    mask = task.mask(runtime, seed, stream, one)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
 
     def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
         error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
@@ -146,6 +149,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         error=run["error"][:, 0].cpu().numpy(),
         target_norms=target_norms[0].cpu().numpy(),
         final_norms=final[order],
+        observed_shares=tensor_measure.observed_shares(finish.parameters, mask)[0].cpu().numpy()[order],
         merged_norms=tensor_measure.merged_norms(finish.parameters, config.kept)[0].cpu().numpy(),
         components=int((final > 0.01 * final.max()).sum()),
         final_error=float(tensor_measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),

@@ -95,7 +95,8 @@ def run_part(config: InitScales, part: str) -> dict[str, np.ndarray]:
     scale, replica = (int(number) for number in part.split("-"))
     run = learn_one(config, scale, replica, curves=replica == 0)
     kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
-    kept |= {"target_norms": run.target_norms, "final_norms": run.final_norms, "iterations": run.iterations[-1]}
+    kept |= {name: getattr(run, name) for name in ("target_norms", "final_norms", "observed_shares", "merged_norms")}
+    kept["iterations"] = run.iterations[-1]
     if replica == 0:
         rows = slice(None, None, config.thinning)
         curves = {"curve_iterations": run.iterations[rows], "curve_norms": run.norms[rows].astype(np.float32)}
