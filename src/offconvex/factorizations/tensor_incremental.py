@@ -89,6 +89,25 @@ class Learned:
     overlap: float
 
     @property
+    def distinct(self) -> int:
+        """Number of components above 1 % of the largest, parallel ones counted as one."""
+        return int((self.merged_norms > 0.01 * self.merged_norms[0]).sum())
+
+    def at(self, iterations: np.ndarray) -> "Learned":
+        """The same with its curves at these iterations, interpolated, and at rest after the last one recorded.
+
+        The iteration at which a run ends may change with rounding; curves on a fixed grid keep their length.
+        """
+
+        def resample(curves: np.ndarray) -> np.ndarray:
+            columns = curves.reshape(len(self.iterations), -1).T
+            moved = np.stack([np.interp(iterations, self.iterations, column) for column in columns], axis=-1)
+            return moved.reshape(len(iterations), *curves.shape[1:])
+
+        curves = {name: resample(getattr(self, name)) for name in ("norms", "law", "error")}
+        return replace(self, iterations=iterations, **curves)
+
+    @property
     def norm_mismatch(self) -> float:
         """Largest relative difference between learned (merged) norms and the target's, both in decreasing order."""
         return float(np.abs(self.merged_norms[: len(self.target_norms)] / self.target_norms - 1).max())
