@@ -20,19 +20,20 @@ class Schedule:
     Attributes:
         optimizer: "Adam" (decays 0.9 and 0.999, floor 1e-8) or "descent".
         steps: number of steps.
-        smoothing: the penalty's smoothing at the start; it falls geometrically to `SHARPEST` over the first 60 % of
-            the steps. Equal to `SHARPEST`: the penalty is sharp throughout.
+        smoothing: the penalty's smoothing at the start; it falls geometrically over the first 60 % of the steps.
+        sharpest: what it falls to; with both equal the penalty is as sharp throughout.
     """
 
     optimizer: str
     steps: int
     smoothing: float = SHARPEST
+    sharpest: float = SHARPEST
 
     def __post_init__(self):
-        if self.optimizer not in OPTIMIZERS or self.steps < 1 or self.smoothing < SHARPEST:
+        if self.optimizer not in OPTIMIZERS or self.steps < 1 or not self.smoothing >= self.sharpest > 0:
             raise ValueError(
-                f"A schedule needs an optimizer of {OPTIMIZERS}, steps >= 1 and smoothing >= {SHARPEST}; "
-                f"got {self.optimizer!r}, {self.steps}, {self.smoothing}."
+                f"A schedule needs an optimizer of {OPTIMIZERS}, steps >= 1 and smoothing >= sharpest > 0; "
+                f"got {self.optimizer!r}, {self.steps}, {self.smoothing}, {self.sharpest}."
             )
 
     def decay(self, step: int) -> float:
@@ -46,7 +47,7 @@ class Schedule:
     def sharpness(self, step: int) -> float:
         """Smoothing at step 0, 1, ...."""
         share = min(1.0, step / (0.6 * self.steps))
-        return self.smoothing ** (1 - share) * SHARPEST**share
+        return self.smoothing ** (1 - share) * self.sharpest**share
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from offconvex import rng
 from offconvex.factorizations import matrix, theory
 from offconvex.factorizations.matrix_task import Completion
 from offconvex.factorizations.penalties import PENALTIES, SHARPEST
-from offconvex.factorizations.penalties_convex import soft_impute
 from offconvex.factorizations.penalties_dynamics import Schedule, fit
 from offconvex.factorizations.penalties_measure import scores
+from offconvex.factorizations.penalties_proximal import proximal_ratio, soft_impute
 from offconvex.runtime import Runtime
 
 WEIGHTS = {"nuclear": 2e-3, "Schatten": 2e-3, "ratio": 1e-2, "normalized Schatten": 2e-3, "effective rank": 3e-3}
@@ -148,6 +148,15 @@ def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, se
     back = np.argsort(order)
     found = {name: np.stack([row[name] for row in rows])[back] for name in rows[0]}
     return found | {"gap": solved.gaps.cpu().numpy()[back]}
+
+
+def proximal(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, seed: int, iterations: int = 500) -> dict:
+    """Scores (K, R) of proximal descent on the ratio from what is observed, and the "exact rank" of its end."""
+    targets, masks = tasks.draw(runtime, seed)
+    found = [proximal_ratio(targets, masks, masks * targets, weight, iterations) for weight in weights]
+    rows = [scores(product, targets, masks) for product in found]
+    ranks = np.stack([torch.linalg.matrix_rank(product, rtol=1e-9).cpu().numpy() for product in found])
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"exact rank": ranks}
 
 
 @dataclass(frozen=True)

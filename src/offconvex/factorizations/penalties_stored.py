@@ -7,6 +7,7 @@ import numpy as np
 from offconvex import runtime
 from offconvex.factorizations.penalties_experiments import Cell, Steps, Tasks, run_cell, step_sweep, with_observed
 from offconvex.factorizations.penalties_measure import SCORES
+from offconvex.factorizations.penalties_ratings import RATINGS
 from offconvex.stored import Arrays, Stored, StoredExperiment
 
 ROWS = (
@@ -126,4 +127,4 @@ STEPS = StoredExperiment(
     "penalties-steps", "explicit-penalties", PenaltiesSteps(), step_parts, run_steps, assemble_steps
 )
 
-STORED = (TABLE, STEPS)
+STORED = (TABLE, STEPS, RATINGS)

@@ -1,4 +1,4 @@
-"""The convex rival, solved as such: squared error plus nuclear norm by accelerated soft-thresholding."""
+"""Completion by soft-thresholding of singular values: the convex rival to its optimum, the ratio to a local one."""
 
 from dataclasses import dataclass
 
@@ -47,9 +47,9 @@ def soft_impute(
     seen = mask * target
     current, products, gaps, taken = torch.zeros_like(target), [], [], 0
     for tau in thresholds:
-        ahead, momentum = current, 1.0
+        ahead, momentum, levels = current, 1.0, torch.full_like(target[:, 0, 0], tau)
         for iteration in range(1, iterations + 1):
-            new = soft_threshold(ahead + seen - mask * ahead, tau)
+            new, _ = soft_threshold(ahead + seen - mask * ahead, levels)
             following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
             uphill = ((ahead - new) * (new - current)).sum((1, 2), keepdim=True) > 0
             push = torch.where(uphill, 0.0, (momentum - 1) / following)
@@ -64,16 +64,55 @@ def soft_impute(
     return SoftImputed(torch.stack(products), torch.stack(gaps), taken)
 
 
-def soft_threshold(matrix: torch.Tensor, tau: float) -> torch.Tensor:
-    """Matrices (R, n, n') with singular values max(sigma - tau, 0), by the smaller of their Gram matrices."""
+def proximal_ratio(
+    target: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, weight: float, iterations: int
+) -> torch.Tensor:
+    """Descend mean squared error + weight |W|_* / |W|_F by accelerated proximal steps from `start`, (R, n, n').
+
+    A gradient step of size m / 2 on the error and on the smooth part of the ratio, - |W|_* W / |W|_F^3, then the
+    proximal map of the rest, soft-thresholding by m weight / (2 |W|_F). One common step for all entries, as in gradient
+    descent, but small singular values become exactly zero instead of chattering around it.
+
+    Args:
+        target: (R, n, n').
+        mask: ones at the observed entries.
+        start: (R, n, n'), not zero.
+        weight: lambda, positive.
+        iterations: number of steps.
+
+    Raises:
+        ValueError: if the weight or the start is zero, where the ratio has no gradient.
+    """
+    size = torch.linalg.matrix_norm(start)
+    if not weight > 0 or not bool((size > 0).all()):
+        raise ValueError("The ratio needs a positive weight and a start that is not zero.")
+    half = mask.sum((1, 2)) / 2
+    values = torch.linalg.svdvals(start)
+    current = ahead = start
+    momentum = 1.0
+    for _ in range(iterations):
+        size, total = values.norm(dim=1), values.sum(1)
+        growth = (half * weight * total / size**3)[:, None, None]
+        new, values = soft_threshold(ahead + mask * (target - ahead) + growth * ahead, half * weight / size)
+        following = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
+        uphill = ((ahead - new) * (new - current)).sum((1, 2), keepdim=True) > 0
+        push = torch.where(uphill, 0.0, (momentum - 1) / following)
+        ahead, current, momentum = new + push * (new - current), new, 1.0 if bool(uphill.any()) else following
+    return current
+
+
+def soft_threshold(matrix: torch.Tensor, tau: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Matrices (R, n, n') with singular values max(sigma - tau, 0), and these values (R, r); tau (R,), positive.
+
+    By the smaller of their Gram matrices, which blurs only values below 1e-8 of the largest.
+    """
     wide = matrix.shape[1] < matrix.shape[2]
     tall = matrix.mT if wide else matrix
     squares, right = torch.linalg.eigh(tall.mT @ tall)
-    # Values near tau are far from the rounding of the squares unless tau is below 1e-8 of the largest.
-    values = squares.clamp_min(0).sqrt()
-    kept = (1 - tau / values.clamp_min(tau)).clamp_min(0)
+    values, tau = squares.clamp_min(0).sqrt(), tau[:, None]
+    kept = 1 - tau / torch.maximum(values, tau)
     out = tall @ ((right * kept[:, None, :]) @ right.mT)
-    return out.mT if wide else out
+    return out.mT if wide else out, (values - tau).clamp_min(0)
 
 
 def duality_gap(seen: torch.Tensor, mask: torch.Tensor, product: torch.Tensor, tau: float) -> torch.Tensor:
