@@ -143,7 +143,7 @@ def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, se
     targets, masks = tasks.draw(runtime, seed)
     order = np.argsort(weights)[::-1]
     factor = tasks.task.observed / (2 * PENALTIES["nuclear"].scale)
-    solved = soft_impute(targets, masks, [weights[k] * factor for k in order])
+    solved = soft_impute(targets, masks, [weights[k] * factor for k in order], tolerance=1e-3)
     rows = [scores(product, targets, masks) for product in solved.products]
     back = np.argsort(order)
     found = {name: np.stack([row[name] for row in rows])[back] for name in rows[0]}
@@ -225,31 +225,32 @@ def spectrum_targets(tasks: Tasks, ratio: float, runtime: Runtime, seed: int) ->
     return size / values.norm() * (frames[:, 0] * values) @ frames[:, 1].mT
 
 
-def sweep_spectrum(tasks: Tasks, cell: Cell, ratios: tuple[float, ...], runtime: Runtime, seed: int) -> dict:
-    """Test errors (K, R) of a depth-1 cell and of the least nuclear norm ("least"), from flat spectra to steep ones."""
+def sweep_spectrum(
+    tasks: Tasks,
+    ratios: tuple[float, ...],
+    runtime: Runtime,
+    seed: int,
+    *,
+    weight: float = 2.5e-3,
+    iterations: int = 400,
+) -> dict:
+    """Ratio against least nuclear norm, from flat spectra to steep ones, on the same masks.
+
+    Returns:
+        "ratio" and "nuclear": test errors (K, R), of proximal descent from what is observed and of the convex problem
+        at a weight so small that its error is that of the limit; "targets" and "masks" (K, R, n, n).
+    """
     _, masks = tasks.draw(runtime, seed)
     targets = torch.cat([spectrum_targets(tasks, ratio, runtime, seed) for ratio in ratios])
     masks = masks.repeat(len(ratios), 1, 1)
-    schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
-    run = fit(
-        targets,
-        masks,
-        (masks * targets,),
-        schedule,
-        rate=default_rate(cell, tasks.task),
-        penalty=PENALTIES[cell.penalty],
-        weight=WEIGHTS[cell.penalty],
-    )
-    # At a threshold this small the nuclear norm has the test error of its limit, least norm among exact fits.
-    least = soft_impute(targets, masks, [10.0, 1.0, 0.1, 0.02])
     shape = (len(ratios), tasks.replicas)
-    return {
-        "targets": targets.reshape(*shape, *targets.shape[1:]).cpu().numpy(),
-        "masks": masks.reshape(*shape, *masks.shape[1:]).cpu().numpy(),
-        "test": scores(run.product, targets, masks)["test"].reshape(shape),
-        "least": scores(least.products[-1], targets, masks)["test"].reshape(shape),
-        "gap": least.gaps[-1].reshape(shape).cpu().numpy(),
+    found = {
+        "ratio": proximal_ratio(targets, masks, masks * targets, weight, iterations),
+        "nuclear": soft_impute(targets, masks, [10.0, 1.0, 0.1], tolerance=1e-3).products[-1],
     }
+    errors = {name: scores(product, targets, masks)["test"].reshape(shape) for name, product in found.items()}
+    grids = {"targets": targets, "masks": masks}
+    return errors | {name: x.reshape(*shape, *x.shape[1:]).cpu().numpy() for name, x in grids.items()}
 
 
 def with_observed(tasks: Tasks, observed: int) -> Tasks:

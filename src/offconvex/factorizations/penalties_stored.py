@@ -1,6 +1,6 @@
 """Stored experiments of the chapter on explicit penalties: the table, the step sizes, the ratings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,12 +82,19 @@ def row(table: Stored, cell: Cell, score: str = "test") -> np.ndarray:
     return table[score][list(table["rows"]).index(cell.name)]
 
 
-def slice_gap(table: Stored, cell: Cell, observed: int) -> float:
-    """Largest relative difference of the test error between a stored cell and the same cell run now."""
-    config = PenaltiesTable(**table.config)
-    fresh = run_cell(config.tasks(observed), cell, runtime.resolve(config.device), config.seed)["test"]
-    kept = row(table, cell)[list(table["observed"]).index(observed)]
-    return float(np.abs(fresh / kept - 1).max())
+def table_slice(table: Stored, cell: Cell, observed: int, seed: int | None = None) -> float:
+    """Relative difference of the test error between the first task of a stored cell and the same task run now.
+
+    Args:
+        table: the stored table.
+        cell: its row.
+        observed: its column.
+        seed: another seed than the stored one, which must give another error.
+    """
+    config = PenaltiesTable(**{**table.config, "observed": tuple(table.config["observed"])})
+    tasks = replace(config.tasks(observed), replicas=1)
+    fresh = run_cell(tasks, cell, runtime.resolve(config.device), config.seed if seed is None else seed)["test"][0]
+    return abs(fresh / row(table, cell)[list(table["observed"]).index(observed), 0] - 1)
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,15 @@ def assemble_steps(config: PenaltiesSteps, parts: list[Arrays]) -> Arrays:
     named = zip(step_parts(config), parts)
     found = {f"{score} {name}": part[score] for name, part in named for score in SCORES}
     return found | {"Adam": np.array(Steps().adam), "descent": np.array(Steps().descent)}
+
+
+def step_slice(sweep: Stored, optimizer: str, index: int) -> float:
+    """Relative difference of the test error of one step size, observed start, first task, between stored and now."""
+    config = PenaltiesSteps(**sweep.config)
+    rates = {optimizer.lower(): (float(sweep[optimizer][index]),)}
+    short = replace(Steps(), tasks=replace(Steps().tasks, replicas=1), **rates)
+    fresh = step_sweep(short, optimizer, "observed", runtime.resolve(config.device), config.seed)["test"][0, 0]
+    return abs(fresh / sweep[f"test {optimizer}-observed"][index, 0] - 1)
 
 
 TABLE = StoredExperiment(
