@@ -246,7 +246,7 @@ def sweep_spectrum(
     shape = (len(ratios), tasks.replicas)
     found = {
         "ratio": proximal_ratio(targets, masks, masks * targets, weight, iterations),
-        "nuclear": soft_impute(targets, masks, [10.0, 1.0, 0.1], tolerance=1e-3).products[-1],
+        "nuclear": soft_impute(targets, masks, [10.0, 0.3], tolerance=1e-3).products[-1],
     }
     errors = {name: scores(product, targets, masks)["test"].reshape(shape) for name, product in found.items()}
     grids = {"targets": targets, "masks": masks}

@@ -33,7 +33,7 @@ class Ratings:
         seed: of the splits.
     """
 
-    splits: int = 3
+    splits: int = 1
     dampings: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0)
     thresholds: tuple[float, ...] = (20.0, 14.0, 10.0, 7.0)
     weights: tuple[float, ...] = (0.1, 2.0)
@@ -55,8 +55,8 @@ def load() -> np.ndarray:
         raise ValueError(f"MovieLens-100k comes with the optional package recbole, which is not installed; {remedy}")
     file = Path(found.submodule_search_locations[0]) / "dataset_example" / "ml-100k" / "ml-100k.inter"
     try:
-        rows = np.loadtxt(file, delimiter="\t", skiprows=1, usecols=(0, 1, 2))
-    except (OSError, ValueError):
+        rows = np.loadtxt(file.read_text().splitlines()[1:] or ["nothing"], delimiter="\t", usecols=(0, 1, 2))
+    except (OSError, ValueError, IndexError):
         raise ValueError(f"The file {file.name} of the package recbole is missing or unreadable; {remedy}") from None
     stars = rows[:, 2] if rows.ndim == 2 else np.zeros(0)
     if tuple(np.bincount(stars.astype(int), minlength=6)[1:]) != COUNTS:

@@ -1,11 +1,12 @@
 """What a spectral penalty does near a low-rank target: certificate of a local minimum, first-order error, bounds.
 
-Only NumPy: dense linear algebra on the tangent space, independent of every run that it judges.
+Only dense linear algebra on the tangent space, independent of every run that it judges.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 
 
 def slopes(values: np.ndarray, power: float, *, normalized: bool, scale: float) -> tuple[np.ndarray, float]:
@@ -47,13 +48,11 @@ class Local:
             one, the target is a strict local minimizer of the penalty among all matrices that fit.
         train: mean squared error over observed entries of the penalized minimizer near the target, over lambda^2.
         test: the same over unobserved entries.
-        stiffness: least eigenvalue of P_T P P_T on the tangent space; zero where observations do not determine it.
     """
 
     certificate: float
     train: float
     test: float
-    stiffness: float
 
 
 def local_theory(
@@ -68,7 +67,7 @@ def local_theory(
     u, v = left[:, :rank], right[:rank].T
     slope, at_zero = slopes(values[:rank], power, normalized=normalized, scale=scale)
     gradient = (u * slope) @ v.T
-    solution, stiffness = _solve_tangent(gradient, u, v, mask)
+    solution = _solve_tangent(gradient, u, v, mask)
     dual = mask * solution
     outside = dual - u @ (u.T @ dual)
     outside = outside - (outside @ v) @ v.T
@@ -78,14 +77,15 @@ def local_theory(
         certificate=float(np.linalg.norm(outside, 2) / at_zero),
         train=float((mask * square).sum() / count),
         test=float(((1 - mask) * square).sum() / (1 - mask).sum()),
-        stiffness=stiffness,
     )
 
 
-def _solve_tangent(gradient: np.ndarray, u: np.ndarray, v: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, float]:
-    """Tangent h with P_T P h = gradient, and the least eigenvalue of P_T P on the tangent space.
+def _solve_tangent(gradient: np.ndarray, u: np.ndarray, v: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Tangent h with P_T P h = gradient.
 
-    Tangent matrices are U A^T + B V^T; the r^2 directions in which A and B cancel are null and left out.
+    Tangent matrices are U A^T + B V^T; the r^2 directions A = V K^T, B = - U K in which the two cancel are null, and
+    get a unit eigenvalue, so that a Cholesky factor solves the rest. Where observations do not determine the tangent
+    matrix the factor does not exist or is rounding, and so is the result.
     """
     (rows, rank), columns = u.shape, v.shape[0]
     split = columns * rank
@@ -98,9 +98,15 @@ def _solve_tangent(gradient: np.ndarray, u: np.ndarray, v: np.ndarray, mask: np.
         normal[block, block] = (v * mask[i][:, None]).T @ v
     normal[:split, split:] = np.einsum("ij,ia,jb->jaib", mask, u, v).reshape(split, -1)
     normal[split:, :split] = normal[:split, split:].T
+    null = _null_directions(u, v)
     pulled = np.concatenate([(gradient.T @ u).ravel(), (gradient @ v).ravel()])
-    values, vectors = np.linalg.eigh(normal)
-    kept = vectors[:, rank**2 :]
-    found = kept @ ((kept.T @ pulled) / values[rank**2 :])
-    solution = u @ found[:split].reshape(columns, rank).T + found[split:].reshape(rows, rank) @ v.T
-    return solution, float(values[rank**2])
+    found = scipy.linalg.solve(normal + null @ null.T, pulled, assume_a="pos")
+    return u @ found[:split].reshape(columns, rank).T + found[split:].reshape(rows, rank) @ v.T
+
+
+def _null_directions(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Orthonormal coordinates (A, B) with U A^T + B V^T = 0, as columns: A = V K^T, B = - U K for each unit K."""
+    rank, columns = u.shape[1], []
+    for unit in np.eye(rank**2).reshape(-1, rank, rank) / np.sqrt(2):
+        columns.append(np.concatenate([(v @ unit.T).ravel(), -(u @ unit).ravel()]))
+    return np.array(columns).T
