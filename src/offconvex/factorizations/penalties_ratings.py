@@ -33,7 +33,7 @@ class Ratings:
         seed: of the splits.
     """
 
-    splits: int = 1
+    splits: int = 3
     dampings: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0)
     thresholds: tuple[float, ...] = (20.0, 14.0, 10.0, 7.0)
     weights: tuple[float, ...] = (0.1, 2.0)

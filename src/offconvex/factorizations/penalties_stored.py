@@ -12,16 +12,27 @@ from offconvex.stored import Arrays, Stored, StoredExperiment
 
 ROWS = (
     Cell("none"),
+    Cell("none", depth=2),
+    Cell("none", depth=2, optimizer="descent"),
     Cell("none", depth=3),
     Cell("none", depth=3, optimizer="descent"),
     Cell("nuclear"),
     Cell("nuclear", optimizer="descent"),
+    Cell("nuclear", depth=3),
+    Cell("nuclear", depth=3, optimizer="descent"),
     Cell("ratio"),
     Cell("ratio", optimizer="descent"),
     Cell("ratio", depth=3),
+    Cell("ratio", depth=3, optimizer="descent"),
+    Cell("effective rank"),
+    Cell("effective rank", graduated=True),
+    Cell("effective rank", optimizer="descent", graduated=True),
+    Cell("normalized Schatten"),
+    Cell("normalized Schatten", graduated=True),
     Cell("Schatten"),
     Cell("Schatten", graduated=True),
-    Cell("effective rank", graduated=True),
+    Cell("Schatten", optimizer="descent", graduated=True),
+    Cell("Schatten", depth=3, graduated=True),
 )
 """Rows of the table."""
 
