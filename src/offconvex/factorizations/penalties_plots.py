@@ -38,7 +38,7 @@ def weights(
     band(ax, *convex, figures.KIND_COLORS[1], "nuclear norm, exact minimizer", "o")
     band(ax, *ratio, figures.KIND_COLORS[0], "ratio, proximal descent", "o")
     ax.plot(ratio[0], law, label=r"first order, $\propto \lambda^2$", **figures.THEORY)
-    ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(None, 30))
+    ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(None, 3))
     ax.legend(loc="lower right")
 
 
@@ -58,22 +58,21 @@ def table(ax: Axes, medians: np.ndarray, names: Sequence[str], observed: np.ndar
 
 
 def spectrum(ax: Axes, ratios: np.ndarray, errors: Mapping[str, np.ndarray]) -> None:
-    """Test errors (K, R) over the ratio of neighboring singular values (K,), from flat (left) to steep."""
+    """Test errors (K, R), not below 1e-16, over the quotient q of neighboring singular values (K,), flat to steep."""
     for (name, error), color in zip(errors.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
-        band(ax, ratios, error, color, name, "o")
-    ax.set(yscale="log", xlabel=r"spectrum $\sigma_{k+1}/\sigma_k$, flat to steep", ylabel=TEST)
+        band(ax, ratios, error.clip(1e-16), color, name, "o")
+    ax.set(yscale="log", xlabel=r"spectrum $q$, flat to steep", ylabel=TEST, ylim=(2e-17, 1))
     ax.invert_xaxis()
     ax.legend(loc="best")
 
 
-def certificates(ax: Axes, x: np.ndarray, values: Mapping[str, np.ndarray], label: str, *, steep: bool = False) -> None:
-    """Certificates (K, R) over x (K,), and the level one below which a target is a local minimizer for sure."""
+def certificates(ax: Axes, ratios: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+    """Certificates (K, R) over q (K,), and the level one below which a target is a local minimizer for sure."""
     for (name, value), color in zip(values.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
-        band(ax, x, value, color, name, "o")
+        band(ax, ratios, value, color, name, "o")
     ax.axhline(1, **figures.THEORY)
-    ax.set(yscale="log", xlabel=label, ylabel="norm of the certificate")
-    if steep:
-        ax.invert_xaxis()
+    ax.set(xlabel=r"spectrum $q$, flat to steep", ylabel="norm of the certificate", ylim=(-0.05, None))
+    ax.invert_xaxis()
 
 
 def steps(ax: Axes, rates: np.ndarray, errors: Mapping[str, np.ndarray], label: str) -> None:
@@ -106,5 +105,5 @@ def row_name(part: str) -> str:
 def _short(value: float) -> str:
     if value >= 0.01:
         return f"{value:.2f}"
-    exponent = int(np.floor(np.log10(value)))
-    return rf"${value / 10.0**exponent:.0f} \cdot 10^{{{exponent}}}$"
+    digit, exponent = f"{value:.0e}".split("e")
+    return rf"${digit} \cdot 10^{{{int(exponent)}}}$"
