@@ -209,11 +209,12 @@ def test_slopes_are_derivatives_of_the_penalty():
         assert np.isinf(at_zero) == (penalty.power != 1)
 
 
-def test_the_pull_of_the_ratio_vanishes_on_equal_values():
-    assert theory.tangent_force(np.ones(5)) == pytest.approx({"nuclear": 5**0.5, "ratio": 0.0}, abs=1e-7)
-    values = np.array([4.0, 2.0, 1.0])
-    slope, at_zero = theory.slopes(values, 1.0, normalized=True, scale=1.0)
-    assert np.linalg.norm(slope) / at_zero == pytest.approx(theory.tangent_force(values)["ratio"])
+def test_the_pull_of_the_ratio_is_less_than_that_of_the_nuclear_norm_and_vanishes_on_equal_values():
+    for values in (np.array([4.0, 2.0, 1.0]), np.full(5, 3.0)):
+        rank, square = len(values), values.sum() ** 2 / (values**2).sum()
+        for normalized, pull in ((False, rank**0.5), (True, (rank - square) ** 0.5)):
+            slope, at_zero = theory.slopes(values, 1.0, normalized=normalized, scale=7.0)
+            assert np.linalg.norm(slope) / at_zero == pytest.approx(pull, abs=1e-7)
 
 
 def test_the_tangent_equation_is_solved(drawn):

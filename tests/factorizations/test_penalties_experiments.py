@@ -119,3 +119,11 @@ def test_a_file_that_is_not_the_data_set_is_refused(monkeypatch, tmp_path, text)
     monkeypatch.setattr(penalties_ratings.importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(ValueError, match="install it with"):
         penalties_ratings.load()
+
+
+def test_every_tensor_names_its_device(explicit_devices, rt):
+    experiments.run_cell(TINY, Cell("ratio", depth=2), rt, 0)
+    experiments.path(TINY, Cell("Schatten", graduated=True), rt, 0, (0, 10))
+    experiments.proximal(TINY, (0.1,), rt, 0, iterations=3)
+    experiments.sweep_spectrum(TINY, (1.0,), rt, 0, iterations=3)
+    experiments.step_sweep(experiments.Steps(TINY, steps=2), "Adam", "observed", rt, 0)

@@ -56,12 +56,10 @@ class Fit:
 
     Attributes:
         product: (R, n, n') end-to-end matrix; beyond 1e20 where a run diverged.
-        iterations: (T,) steps at which it was recorded.
-        products: (T, R, n, n') recorded on the way, or None.
+        products: (T, R, n, n') at the steps that were asked for, or None.
     """
 
     product: torch.Tensor
-    iterations: tuple[int, ...] = ()
     products: torch.Tensor | None = None
 
 
@@ -113,7 +111,7 @@ def fit(
         # An eigenproblem of infinities would raise for all replicas: a run that left every scale is held far away.
         for layer in layers:
             layer.nan_to_num_(nan=FAR).clamp_(-FAR, FAR)
-    return Fit(end_to_end(layers), tuple(record), torch.stack(kept) if kept else None)
+    return Fit(end_to_end(layers), torch.stack(kept) if kept else None)
 
 
 def _descent(layers: Parameters, gradients: Parameters, rates: torch.Tensor) -> None:

@@ -123,18 +123,6 @@ def path(tasks: Tasks, cell: Cell, runtime: Runtime, seed: int, record: tuple[in
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def sweep_weights(tasks: Tasks, cell: Cell, weights: tuple[float, ...], runtime: Runtime, seed: int) -> dict:
-    """Scores (K, R) of a depth-1 cell at each weight, all in one batch."""
-    targets, masks = (x.repeat(len(weights), 1, 1) for x in tasks.draw(runtime, seed))
-    lam = runtime.tensor(weights).repeat_interleave(tasks.replicas)
-    schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
-    rate = default_rate(cell, tasks.task)
-    penalty = PENALTIES[cell.penalty]
-    run = fit(targets, masks, (masks * targets,), schedule, rate=rate, penalty=penalty, weight=lam)
-    found = scores(run.product, targets, masks)
-    return {name: value.reshape(len(weights), tasks.replicas) for name, value in found.items()}
-
-
 def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, seed: int) -> dict:
     """Scores (K, R) of the exact minimizers with the plain nuclear norm, and their relative duality "gap" (K, R).
 

@@ -28,17 +28,6 @@ def slopes(values: np.ndarray, power: float, *, normalized: bool, scale: float) 
     return out, 1 / unit if power == 1 else np.inf
 
 
-def tangent_force(values: np.ndarray) -> dict[str, float]:
-    """Frobenius norm of a penalty's gradient along the manifold of rank r, in units of its slope at zero.
-
-    The nuclear norm pulls with sqrt(r); the ratio R = nuclear / Frobenius with sqrt(r - R^2), which is zero for equal
-    singular values: |U V^T - (R / F) T|_F^2 = r - R^2.
-    """
-    rank = len(values)
-    square = values.sum() ** 2 / (values**2).sum()
-    return {"nuclear": rank**0.5, "ratio": max(rank - square, 0.0) ** 0.5}
-
-
 @dataclass(frozen=True)
 class Local:
     """A penalty at a target of rank r seen on m entries, to first order.
