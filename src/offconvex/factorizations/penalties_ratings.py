@@ -38,7 +38,7 @@ class Ratings:
     thresholds: tuple[float, ...] = (20.0, 14.0, 10.0, 7.0)
     weights: tuple[float, ...] = (0.1, 2.0)
     rate: float = 1e-2
-    steps: int = 50
+    steps: int = 100
     every: int = 5
     seed: int = 0
 
