@@ -1,5 +1,6 @@
 """Incremental learning: the norms of local components rise one after another (razin2022post, Fig. 4)."""
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ ERROR_EVERY = 10
 """Records between evaluations of the whole tensor, which cost as much as half a step."""
 
 LEARNED = 0.01
-"""Relative error from which a tensor counts as learned."""
+"""Relative error from which a tensor counts as learned, and share of the largest norm from which a component does."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Learned:
         final_error: relative error after the finish.
         tensor: (d_1, ..., d_N) after the finish.
         target: (d_1, ..., d_N).
-        overlaps: (rank - 1,) share of its final norm that each component has reached when the one before takes off.
+        all_root: (T, R) norms of all the root's local components, in the order of the weights.
+        final_all: (R,) those after the finish, in decreasing order.
     """
 
     iterations: np.ndarray
@@ -84,7 +86,8 @@ class Learned:
     final_error: float
     tensor: np.ndarray
     target: np.ndarray
-    overlaps: np.ndarray
+    all_root: np.ndarray
+    final_all: np.ndarray
 
     @property
     def law_deviation(self) -> float:
@@ -140,7 +143,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         for node in (top, first)
     ]
     vectors, pulls, inner, error = (x[: len(iterations)].double().numpy() for x in history.all)
-    root = vectors.prod(1)
+    root = everything = vectors.prod(1)
     projections = pulls / root
     orders = [_order_of_learning(iterations, curves, end, config) for curves, end in zip((root, inner), ends)]
     root, inner = root[:, orders[0]], inner[:, orders[1]]
@@ -164,25 +167,28 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         final_error=float(tensor_measure.relative_error(result, target)[0]),
         tensor=result[0].cpu().numpy(),
         target=target[0].cpu().numpy(),
-        overlaps=np.array(
-            [measure.overlap(iterations, root[:, r : r + 2], final_root[r : r + 2]) for r in range(rank - 1)]
-        ),
+        all_root=everything,
+        final_all=np.sort(ends[0])[::-1],
     )
 
 
 def count_learned(final: np.ndarray) -> int:
     """Number of final norms (k,) above 1 % of the largest."""
-    return int((final > 0.01 * final.max()).sum())
+    return int((final > LEARNED * final.max()).sum())
 
 
-def learned_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
-    """Median of `measure.overlap` over neighboring curves (T, k), of those that end above 1 % of the largest; 0 if one.
+def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
+    """Share of its final norm that a curve has reached when an earlier one takes off, mean over all pairs; 0 if one.
 
-    A median over pairs, because two local components may share one direction, and then rise together.
+    Curves (T, k) that end below 1 % of the largest are left out. Zero means strictly one after another; curves that
+    rise in step have one half, whatever their number. A mean, because single pairs may well rise together: the
+    components of a parent wait for those of its children.
     """
-    learned = np.flatnonzero(final > 0.01 * final.max())
-    pairs = [learned[i : i + 2] for i in range(len(learned) - 1)]
-    return float(np.median([measure.overlap(iterations, norms[:, p], final[p]) for p in pairs])) if pairs else 0.0
+    learned = np.flatnonzero(final > LEARNED * final.max())
+    learned = learned[np.argsort(measure.take_offs(iterations, norms[:, learned], final[learned]))]
+    pairs = itertools.combinations(learned, 2)
+    shares = [measure.overlap(iterations, norms[:, list(pair)], final[list(pair)]) for pair in pairs]
+    return float(np.mean(shares)) if shares else 0.0
 
 
 class _History:
