@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from offconvex import rng
-from offconvex.descent import GroupRMSprop, autograd_objective, descend
+from offconvex.descent import GroupRMSprop, LowRank, autograd_objective, descend
 
 RATES = np.array([0.05, 0.1, 0.3])
 R, N = 3, 4
@@ -207,3 +207,28 @@ def test_parameters_need_a_common_replica_axis(rt, shapes):
 def test_group_rmsprop_refuses_bad_settings(arguments):
     with pytest.raises(ValueError, match="GroupRMSprop needs rate > 0, 0 <= decay < 1 and floor > 0; got rate="):
         GroupRMSprop(**({"rate": 0.1} | arguments))
+
+
+@pytest.mark.parametrize("step_size", [0.05, RATES / 4, GroupRMSprop(rate=0.05)])
+def test_a_gradient_of_low_rank_moves_as_the_same_gradient_made(rt, step_size):
+    draw = rng.generator(0, "low rank")
+    left, start = rt.normal(draw, R, 2, 5), rt.normal(draw, R, 5, 6)
+    target = rt.normal(draw, R, 2, 6)
+    step_size = rt.tensor(step_size) if isinstance(step_size, np.ndarray) else step_size
+
+    def objective(make):
+        def of(parameters):
+            gap = left @ parameters[0] - target  # loss |left W - target|^2 / 2
+            gradient = LowRank(left, gap)
+            return gap.square().sum((1, 2)) / 2, (make(gradient),)
+
+        return of
+
+    runs = [
+        descend(objective(make), (start,), steps=20, step_size=step_size) for make in (lambda g: g, LowRank.dense)
+    ]
+    torch.testing.assert_close(runs[0].parameters[0], runs[1].parameters[0], rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(runs[0].times, runs[1].times, rtol=1e-12, atol=0)
+    assert (runs[0].loss[-1] < 0.9 * runs[0].loss[0]).all()
+    gradient = LowRank(left, target)
+    torch.testing.assert_close(gradient.square, gradient.dense().square().sum((1, 2)), rtol=1e-12, atol=0)

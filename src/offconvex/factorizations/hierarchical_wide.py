@@ -84,7 +84,7 @@ def parts(config: Wide) -> list[str]:
 def run_part(config: Wide, part: str) -> dict[str, np.ndarray]:
     """Curves, thinned, and end state of one task."""
     rt = runtime.resolve(config.device, getattr(torch, config.precision))
-    run = learn(config.learning, rt, config.seed, stream=STREAM, replica=int(part))
+    (run,) = learn(config.learning, rt, config.seed, stream=STREAM, replicas=range(int(part), int(part) + 1))
     rows, end = slice(None, None, config.thinning), config.slice_steps // config.record_every
     return {
         "iterations": run.iterations[rows],
@@ -117,7 +117,7 @@ def split_values(tensor: np.ndarray) -> np.ndarray:
 def repeat_slice(config: Wide) -> Learned:
     """The first task again, over the first `slice_steps` iterations, in float64."""
     short = replace(config.learning, steps=config.slice_steps, finish_steps=1)
-    return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)
+    return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)[0]
 
 
 def tail(values: np.ndarray, rank: int) -> np.ndarray:
