@@ -232,3 +232,17 @@ def test_a_gradient_of_low_rank_moves_as_the_same_gradient_made(rt, step_size):
     assert (runs[0].loss[-1] < 0.9 * runs[0].loss[0]).all()
     gradient = LowRank(left, target)
     torch.testing.assert_close(gradient.square, gradient.dense().square().sum((1, 2)), rtol=1e-12, atol=0)
+
+
+def test_the_clock_of_a_single_precision_run_sees_small_steps_after_huge_ones():
+    def times(dtype):
+        calls = iter(range(1000))
+
+        def objective(parameters):  # a plateau of steps rate / floor, then steps near rate
+            return parameters[0][:, 0], (torch.full_like(parameters[0], 1e-12 if next(calls) < 200 else 1.0),)
+
+        start = torch.zeros(1, 1, dtype=dtype, device="cpu")
+        return descend(objective, (start,), steps=300, step_size=GroupRMSprop(rate=1e-2)).times[:, 0]
+
+    single, double = times(torch.float32).diff(), times(torch.float64).diff()
+    torch.testing.assert_close(single, double, rtol=1e-4, atol=0)

@@ -161,7 +161,9 @@ class _Stepper:
     def __call__(self, parameters: Parameters, gradients: tuple[torch.Tensor | LowRank, ...]) -> None:
         self.count += 1
         step = self._adaptive_step(gradients) if self.rule else self.step
-        self.elapsed = self.elapsed + step
+        # In double precision: after a plateau of huge steps a single precision clock no longer sees ordinary ones.
+        wide = isinstance(step, torch.Tensor) and step.device.type != "mps"
+        self.elapsed = self.elapsed + (step.double() if wide else step)
         for p, g in zip(parameters, gradients):
             factor = step if isinstance(step, float) else step.view(-1, *(1,) * (p.ndim - 1))
             if isinstance(g, LowRank) and isinstance(step, float):

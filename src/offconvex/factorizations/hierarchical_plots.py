@@ -113,18 +113,13 @@ def separation(ax: Axes, terms: np.ndarray, along: np.ndarray, across: np.ndarra
     ax.set(xlabel=title, ylim=(0, None))
 
 
-def errors(ax: Axes, names: Sequence[str], iterations: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
-    """Relative errors of several runs on a log axis."""
-    for name, x, y, color in zip(names, iterations, values, figures.KIND_COLORS):
-        ax.semilogy(x, y, color=color, linewidth=1.3, label=name)
-    ax.set(xlabel="iteration", xlim=(0, max(x[-1] for x in iterations)))
-    ax.legend(loc="lower left")
-
-
-def titles(axes: Sequence[Axes], names: Sequence[str]) -> None:
-    """One title a panel."""
-    for ax, name in zip(axes, names):
+def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
+    """One title a panel, the quantity on the left ones, and the law's name in the first."""
+    for ax, name in zip(axes.flat, names):
         ax.set_title(name)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(r"norm $\sigma$ of local components")
+    axes[0, 0].legend(loc="upper left")
 
 
 def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:
