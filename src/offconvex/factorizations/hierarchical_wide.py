@@ -42,7 +42,7 @@ class Wide:
     rate: float = 1e-2
     floor: float = 1e-6
     precision: str = "float32"
-    steps: int = 32_000
+    steps: int = 40_000
     finish_steps: int = 2000
     replicas: int = 2
     record_every: int = 1
