@@ -10,7 +10,7 @@ from offconvex import figures
 MARKERS = {"matrix": "o", "tensor": "s", "hierarchical": "^"}
 """One marker per kind of factorization."""
 
-SYMBOL = {"markersize": 6.5, "markeredgewidth": 0.6, "markeredgecolor": "white", "alpha": 0.9, "zorder": 6}
+SYMBOL = {"markersize": 7.5, "markeredgewidth": 0.7, "markeredgecolor": "white", "zorder": 6}
 
 
 def local_norms(
@@ -37,33 +37,39 @@ def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], 
 
 
 def law_fan(
-    ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray]
+    ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray], label: str
 ) -> None:
-    """Rate over K times pull against the norm, one color per K and one marker per kind; `laws` holds (2, G) lines."""
+    """Rates against norms, one color per K and one marker per kind; `laws` holds (2, G) lines, which all meet at one."""
     colors = dict(zip(laws, figures.ordered_colors(len(laws))))
+    for axes, (grid, law) in laws.items():
+        ax.loglog(grid, law, color=colors[axes], linewidth=9, alpha=0.22, zorder=1, solid_capstyle="round")
+        ax.loglog(grid, law, **figures.THEORY)
+        place = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "ha": "left"}
+        ax.annotate(f"$K={axes}$", (grid[-1], law[-1]), color=colors[axes], fontsize=13, **place)
     for (kind, axes), (x, y) in rates.items():
         ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
-    for axes, (grid, law) in laws.items():
-        ax.loglog(grid, law, **figures.THEORY)
-        # The lines fan out to the left of one, where all of them meet.
-        place = {"xytext": (-6, 0), "textcoords": "offset points", "va": "center", "ha": "right"}
-        ax.annotate(f"$K={axes}$", (grid[0], law[0]), color=colors[axes], **place)
-    ax.set(xlabel=r"norm $\sigma$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
-    ax.margins(x=0.2)
+    ax.set_xlim(right=laws[min(laws)][0, -1] * 9)
+    ax.set_xlabel(r"norm $\sigma$", fontsize=12)
+    ax.set_ylabel(label, fontsize=12)
+    if np.log10(ax.get_ylim()[1] / ax.get_ylim()[0]) < 2:  # too little for ticks at powers of ten alone
+        ax.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+        ax.set_yticks([], minor=True)
 
 
 def collapse(ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], span: np.ndarray) -> None:
-    """The same rates against sigma^(2 - 2/K): one line for all, drawn over `span`."""
+    """Rates against sigma^(2 - 2/K): one line for all, drawn over `span`."""
     counts = sorted({axes for _, axes in rates})
     colors = dict(zip(counts, figures.ordered_colors(len(counts))))
+    ax.loglog(span, span, color="0.5", linewidth=9, alpha=0.22, zorder=1, solid_capstyle="round")
+    ax.loglog(span, span, **figures.THEORY)
     for (kind, axes), (x, y) in rates.items():
         ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
-    ax.loglog(span, span, **figures.THEORY)
-    names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local, $K$ axes"}
+    names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local components"}
     for kind, marker in MARKERS.items():
-        ax.plot([], [], marker, color="0.35", label=names[kind])
-    ax.legend(loc="upper left")
-    ax.set(xlabel=r"$\sigma^{2-2/K}$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
+        ax.plot([], [], marker, color="0.35", label=names[kind], markersize=8)
+    ax.legend(loc="upper left", fontsize=11)
+    ax.set_xlabel(r"$\sigma^{\,2-2/K}$", fontsize=12)
+    ax.set_ylabel(r"$\dot\sigma \, / \, (K \gamma)$", fontsize=12)
 
 
 def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
