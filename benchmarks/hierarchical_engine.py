@@ -1,10 +1,10 @@
 """Speed of the hierarchical engine against torch.einsum, automatic differentiation and torch.optim.SGD, on one core.
 
-The problem is that of the chapter: order 4, length 8, 2048 observed entries, binary tree, widths 64 and 512, float64 and
-float32. Contestants: one einsum with its operands in the order of the tree, one einsum a node, pairs of axes multiplied
-by hand before each node's matrix, and the sum of all components written out. All are timed in turn, several times over,
-and medians of processor time are printed, besides the time that the six products of (64 x width) (width x width) take
-alone: every method that makes gradients needs them, so that no ratio can exceed the loops' time over theirs.
+The problem is that of the chapter: order 4, length 8, 2048 observed entries, binary tree, widths 64 and 512, in float64
+and float32. Contestants: one einsum with its operands in the order of the tree, one einsum a node, pairs of axes
+multiplied by hand before each node, and the sum of all components written out. All are timed in turn, several times
+over, and medians of processor time are printed, besides the time that the six products of (64 x width) (width x width)
+take alone: every method that makes gradients needs them, so no ratio can exceed the loops' time over theirs.
 
     OMP_NUM_THREADS=1 python benchmarks/hierarchical_engine.py
 """
@@ -67,16 +67,20 @@ class Problem:
         self.start = self.task.start(rt, 0, "benchmark", one, std=STD)
 
     def objective(self) -> hierarchical.HierarchicalObjective:
+        """The engine's objective."""
         loss = tensor.completion_loss(self.target, self.mask)
         return hierarchical.HierarchicalObjective(self.task.tree, loss, low_rank=True)
 
     def engine(self) -> None:
+        """Gradient descent with it."""
         descend(self.objective(), self.start, steps=self.steps, step_size=STEP, record_every=self.steps)
 
     def loss(self, entries: Entries, weights: list[torch.Tensor]) -> torch.Tensor:
+        """Mean squared error over the observed entries."""
         return (self.mask[0] * (entries(*weights) - self.target[0])).square().sum() / self.task.observed
 
     def loop(self, entries: Entries, steps: int) -> None:
+        """The loop one would write."""
         weights = [w[0].clone().requires_grad_() for w in self.start]
         optimizer = torch.optim.SGD(weights, lr=STEP)
         for _ in range(steps):
@@ -109,7 +113,10 @@ def measure(width: int, dtype: torch.dtype) -> None:
     if dtype == torch.float64:
         problem.check()
     slow = max(1, problem.steps // 20)
-    contestants = {"engine": (problem.engine, problem.steps), "its six large products": (problem.products, problem.steps)}
+    contestants = {
+        "engine": (problem.engine, problem.steps),
+        "its six large products": (problem.products, problem.steps),
+    }
     for name, entries in LOOPS.items():
         steps = slow if entries is components else problem.steps
         contestants[name] = (lambda entries=entries, steps=steps: problem.loop(entries, steps), steps)

@@ -224,9 +224,7 @@ def test_a_gradient_of_low_rank_moves_as_the_same_gradient_made(rt, step_size):
 
         return of
 
-    runs = [
-        descend(objective(make), (start,), steps=20, step_size=step_size) for make in (lambda g: g, LowRank.dense)
-    ]
+    runs = [descend(objective(make), (start,), steps=20, step_size=step_size) for make in (lambda g: g, LowRank.dense)]
     torch.testing.assert_close(runs[0].parameters[0], runs[1].parameters[0], rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(runs[0].times, runs[1].times, rtol=1e-12, atol=0)
     assert (runs[0].loss[-1] < 0.9 * runs[0].loss[0]).all()

@@ -29,7 +29,7 @@ class OneLaw:
             are looked at.
         step_share: step over the largest one that is stable for a target of the task's norm s. A step moves a vector by
             a share x of its norm and the rate, taken in the middle of the step, by (K - 1) x / 2. With the pull at most
-            2 s / m this is at most share (K - 1) / K (sigma / s)^(1 - 2/K) (1 - sigma / s): 1.6 % at K = 3, 1.4 % above.
+            2 s / m this is at most share (K - 1) / K (sigma / s)^(1 - 2/K) (1 - sigma / s): 1.6 % at K = 3, less above.
         pair_share: the same for K = 2, where small components take the longest steps, 1 %.
         record_every: iterations between records.
         duration: factor on all numbers of steps.

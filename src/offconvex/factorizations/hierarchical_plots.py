@@ -39,7 +39,7 @@ def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], 
 def law_fan(
     ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray], label: str
 ) -> None:
-    """Rates against norms, one color per K and one marker per kind; `laws` holds (2, G) lines, which all meet at one."""
+    """Rates against norms, one color per K and one marker per kind; `laws` holds (2, G) lines that all meet at one."""
     colors = dict(zip(laws, figures.ordered_colors(len(laws))))
     for axes, (grid, law) in laws.items():
         ax.loglog(grid, law, color=colors[axes], linewidth=9, alpha=0.22, zorder=1, solid_capstyle="round")
@@ -120,12 +120,12 @@ def separation(ax: Axes, terms: np.ndarray, along: np.ndarray, across: np.ndarra
 
 
 def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
-    """One title a panel, the quantity on the left ones, and the law's name in the first."""
+    """One title a panel, the quantity on the left ones, and the law's name in the last."""
     for ax, name in zip(axes.flat, names):
         ax.set_title(name)
     for ax in axes[:, 0]:
         ax.set_ylabel(r"norm $\sigma$ of local components")
-    axes[0, 0].legend(loc="upper left")
+    axes[1, 1].legend(loc="upper left")
 
 
 def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:
