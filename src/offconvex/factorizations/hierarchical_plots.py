@@ -28,10 +28,12 @@ def local_norms(
 
 def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence, rank: int) -> None:
     """Singular values (D,) across splits of the axes on a log axis, shares of the largest, and a line after `rank`."""
-    for name, spectrum, color in zip(names, values, colors):
+    # The splits off the tree nearly coincide: rings around dots keep both in sight.
+    styles = ({"markersize": 3.5}, {"markersize": 7, "markerfacecolor": "none"}, {"markersize": 3.5})
+    for name, spectrum, color, style in zip(names, values, colors, styles):
         index = np.arange(1, len(spectrum) + 1)
         shares = np.maximum(spectrum / spectrum[0], 1e-7)
-        ax.semilogy(index, shares, "o-", color=color, markersize=3.5, linewidth=1.2, label=name)
+        ax.semilogy(index, shares, "o-", color=color, linewidth=1.2, label=name, **style)
     ax.axvline(rank + 0.5, color="0.6", linewidth=0.8, linestyle=":")
     ax.set(xlabel="index of the singular value", ylim=(1e-7, 2), xlim=(0, 40))
 
@@ -89,7 +91,7 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
         axes = "".join(b[2] for b in below)
         for child, level, _ in below:
             ax.plot([child, x], [level + 0.22, height - 0.24], color="0.5", linewidth=1.2, zorder=1)
-    color = figures.ordered_colors(3)[min(height, 2)]
+    color = figures.ordered_colors(4)[min(height, 2)]
     label = f"$W^{{({axes})}}$"
     ax.text(
         x, height, label, ha="center", va="center", color="white", zorder=3,
@@ -116,7 +118,7 @@ def separation(ax: Axes, terms: np.ndarray, along: np.ndarray, across: np.ndarra
     ax.plot(terms, across, "s", color=figures.KIND_COLORS[1], label="split 02 | 13")
     ax.plot(terms, along, "o", color=figures.KIND_COLORS[0], label="split 01 | 23")
     ax.plot(terms, terms, **figures.THEORY)
-    ax.set(xlabel=title, ylim=(0, None))
+    ax.set(xlabel=title, xlim=(0, 17), ylim=(0, 17), xticks=[1, 4, 8, 12, 16], yticks=[1, 4, 8, 12, 16])
 
 
 def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
