@@ -6,6 +6,7 @@ import hashlib
 import os
 
 import numpy as np
+import pooch
 import pytest
 import requests
 import torch
@@ -213,7 +214,7 @@ def only_the_network(small_set, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(datasets, "DEBIAN_FOLDER", small_set[0] / "absent")
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda name: cache / name)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: cache / name)
     asked = []
 
     def serve(url, **_):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 import torch
 
 from offconvex import paths
@@ -166,6 +165,9 @@ def _locate(file: _File) -> Path:
 
 
 def _download(file: _File) -> Path:
+    # Imported here, since its progress bar warns on stderr in a notebook, which a chapter may not write to.
+    import pooch
+
     folder = pooch.os_cache("offconvex") / "fashion-mnist"
     # pooch announces a download on stderr, which a chapter may not write to.
     pooch.get_logger().setLevel("WARNING")

@@ -80,6 +80,22 @@ def _chapters(options: argparse.Namespace) -> int:
     return 0
 
 
+def _razor(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from offconvex.holdout import razor
+
+    try:
+        text = Path(options.file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {options.file!r}; give the path of a description.") from None
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"{options.file!r} cannot be read as text; give the path of a description.") from None
+    found = razor.assess(text, error=options.error, size=options.size, delta=options.delta)
+    print(razor.report(found, error=options.error, delta=options.delta))
+    return 0
+
+
 def _count(text: str) -> int:
     value = int(text) if text.isdecimal() else 0
     if value < 1:
@@ -125,6 +141,18 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
     command.add_argument("figure", metavar="fig-...")
     command.set_defaults(command=_cite)
+
+    command = commands.add_parser(
+        "razor",
+        help="bits of a model's description, and the bound on its true error",
+        description="Reads lines such as `graph: input 784 -> dense 10 -> softmax` or `phrase: sgd rate 0.1`. "
+        "The chapter meta-overfitting explains the code and the bounds.",
+    )
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--error", type=float, metavar="E", help="test error as a share: 0.0449 for 4.49 %%")
+    command.add_argument("--size", type=_count, metavar="N", help="examples in the test set")
+    command.add_argument("--delta", type=float, default=0.05, help="chance that the bound fails (default: 0.05)")
+    command.set_defaults(command=_razor)
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)
