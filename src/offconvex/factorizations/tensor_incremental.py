@@ -22,7 +22,9 @@ class Learning:
         steps: most iterations under that rule.
         settled: the adaptive run ends once the mean squared error over the observed entries is below this share of the
             target's mean square.
-        finish_steps: iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finish_steps: most iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finished: these end once the mean squared error over the observed entries is below this share of the target's
+            mean square: observed entries are then met to 1e-7.
         finish_share: their step over the largest stable one for the target's norm.
         kept: number of largest components that are recorded.
         record_every: iterations between records; 1 is needed for the growth law.
@@ -34,6 +36,7 @@ class Learning:
     steps: int = 7000
     settled: float = 1e-8
     finish_steps: int = 2500
+    finished: float = 1e-14
     finish_share: float = 0.5
     kept: int = 10
     record_every: int = 1
@@ -126,6 +129,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     target, target_norms = task.target(runtime, seed, stream, one)
     mask = task.mask(runtime, seed, stream, one)
     objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
+    mean_square = task.norm**2 / target[0].numel()
 
     def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
         error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
@@ -139,14 +143,15 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         step_size=config.rule,
         record=record,
         record_every=config.record_every,
-        stop=lambda loss: bool(loss < config.settled * task.norm**2 / target[0].numel()),
+        stop=lambda loss: bool(loss < config.settled * mean_square),
     )
     finish = descend(
         objective,
         run.parameters,
         steps=config.finish_steps,
         step_size=config.finish_step,
-        record_every=config.finish_steps,
+        record_every=100,
+        stop=lambda loss: bool(loss < config.finished * mean_square),
     )
     final = tensor_measure.component_norms(finish.parameters)[0].cpu().numpy()
     iterations, norms = run.iterations.numpy(), run["norms"][:, 0].cpu().numpy()
