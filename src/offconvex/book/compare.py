@@ -88,9 +88,9 @@ def _claim_differences(fresh: dict, committed: dict) -> list[str]:
     found = [f"claim {id} was measured in one of the two runs only" for id in sorted(set(fresh) ^ set(committed))]
     for id in sorted(set(fresh) & set(committed)):
         new, old = fresh[id], committed[id]
-        for field in ("kind", "scale", "bound", "holds", "figure", "seed", "control_fails"):
-            if new.get(field) != old.get(field):
-                found.append(f"claim {id}: {field} was {old.get(field)!r}, is {new.get(field)!r}")
+        for aspect in ("kind", "scale", "bound", "holds", "figure", "seed", "control_fails"):
+            if new.get(aspect) != old.get(aspect):
+                found.append(f"claim {id}: {aspect} was {old.get(aspect)!r}, is {new.get(aspect)!r}")
         values, bounds = _flat(old["observed"]), _flat(old["bound"])
         for name, value in _flat(new["observed"]).items():
             scale = max(abs(values[name]), *(abs(b) for b in _numbers(bounds[name])))
