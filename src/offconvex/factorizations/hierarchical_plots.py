@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from offconvex import figures
 
@@ -24,6 +25,7 @@ def local_norms(
         lines = ax.plot(iterations, law, **figures.THEORY)
         lines[0].set_label("growth law")
     ax.set(xlim=(0, iterations[-1]), ylim=(0, None), xlabel="iteration")
+    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence, rank: int) -> None:
@@ -127,7 +129,7 @@ def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
         ax.set_title(name)
     for ax in axes[:, 0]:
         ax.set_ylabel(r"norm $\sigma$ of local components")
-    axes[1, 1].legend(loc="upper left")
+    axes[1, 1].legend(loc="center right")
 
 
 def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:
