@@ -128,3 +128,12 @@ def test_bad_input_is_one_clear_sentence(rt, call, message):
     factors, _, _ = draw(rt, (3, 4, 2))
     with pytest.raises(ValueError, match=message):
         call(rt, factors)
+
+
+def test_balanced_factors_have_equal_norms_and_the_same_components(rt):
+    factors = tensor.gaussian_factors(rt, [rng.generator(0, "balanced")], shape=(3, 4, 5), components=2, std=1.0)
+    balanced = tensor.balanced_factors(factors)
+    assert float(tensor_measure.imbalance(balanced).max()) < 1e-12 < float(tensor_measure.imbalance(factors).min())
+    for r in range(2):
+        one, other = (tensor.end_tensor(tuple(f[:, :, r : r + 1] for f in x)) for x in (factors, balanced))
+        torch.testing.assert_close(one, other)
