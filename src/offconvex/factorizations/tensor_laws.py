@@ -92,7 +92,8 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
     """Run gradient descent and compare each component's rate with the law at the middle of the same step.
 
     Raises:
-        ValueError: if fewer than ten records fall into the window, because the run was too short, or its start too small, to learn anything.
+        ValueError: if fewer than ten records fall into the window, because the run was too short, or its start too
+            small, to learn anything.
     """
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
     target, _ = task.target(runtime, seed, stream, one)
@@ -130,7 +131,8 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
     kept = (values > config.smallest * task.norm) & (projections > config.weakest * projections.max()) & (rates > 0)
     if kept.sum() < 10:
         raise ValueError(
-            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, or a larger `std`."
+            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, "
+            "or a larger `std`."
         )
     exact = tensor_theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
     values, projections, rates = values[kept], projections[kept], rates[kept]
