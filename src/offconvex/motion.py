@@ -38,7 +38,8 @@ def save(figure: Figure, id: str, draw: Callable[[int], object], moments: Sequen
     """
     if not re.fullmatch(r"fig-[a-z0-9]+(-[a-z0-9]+)*", id) or len(moments) < 2 or not rate > 0:
         raise ValueError(
-            f"A motion needs an id like 'fig-name', two frames or more and a positive rate; got {id!r}, {len(moments)}, {rate}."
+            "A motion needs an id like 'fig-name', two frames or more and a positive rate; "
+            f"got {id!r}, {len(moments)}, {rate}."
         )
     canvas = FigureCanvasAgg(figure)
     figure.set_dpi(DPI)

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from offconvex.runtime import Runtime
 from offconvex.sampling import theory, theory_grid
-from offconvex.sampling.tempering import ladder
+from offconvex.sampling.langevin import log_acceptance
+from offconvex.sampling.model import TwoModes
+from offconvex.sampling.tempering import Levels, ladder, swap_log_ratio
 
 Table = dict[str, np.ndarray]
 
@@ -26,7 +30,7 @@ class Gaps:
 
 
 def gaps(config: Gaps) -> Table:
-    """"tempering" (swap rates, rs) and the logarithms of Langevin's gap and of its prediction, each (rs,)."""
+    """Gaps of tempering (swap rates, rs) and the logarithms of Langevin's gap and of its prediction, each (rs,)."""
     tempering = [
         [theory_grid.spectral_gap(_two_modes_generator(r, config.spacing, rate)) for r in config.rs]
         for rate in config.swap_rates
@@ -38,6 +42,17 @@ def gaps(config: Gaps) -> Table:
         "log langevin": np.array([langevin_log_gap(r) for r in rs]),
         "log predicted": np.log(2) - theory.log_crossing_time(rs),
     }
+
+
+def tilted_gap(r: float, tilt: float, swap_rate: float = 1.0, spacing: float = 0.1) -> float:
+    """Exact tempering gap when each level's constant is too small by exp(tilt) more than that of the level before.
+
+    Positive: colder levels are favored, by that factor per level.
+    """
+    x, betas = theory_grid.grid(7 * r, spacing), ladder(r, 1)
+    errors = -tilt * np.arange(len(betas))
+    potential = theory_grid.two_modes(x, r=r)
+    return theory_grid.spectral_gap(theory_grid.tempering_generator(potential, spacing, betas, swap_rate, tilt=errors))
 
 
 def langevin_log_gap(r: float, beta: float = 1.0, spacing: float = 0.005) -> float:
@@ -75,7 +90,7 @@ def shapes_on_the_line(shapes: tuple[float, ...], r: float = 4.0, swap_rate: flo
 
 
 def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: float = 1.0) -> Table:
-    """Exact gaps of half N(0, I) plus half N(0, shape^2 I), by the radius alone: "tempering" and "langevin", (dimensions,).
+    """Exact gaps of half N(0, I) plus half N(0, shape^2 I), by the radius alone, with tempering and without.
 
     Args:
         dimensions: of the space.
@@ -129,6 +144,39 @@ def decompositions(config: Decompositions) -> Table:
         found["tempering"].append(theory_grid.decomposition(kernel, joint, sets))
         found["imbalance"].append(max(theory_grid.imbalance(plain, law), theory_grid.imbalance(kernel, joint)))
     return {name: np.array(values) for name, values in found.items()}
+
+
+def engine_imbalance(rt: Runtime, r: float = 4.0, step: float = 0.3) -> float:
+    """Largest violation of detailed balance over all pairs of grid points and levels, with the engine's own decisions.
+
+    Every proposal of a MALA move between two grid points, and every swap at each, is weighed by the functions that
+    `mala` and `temper` call. Relative to the largest flow of its kind.
+    """
+    betas, modes = ladder(r, 1), TwoModes(r, 1, 0.3)
+    x = theory_grid.grid(3 * r, 0.25)
+    density, gradient = modes.target().log_density(rt.tensor(x)[:, None])
+    potential = -density.cpu().numpy()
+    levels = Levels(rt.tensor(betas), rt.tensor(theory_grid.log_constants(potential, x[1] - x[0], betas)))
+    worst = 0.0
+    for i, beta in enumerate(betas):
+        law = theory.level_law(potential, x, beta)[0]
+        slope, count = beta * gradient[:, 0], len(x)
+        noise = (rt.tensor(x)[None, :] - rt.tensor(x)[:, None] - step * slope[:, None]) / (2 * step) ** 0.5
+        back, gain = slope.repeat(count), beta * (density[None, :] - density[:, None]).reshape(-1)
+        ratio = log_acceptance(noise.reshape(-1), slope.repeat_interleave(count), back, gain, step)
+        accept = ratio.clamp(max=0).exp().reshape(count, count).cpu().numpy()
+        worst = max(worst, _asymmetry(law[:, None] * np.exp(-0.5 * noise.cpu().numpy() ** 2) * accept))
+        if i + 1 < len(betas):
+            here = torch.full((count,), i, device=rt.device)
+            up = law * swap_log_ratio(density, levels, here, here + 1).clamp(max=0).exp().cpu().numpy()
+            down = swap_log_ratio(density, levels, here + 1, here).clamp(max=0).exp().cpu().numpy()
+            down = theory.level_law(potential, x, betas[i + 1])[0] * down
+            worst = max(worst, float(np.abs(up - down).max() / up.max()))
+    return worst
+
+
+def _asymmetry(flow: np.ndarray) -> float:
+    return float(np.abs(flow - flow.T).max() / flow.max())
 
 
 def _textbook(r: float, beta: float) -> float:

@@ -165,14 +165,24 @@ def tempered(config: Tempered, rt: Runtime, seed: int, *, always_swap: bool = Fa
     levels, state = learn(target, betas, rt, generator, (config.chains, modes.dimension), schedule)
     options = {"step": schedule.step, "swap_rate": schedule.swap_rate, "always_swap": always_swap}
     state, _ = temper(target, levels, state, rt, generator, steps=config.settle, **options)
-    state, diagnostics = temper(
-        target, levels, state, rt, generator, steps=config.steps, mark=on_the_right, **options
-    )
+    state, diagnostics = temper(target, levels, state, rt, generator, steps=config.steps, mark=on_the_right, **options)
     return TemperedRun(levels, state, diagnostics)
 
 
+def unlearned_occupancy(config: Tempered, rt: Runtime, seed: int) -> np.ndarray:
+    """Occupancy (L,) of a run whose constants were never learned: all levels are believed to have the same integral."""
+    modes, schedule = config.modes, config.schedule
+    generator, betas = rng.numpy_generator(seed, "unlearned"), ladder(modes.r, modes.dimension)
+    levels = Levels(rt.tensor(betas), rt.zeros(len(betas)))
+    state = begin(modes.target(), levels, rt, generator, (config.chains, modes.dimension))
+    options = {"step": schedule.step, "swap_rate": schedule.swap_rate}
+    state, _ = temper(modes.target(), levels, state, rt, generator, steps=config.settle, **options)
+    _, seen = temper(modes.target(), levels, state, rt, generator, steps=config.settle, **options)
+    return seen.occupancy.cpu().numpy()
+
+
 def plain(config: Tempered, rt: Runtime, seed: int) -> tuple[float, float]:
-    """Share of the right mode, with standard error, of plain MALA from the left mode, after as many steps as `tempered`."""
+    """Share of the right mode, with error, of plain MALA from the left mode, after as many steps as `tempered`."""
     modes, schedule = config.modes, config.schedule
     generator = rng.numpy_generator(seed, "plain", str(modes.r), modes.dimension)
     rungs = len(ladder(modes.r, modes.dimension))

@@ -72,7 +72,7 @@ def ula(
     record: Record | None = None,
     record_every: int = 1,
 ) -> tuple[ChainState, ChainDiagnostics]:
-    """Unadjusted Langevin: x <- x + step grad log p(x) + sqrt(2 step) xi (gelee2018post, first display).
+    """Unadjusted Langevin: x <- x + step grad log p(x) + sqrt(2 step) xi (lee2021post2, first display).
 
     Its stationary law is not p but close to it: on a Gaussian of unit variance it has variance 1 / (1 - step / 2).
 

@@ -5,7 +5,7 @@ import torch
 
 
 def share(marked: torch.Tensor) -> tuple[float, float]:
-    """Share of the marked set and its standard error, from counts (N, 2) of independent chains: all steps, marked steps.
+    """Share of the marked set and its standard error, from counts (N, 2) of independent chains: all, marked.
 
     The ratio of the two means; its error from the spread over chains, so that correlations within a chain count.
     """
@@ -26,7 +26,7 @@ def scaled_ks(samples: np.ndarray, x: np.ndarray, cumulative: np.ndarray) -> flo
 
 
 def binned_variation(samples: np.ndarray, x: np.ndarray, cumulative: np.ndarray, edges: np.ndarray) -> float:
-    """Total variation between samples and a law after both are put into bins; never above the true one but for noise."""
+    """Total variation between samples and a law, both put into bins; never above the true one but for noise."""
     counts = np.histogram(samples, np.concatenate([[-np.inf], edges, [np.inf]]))[0] / len(samples)
     law = np.diff(np.concatenate([[0.0], np.interp(edges, x, cumulative), [1.0]]))
     return float(np.abs(counts - law).sum() / 2)
@@ -52,7 +52,7 @@ def relaxation_rate(signs: torch.Tensor, first: torch.Tensor, gap: float) -> tup
 
 def effective_samples(chains: np.ndarray) -> float:
     """Effective number of independent samples in chains (N, T), Geyer's initial positive sequence on the pooled
-    autocorrelation, with the spread between chains counted (geyer1992).
+    autocorrelation, with the spread between chains counted (geyer1992practical).
 
     Raises:
         ValueError: if there are fewer than two chains or four times.

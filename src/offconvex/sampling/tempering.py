@@ -14,7 +14,7 @@ def ladder(spread: float, dimension: int) -> np.ndarray:
     """Inverse temperatures from 1 / spread^2 up to 1, in equal ratios of at most 1 + 1 / dimension.
 
     `spread` is the largest distance of a mode's mean from the origin, in standard deviations of a mode: at the hottest
-    level the density is one hill. The ratio keeps swaps likely (gelee2018post; holden note on the ladder).
+    level the density is one hill. The ratio keeps swaps likely (ge2018simulated).
 
     Raises:
         ValueError: if the spread is below one, where there is nothing to temper, or the dimension is not positive.
@@ -87,10 +87,8 @@ class TemperingDiagnostics:
         return float((n * self.up + m * self.down).sum() / (n + m).sum())
 
 
-def swap_log_ratio(
-    log_density: torch.Tensor, levels: Levels, level: torch.Tensor, other: torch.Tensor
-) -> torch.Tensor:
-    """Logarithm of p_other(x) / p_level(x), both normalized by the estimated constants (gelee2018post, transitions)."""
+def swap_log_ratio(log_density: torch.Tensor, levels: Levels, level: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Logarithm of p_other(x) / p_level(x), both normalized by the estimated constants (lee2021post2, transitions)."""
     change = levels.betas[other] - levels.betas[level]
     return change * log_density - (levels.log_constants[other] - levels.log_constants[level])
 
@@ -231,7 +229,7 @@ def learn(
     shape: tuple[int, ...],
     schedule: Schedule,
 ) -> tuple[Levels, TemperingState]:
-    """Constants of the levels, from the hottest to the coldest, by the chain itself (gelee2018; note on the algorithm).
+    """Constants of the levels, from the hottest to the coldest, by the chain itself (ge2018simulated).
 
     With l levels known, the chains run on them and the next constant follows from those at level l:
     Z_{l+1} / Z_l = E_l exp((beta_{l+1} - beta_l) log p). When all are known, each refinement corrects the ratios by

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 def log_eyring_kramers(curvature: float, barrier_curvature: float, height: float, beta: float = 1.0) -> float:
     """Logarithm of the textbook's mean time over a barrier, 2 pi / (beta sqrt(f'' |f''|)) exp(beta height).
 
-    For dX = -beta f' dt + sqrt(2) dW and beta to infinity (bovier2004); f'' at the bottom and at the top.
+    For dX = -beta f' dt + sqrt(2) dW and beta to infinity (bovier2004metastability); f'' at the bottom and at the top.
     """
     return np.log(2 * np.pi / beta) - 0.5 * np.log(curvature * barrier_curvature) + beta * height
 
@@ -33,7 +33,7 @@ def barrier_height(r: float) -> float:
 
 
 def log_crossing_time(r: float, *, correction: bool = True) -> float:
-    """Logarithm of the mean time between equal modes for large r: (pi^{3/2} / sqrt 2) e^{r^2/2} / r (1 + pi^2 / (8 r^2)).
+    """Log of the mean time between equal modes, r large: (pi^{3/2} / sqrt 2) e^{r^2/2} / r (1 + pi^2 / (8 r^2)).
 
     The top of the barrier is log cosh(r x): as narrow as 1 / r, so a parabola never fits it (own derivation).
     """
@@ -62,21 +62,13 @@ def ula_variance(step: np.ndarray | float) -> np.ndarray | float:
     return 1 / (1 - np.asarray(step) / 2)
 
 
-def shell_rate(shape: float, points: int = 4000) -> float:
-    """Rate per dimension at which the tempering gap of half N(0, I) plus half N(0, shape^2 I) falls, for many dimensions.
+def shell_rate(shape: float) -> float:
+    """Rate per dimension at which the gap of half N(0, I) plus half N(0, shape^2 I) falls, in many dimensions.
 
-    In units radius = sqrt(d) x the level laws are exp(d L), L = beta max(-x^2/2, -log shape - x^2 / (2 shape^2)) + log x:
-    two shells that meet at x* with x*^2 = 2 log(1/shape) / (1/shape^2 - 1). The narrow shell must be left. At level beta
-    it has the share exp(d (L_narrow - L_wide)) of the level, and from its top the meeting point is a barrier while the
-    top, shape / sqrt(beta), lies below x*. The flow at a level is exp(d (L(x*) - max L)) once both are counted from the
-    level's whole mass, so the rate is the least of max L - L(x*) over the levels at which the narrow shell is a hill,
-    and of the share alone where it is no longer one (own derivation, after woodard2009torpid).
+    In units radius = sqrt(d) x the law of the radius is exp(d max(-x^2/2, log(1/shape) - x^2 / (2 shape^2)) + d log x):
+    shells at 1 and at `shape`, of equal height, that meet at x* with x*^2 = 2 log(1/shape) / (1/shape^2 - 1). From the
+    top of either to x* the exponent falls by log(1/x*) + x*^2/2 - 1/2. Warmer levels do not help: there the narrow
+    shell has only the share shape^(d (1 - beta)) of the mass (own derivation, after woodard2009sufficient).
     """
-    meet = np.sqrt(2 * np.log(1 / shape) / (shape**-2 - 1))
-    beta = np.linspace(1e-4, 1.0, points)
-    narrow_top = np.minimum(shape / np.sqrt(beta), meet)
-    wide_top = np.maximum(1 / np.sqrt(beta), meet)
-    narrow = beta * (-np.log(shape) - narrow_top**2 / (2 * shape**2)) + np.log(narrow_top)
-    wide = -beta * wide_top**2 / 2 + np.log(wide_top)
-    crossing = -beta * meet**2 / 2 + np.log(meet)
-    return float(np.min(np.maximum(narrow, wide) - crossing))
+    square = 2 * np.log(1 / shape) / (shape**-2 - 1)
+    return float(-0.5 * np.log(square) + square / 2 - 0.5)

@@ -65,7 +65,7 @@ def tempering_generator(
         potential: (n,) f.
         spacing: of the grid.
         betas: (L,) inverse temperatures.
-        swap_rate: proposals per unit of time; half go to each neighboring level (gelee2018post, transitions).
+        swap_rate: proposals per unit of time; half go to each neighboring level (lee2021post2, transitions).
         tilt: (L,) errors of the log constants; exact constants by default.
         base: (n,) a term that is not tempered, such as the volume term of a radius.
     """
@@ -181,14 +181,14 @@ def kernel_gap(kernel: np.ndarray, law: np.ndarray) -> float:
 
 
 def projected_kernel(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Chain between sets, P(a, b) = mean flow from a to b (madras2002), and its law; `sets` labels the states 0, 1, ..."""
+    """Chain between sets (labels 0, 1, ... of the states), P(a, b) = mean flow (madras2002markov), and its law."""
     member = np.eye(sets.max() + 1)[sets]
     masses = member.T @ law
     return (member.T @ (law[:, None] * kernel) @ member) / masses[:, None], masses
 
 
 def restricted_gap(kernel: np.ndarray, law: np.ndarray, inside: np.ndarray) -> float:
-    """Gap of the chain that stays where it is whenever it would leave a set (madras2002)."""
+    """Gap of the chain that stays where it is whenever it would leave a set (madras2002markov)."""
     part = kernel[np.ix_(inside, inside)].copy()
     np.fill_diagonal(part, np.diag(part) + 1 - part.sum(1))
     return kernel_gap(part, law[inside] / law[inside].sum())
@@ -197,7 +197,7 @@ def restricted_gap(kernel: np.ndarray, law: np.ndarray, inside: np.ndarray) -> f
 def decomposition(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tuple[float, float, float]:
     """Gap of a chain, of its projection on sets, and the least of its restrictions to them.
 
-    Madras and Randall: gap >= projected * least restricted / 2 (madras2002; as quoted by ge2018).
+    Madras and Randall: gap >= projected * least restricted / 2 (madras2002markov; as quoted by ge2018simulated).
     """
     projected, masses = projected_kernel(kernel, law, sets)
     restricted = min(restricted_gap(kernel, law, sets == a) for a in range(sets.max() + 1))
@@ -205,7 +205,7 @@ def decomposition(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tupl
 
 
 def imbalance(kernel: np.ndarray, law: np.ndarray) -> float:
-    """Largest |p(a) P(a, b) - p(b) P(b, a)| over all pairs of states, relative to the largest flow between two states."""
+    """Largest |p(a) P(a, b) - p(b) P(b, a)| over all pairs, relative to the largest flow between two states."""
     flow = law[:, None] * kernel
     between = flow - np.diag(np.diag(flow))
     return float(np.abs(flow - flow.T).max() / between.max())
