@@ -41,7 +41,7 @@ def save(figure: Figure, id: str, draw: Callable[[int], object], moments: Sequen
             "A motion needs an id like 'fig-name', two frames or more and a positive rate; "
             f"got {id!r}, {len(moments)}, {rate}."
         )
-    canvas = FigureCanvasAgg(figure)
+    canvas, resolution = FigureCanvasAgg(figure), figure.dpi
     figure.set_dpi(DPI)
     draw(0)
     canvas.draw()
@@ -52,6 +52,7 @@ def save(figure: Figure, id: str, draw: Callable[[int], object], moments: Sequen
         draw(number)
         canvas.draw()
         frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    figure.set_dpi(resolution)
     height, width, _ = frames[0].shape
     if height * width * len(frames) > LARGEST:
         raise ValueError(

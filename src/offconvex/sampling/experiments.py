@@ -32,8 +32,8 @@ class Crossings:
         step: time per step; overshoot makes hitting times too long by a share of order sqrt(step) / time.
     """
 
-    rs: tuple[float, ...] = (2.0, 2.5, 3.0)
-    chains: tuple[int, ...] = (30_000, 24_000, 15_000)
+    rs: tuple[float, ...] = (2.0, 2.5)
+    chains: tuple[int, ...] = (30_000, 24_000)
     step: float = 0.01
 
     def __post_init__(self):
@@ -89,7 +89,7 @@ class Relaxation:
     """
 
     rs: tuple[float, ...] = (2.0, 2.5)
-    chains: int = 250_000
+    chains: tuple[int, ...] = (250_000, 160_000)
     step: float = 0.02
     lead: float = 3.0
     wait: float = 0.8
@@ -98,11 +98,11 @@ class Relaxation:
 def relaxation_rates(config: Relaxation, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
     """Measured relaxation rates with standard errors, beside the exact gaps, each (len(rs),)."""
     found = {"rate": [], "error": [], "exact": []}
-    for r in config.rs:
+    for r, chains in zip(config.rs, config.chains):
         generator, modes = rng.numpy_generator(seed, "relaxation", str(r)), TwoModes(r)
         x = np.arange(0, r + 9, 0.01)
         gap = float(np.exp(theory_grid.log_symmetric_gap(theory_grid.two_modes(x, r=r), x)))
-        state = start(modes.target(), modes.draw(rt, generator, config.chains))
+        state = start(modes.target(), modes.draw(rt, generator, chains))
         first, looks = state.position[:, 0].sign(), []
         counts = [round(config.lead / config.step), round(config.wait / gap / config.step)]
         for steps in counts:
@@ -128,9 +128,9 @@ class Tempered:
 
     modes: TwoModes = TwoModes(5.0, 1, 0.7)
     chains: int = 4000
-    schedule: Schedule = Schedule(step=0.05, swap_rate=20.0, stage=100, refinements=2, refinement=1200)
-    settle: int = 1500
-    steps: int = 1500
+    schedule: Schedule = Schedule(step=0.2, swap_rate=5.0, stage=80, refinements=2, refinement=800)
+    settle: int = 800
+    steps: int = 1200
 
 
 @dataclass(frozen=True)

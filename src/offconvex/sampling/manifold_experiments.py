@@ -163,7 +163,9 @@ def short_memory(config: ShortMemory, rt: Runtime, seed: int) -> tuple[float, fl
     return rate / law, error / law
 
 
-def _follow(posterior: Posterior, chains: int, step: float, every: int, records: int, settle: int, rt: Runtime, seed: int):
+def _follow(
+    posterior: Posterior, chains: int, step: float, every: int, records: int, settle: int, rt: Runtime, seed: int
+):
     target, minimizer = posterior.target(rt), rt.tensor(posterior.minimizer())
     generator = rng.numpy_generator(seed, "mixing", repr(posterior), chains)
     state = begin_at(posterior, rt, chains)
@@ -264,7 +266,9 @@ def identified(operator: str, rows: int, values: tuple[float, ...], strength: fl
     beta times the least curvature is `strength`.
     """
     for attempt in range(1000):
-        draw = Posterior(rows, values, 1.0, operator, seed=rng.stream_seed(seed, "operator", attempt) % 2**31, **options)
+        draw = Posterior(
+            rows, values, 1.0, operator, seed=rng.stream_seed(seed, "operator", attempt) % 2**31, **options
+        )
         curvatures = draw.curvatures()
         if curvatures[0] >= curvatures[-1] / 12:
             return replace(draw, beta=strength / float(curvatures[0]))

@@ -23,7 +23,7 @@ def stuck(ax: Axes, x: np.ndarray, density: np.ndarray, chains: np.ndarray, time
     ax.plot(x, density, label="target", **figures.THEORY)
     (tail,) = ax.plot([], [], color=LANGEVIN, linewidth=0.8, alpha=0.6, zorder=6)
     (dot,) = ax.plot([], [], "o", color=LANGEVIN, markersize=8, markeredgecolor="white", label="one of them", zorder=7)
-    text = ax.text(0.5, 0.97, "", transform=ax.transAxes, ha="center", va="top", fontsize=10)
+    text = ax.text(0.02, 0.97, "", transform=ax.transAxes, ha="left", va="top", fontsize=10)
     ax.set(xlabel="$x$", ylabel="density", xlim=(x[0], x[-1]), ylim=(-0.03, 0.5), yticks=(0, 0.2, 0.4))
     ax.legend(loc="upper right")
 
@@ -53,7 +53,7 @@ def crossing(
         ax.fill_between(x, i, top, color="0.9", linewidth=0, zorder=1)
         ax.plot(x, top, color="black", linewidth=1.0, linestyle=(0, (5, 2.5)), zorder=2)
     heights = level + 0.12
-    (tail,) = ax.plot([], [], color=TEMPERING, linewidth=1.4, alpha=0.7, zorder=6)
+    (tail,) = ax.plot([], [], color=TEMPERING, linewidth=1.0, alpha=0.8, zorder=6)
     (dot,) = ax.plot([], [], "o", color=LANGEVIN, markersize=9, markeredgecolor="white", zorder=7)
     names = [f"{beta:.2g}" for beta in betas]
     ax.set(xlabel="$x$", ylabel=r"$\beta$", xlim=(x[0], x[-1]), ylim=(len(betas), -0.1))
@@ -111,6 +111,9 @@ def prefactor(ax: Axes, grid: np.ndarray, curves: Mapping[str, np.ndarray], limi
         ax.plot(grid, values, "o-", color=color, label=name)
     ax.axhline(limit, **figures.THEORY)
     ax.set(xscale="log", xlabel=label, ylim=(0.85, 1.45))
+    ticks = grid[::2]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
     ax.legend(loc="upper right")
 
 
@@ -164,7 +167,7 @@ def unequal_shapes(
     """Gap against shape on the line (left), against the dimension for shells (right), and the predicted fall."""
     axes[0].loglog(shapes, on_line, "o-", color=TEMPERING)
     axes[0].set(
-        xlabel="standard deviation of the right mode", ylabel="spectral gap", ylim=(1e-3, 0.1), title="on the line"
+        xlabel="standard deviation of the right mode", ylabel="spectral gap", ylim=(4e-3, 4e-2), title="on the line"
     )
     axes[0].invert_xaxis()
     for (name, values), color, marker in zip(curves.items(), (OTHER, TEMPERING, LANGEVIN), "os^"):

@@ -66,10 +66,11 @@ class Posterior:
         d = self.rows
         if self.operator == "sensing":
             draws = generator.normal(size=(self.measurements, d, d)) / self.measurements**0.5
-            return (draws + draws.mT) / 2**0.5 if hasattr(draws, "mT") else (draws + draws.transpose(0, 2, 1)) / 2**0.5
-        upper = np.triu(generator.random((d, d)) < self.observed, 1)
+            return (draws + draws.transpose(0, 2, 1)) / 2
+        pairs = np.argwhere(np.triu(np.ones((d, d)), 1))
+        seen = generator.permutation(len(pairs))[: round(self.observed * len(pairs))]
         slices = []
-        for i, j in zip(*np.nonzero(upper | np.eye(d, dtype=bool))):
+        for i, j in [*np.repeat(np.arange(d), 2).reshape(d, 2), *pairs[seen]]:
             one = np.zeros((d, d))
             # An entry off the diagonal is seen twice, above and below.
             one[i, j] = one[j, i] = 1.0 if i == j else 0.5**0.5

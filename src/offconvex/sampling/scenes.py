@@ -51,12 +51,13 @@ def cloud(config: Cloud, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
 
 
 def typical_crossing(
-    config: Tempered, run: TemperedRun, rt: Runtime, seed: int, *, frames: int = 56, every: int = 4, steps: int = 1600
+    config: Tempered, run: TemperedRun, rt: Runtime, seed: int, *, frames: int = 56, every: int = 1, steps: int = 400
 ) -> dict[str, np.ndarray]:
     """One chain on its way from the coldest level's left mode to its right: "time", "level" and "position", (frames,).
 
-    All chains of a finished run go on for `steps` steps. Taken is the way from the last visit of the one to the first
-    of the other whose length is closest to three quarters of the frames.
+    All chains of a finished run go on for `steps` steps. A mode is what lies within one standard deviation of its mean,
+    or beyond it. Taken is the way from the last visit of the one to the first of the other whose length is closest to
+    three quarters of the frames; it ends three frames after its arrival.
 
     Raises:
         ValueError: if no chain crosses in that time; let the chains go on for longer.
@@ -74,7 +75,8 @@ def typical_crossing(
     )
     level, position = (seen.path[name].cpu().numpy() for name in ("level", "position"))
     position, coldest = position[..., 0], len(run.levels.betas) - 1
-    at_left, at_right = ((level == coldest) & side for side in (position < -1, position > 1))
+    r = config.modes.r
+    at_left, at_right = ((level == coldest) & side for side in (position < 1 - r, position > r - 1))
     rows = np.arange(len(level))[:, None]
     last_left = np.maximum.accumulate(np.where(at_left, rows, -1), axis=0)
     last_right = np.maximum.accumulate(np.where(at_right, rows, -1), axis=0)
@@ -84,7 +86,7 @@ def typical_crossing(
         raise ValueError(f"No chain crossed from mode to mode within {steps} steps; let the chains go on for longer.")
     length = np.where(arrives, rows - last_left, np.iinfo(np.int64).max // 2)
     row, chain = np.unravel_index(np.abs(length - 3 * frames // 4).argmin(), length.shape)
-    first = int(np.clip(last_left[row, chain] - frames // 8, 0, len(level) - frames))
+    first = int(np.clip(row + 4 - frames, 0, len(level) - frames))
     window = slice(first, first + frames)
     time = np.arange(frames) * every * config.schedule.step
     return {"time": time, "level": level[window, chain], "position": position[window, chain]}
