@@ -57,7 +57,7 @@ def typical_crossing(
 
     All chains of a finished run go on for `steps` steps. A mode is what lies within one standard deviation of its mean,
     or beyond it. Taken is the way from the last visit of the one to the first of the other whose length is closest to
-    three quarters of the frames; it ends three frames after its arrival.
+    three quarters of the frames; it ends with its arrival.
 
     Raises:
         ValueError: if no chain crosses in that time; let the chains go on for longer.
@@ -86,7 +86,7 @@ def typical_crossing(
         raise ValueError(f"No chain crossed from mode to mode within {steps} steps; let the chains go on for longer.")
     length = np.where(arrives, rows - last_left, np.iinfo(np.int64).max // 2)
     row, chain = np.unravel_index(np.abs(length - 3 * frames // 4).argmin(), length.shape)
-    first = int(np.clip(row + 4 - frames, 0, len(level) - frames))
+    first = int(np.clip(row + 1 - frames, 0, len(level) - frames))
     window = slice(first, first + frames)
     time = np.arange(frames) * every * config.schedule.step
     return {"time": time, "level": level[window, chain], "position": position[window, chain]}

@@ -36,9 +36,9 @@ def squared_distance(curvatures: np.ndarray, beta: float, step: float = 0.0) -> 
 def fiber_rate(values: np.ndarray | tuple[float, ...]) -> float:
     """Rate at which E tr(R_t) falls along the fiber X0 SO(k) at first, dX = -beta grad f dt + sqrt(2) dW, beta large.
 
-    The fiber has length^2 s_i^2 + s_j^2 in the plane (i, j), so that R turns there with variance 2 t / (s_i^2 + s_j^2),
-    and the trace loses 2 / k times the sum of 1 / (s_i^2 + s_j^2). For equal values this is (k - 1) / (2 s^2), the first
-    eigenvalue of the Laplacian, and the decay is exponential at all times.
+    The fiber has length^2 s_i^2 + s_j^2 in the plane (i, j), so R turns there with variance 2 t / (s_i^2 + s_j^2),
+    and the trace loses 2 / k times the sum of 1 / (s_i^2 + s_j^2). For equal values this is (k - 1) / (2 s^2), the
+    first eigenvalue of the Laplacian, and the decay is exponential at all times.
     """
     s = np.asarray(values)
     return float(2 / len(s) * sum(1 / (s[i] ** 2 + s[j] ** 2) for i, j in combinations(range(len(s)), 2)))
