@@ -116,3 +116,10 @@ def test_first_passages_take_the_exact_time(rt):
     assert times["mean"][0] / times["exact"][0] == pytest.approx(1.036, abs=5 * times["error"][0] / times["exact"][0])
     with pytest.raises(ValueError, match="Crossings need"):
         experiments.Crossings(rs=(0.5,), chains=(10,))
+
+
+def test_chains_that_take_every_swap_are_pooled_over_looks_and_have_other_laws(rt):
+    config = experiments.Tempered(MODES, 1000, QUICK, 200, 400)
+    pooled = experiments.unfiltered(config, rt, 0, looks=4)
+    assert sum(map(len, pooled)) == 4000 and len(pooled) == len(ladder(3.0, 1))
+    assert measure.scaled_ks(pooled[-1], X, theory.level_law(POTENTIAL, X, 1.0)[1]) > 2.8

@@ -46,9 +46,8 @@ def player(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
     if not about.exists():
         return []
     content = escape(json.dumps(json.loads(about.read_text(encoding="utf-8"))), quote=True)
-    frames = f"../results/{figure.chapter}/{figure.id}.webp"
-    box = f'<div class="motion-player" data-figure="{figure.id}" data-frames="{frames}" data-about="{content}" hidden></div>'
-    return [nodes.raw("", box, format="html")]
+    data = f'data-figure="{figure.id}" data-frames="../results/{figure.chapter}/{figure.id}.webp" data-about="{content}"'
+    return [nodes.raw("", f'<div class="motion-player" {data} hidden></div>', format="html")]
 
 
 def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:

@@ -157,16 +157,34 @@ def on_the_right(position: torch.Tensor) -> torch.Tensor:
     return position[:, 0] > 0
 
 
-def tempered(config: Tempered, rt: Runtime, seed: int, *, always_swap: bool = False) -> TemperedRun:
-    """Learn the constants, let the chains settle, and count; `always_swap` drops the Metropolis filter of the swaps."""
+def tempered(config: Tempered, rt: Runtime, seed: int) -> TemperedRun:
+    """Learn the constants, let the chains settle, and count."""
     modes, schedule = config.modes, config.schedule
     generator = rng.numpy_generator(seed, "tempered", *map(str, (modes.r, modes.dimension, modes.right, modes.shape)))
     target, betas = modes.target(), ladder(modes.r, modes.dimension)
     levels, state = learn(target, betas, rt, generator, (config.chains, modes.dimension), schedule)
-    options = {"step": schedule.step, "swap_rate": schedule.swap_rate, "always_swap": always_swap}
+    options = {"step": schedule.step, "swap_rate": schedule.swap_rate}
     state, _ = temper(target, levels, state, rt, generator, steps=config.settle, **options)
     state, diagnostics = temper(target, levels, state, rt, generator, steps=config.steps, mark=on_the_right, **options)
     return TemperedRun(levels, state, diagnostics)
+
+
+def unfiltered(config: Tempered, rt: Runtime, seed: int, looks: int = 8) -> list[np.ndarray]:
+    """First coordinates at each level of chains that take every swap, pooled over looks, one array per level.
+
+    Without the filter the levels' constants play no part. Chains walk through all levels in some dozens of swaps, so
+    that looks are nearly independent.
+    """
+    modes, schedule = config.modes, config.schedule
+    generator, betas = rng.numpy_generator(seed, "unfiltered"), ladder(modes.r, modes.dimension)
+    levels = Levels(rt.tensor(betas), rt.zeros(len(betas)))
+    state = begin(modes.target(), levels, rt, generator, (config.chains, modes.dimension))
+    options = {"step": schedule.step, "swap_rate": schedule.swap_rate, "always_swap": True}
+    state, _ = temper(modes.target(), levels, state, rt, generator, steps=config.settle, **options)
+    options |= {"steps": config.steps, "path_every": max(config.steps // looks, 1)}
+    _, seen = temper(modes.target(), levels, state, rt, generator, **options)
+    first = seen.path["position"][..., 0]
+    return [first[seen.path["level"] == level].cpu().numpy() for level in range(len(betas))]
 
 
 def unlearned_occupancy(config: Tempered, rt: Runtime, seed: int) -> np.ndarray:

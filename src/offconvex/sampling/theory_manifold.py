@@ -33,6 +33,27 @@ def squared_distance(curvatures: np.ndarray, beta: float, step: float = 0.0) -> 
     return float((1 / (beta * curvatures * (1 - step * beta * curvatures / 2))).sum())
 
 
+def poorest_distance(minimizer: np.ndarray, operator: np.ndarray, beta: float, parts: int = 3) -> float:
+    """Largest mean squared distance from the fiber if one of `parts` shares of the observations is left out.
+
+    At least parts / (parts - 1) times that of all observations, whatever they are: the Hessians without one share
+    sum to parts - 1 times the whole one, and the trace of the inverse is convex (own derivation). Infinite if the rest
+    leaves a direction free.
+
+    Args:
+        minimizer: (d, k) X0.
+        operator: (m, d, d) symmetric slices of A; every `parts`-th one belongs to the same share.
+        beta: inverse temperature.
+        parts: number of shares.
+    """
+    distances = []
+    for share in range(parts):
+        curvatures = normal_curvatures(minimizer, operator[np.arange(len(operator)) % parts != share])
+        free = curvatures[0] <= 1e-9 * curvatures[-1]
+        distances.append(np.inf if free else squared_distance(curvatures, beta))
+    return float(max(distances))
+
+
 def fiber_rate(values: np.ndarray | tuple[float, ...]) -> float:
     """Rate at which E tr(R_t) falls along the fiber X0 SO(k) at first, dX = -beta grad f dt + sqrt(2) dW, beta large.
 
