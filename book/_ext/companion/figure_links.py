@@ -46,7 +46,8 @@ def player(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
     if not about.exists():
         return []
     content = escape(json.dumps(json.loads(about.read_text(encoding="utf-8"))), quote=True)
-    data = f'data-figure="{figure.id}" data-frames="../results/{figure.chapter}/{figure.id}.webp" data-about="{content}"'
+    frames = f"../results/{figure.chapter}/{figure.id}.webp"
+    data = f'data-figure="{figure.id}" data-frames="{frames}" data-about="{content}"'
     return [nodes.raw("", f'<div class="motion-player" {data} hidden></div>', format="html")]
 
 
