@@ -61,6 +61,7 @@
         figure.classList.add("motion-on");
         then();
       };
+      sheet.onerror = () => { moment.textContent = "The frames could not be loaded; the still image remains."; };
       sheet.src = box.dataset.frames;
     }
 
