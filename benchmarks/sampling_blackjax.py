@@ -116,9 +116,7 @@ def own_tempering() -> None:
 
 
 def their_smc() -> None:
-    """Whole populations, one after another: particles depend on each other, and the spread of the share between
-    populations says how many independent ones they are worth.
-    """
+    """Whole populations, one after another; the spread between their shares says how many particles they are worth."""
     # Prior N(0, 25 I), as wide as the modes are apart; what multiplies it is tempered in.
     target = density(FAR)
     prior = lambda x: -0.5 * jnp.sum(x**2) / 25  # noqa: E731

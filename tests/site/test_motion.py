@@ -1,4 +1,4 @@
-"""Figures that move, in a real browser: by button and by keyboard, without a kernel, with a still where nothing moves."""
+"""Figures that move, in a real browser: by button and by keyboard, without a kernel, and the still where none moves."""
 
 import json
 
