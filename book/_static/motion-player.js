@@ -39,7 +39,9 @@
     const button = box.querySelector("button"), slider = box.querySelector("input"), moment = box.querySelector("span");
     slider.max = about.count - 1;
     slider.setAttribute("aria-label", "Frame of the moving figure");
+    // The image may be a link to itself, which goes with it: a link without content would still take the focus.
     const holder = image.closest("a") || image;
+    holder.classList.add("motion-still");
     holder.after(canvas, box);
     box.hidden = false;
 
