@@ -117,6 +117,15 @@ def test_curves_are_resampled_on_any_grid_and_rest_after_the_last_record(rt):
     assert moved.law.shape == (4, SMALL.rank) and moved.final_error == run.final_error
 
 
+def test_the_law_is_judged_on_learned_components_only(rt):
+    run = learn(Learning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
+    law, norms, final = np.full_like(run.law, 2.0), run.norms.copy(), np.array([2.0, 2e-3, 0, 0, 0])
+    norms[:, 0], norms[:, 1] = 1.9, 0.5
+    judged = replace(run, law=law, norms=norms, final_norms=final)
+    assert judged.law_deviation == pytest.approx(0.05)
+    assert replace(judged, final_norms=np.array([2.0, 1.0, 0, 0, 0])).law_deviation == pytest.approx(1.5)
+
+
 def test_stored_parts_of_the_starts_come_together(rt):
     sizes = {"stds": (0.4, 0.1), "steps": (40, 60), "finish_steps": 10, "replicas": 2, "slice_steps": 20}
     task = TensorCompletion((4, 4, 4, 4), rank=1, observed=150, norm=1.0, components=20)

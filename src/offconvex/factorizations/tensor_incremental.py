@@ -117,8 +117,14 @@ class Learned:
 
     @property
     def law_deviation(self) -> float:
-        """Largest over the learned components of the median of |law - measured| / final norm; nan without a law."""
-        gaps = np.abs(self.law - self.norms[:, : self.law.shape[1]]) / self.final_norms[: self.law.shape[1]]
+        """Largest over the learned components of the median of |law - measured| / final norm; nan without a law.
+
+        A run may end before it has learned as many components as the target has. What is left of the others, below 1 %
+        of the largest, comes and goes with the steps of the rest.
+        """
+        final = self.final_norms[: self.law.shape[1]]
+        learned = final > 0.01 * final.max()
+        gaps = np.abs(self.law - self.norms[:, : len(final)])[:, learned] / final[learned]
         known = [gap[np.isfinite(gap)] for gap in gaps.T]
         return max((float(np.median(gap)) for gap in known if len(gap)), default=np.nan)
 
