@@ -1,8 +1,10 @@
 """Speed of the hierarchical engine against torch.einsum, automatic differentiation and torch.optim.SGD, on one core.
 
-The problem is that of the chapter: order 4, length 8, 2048 observed entries, binary tree, float64, widths 64, 512. The
-loops are given the best order of contraction: pairs of axes first, never an array of width times all entries. All
-contestants are timed in turn, several times over, and medians of CPU time are printed.
+The problem is that of the chapter: order 4, length 8, 2048 observed entries, binary tree, widths 64 and 512, in float64
+and float32. Contestants: one einsum with its operands in the order of the tree, one einsum a node, pairs of axes
+multiplied by hand before each node, and the sum of all components written out. All are timed in turn, several times
+over, and medians of processor time are printed, besides the time that the six products of (64 x width) (width x width)
+take alone: every method that makes gradients needs them, so no ratio can exceed the loops' time over theirs.
 
     OMP_NUM_THREADS=1 python benchmarks/hierarchical_engine.py
 """
@@ -14,79 +16,126 @@ from collections.abc import Callable
 import torch
 
 from offconvex import runtime
-from offconvex.descent import descend
+from offconvex.descent import LowRank, descend
 from offconvex.factorizations import hierarchical, tensor
 from offconvex.factorizations.hierarchical_task import TreeCompletion
 
-ROUNDS, STEP, STD = 7, 0.1, 3e-2
-STEPS = {64: 100, 512: 20}
-CPU = runtime.resolve("cpu", threads=1)
+ROUNDS, STEP, STD = 9, 0.1, 3e-2
+STEPS = {64: 60, 512: 10}
+Entries = Callable[..., torch.Tensor]
+"""Matrices of the seven nodes -> tensor."""
 
 
-def parts(width: int) -> tuple[TreeCompletion, torch.Tensor, torch.Tensor, hierarchical.Weights]:
-    task, one = TreeCompletion(width=width), range(1)
-    return (
-        task,
-        task.target(CPU, 0, "benchmark", one),
-        task.mask(CPU, 0, "benchmark", one),
-        task.start(CPU, 0, "benchmark", one, std=STD),
+def one_einsum(w0, w1, w01, w2, w3, w23, root) -> torch.Tensor:
+    return torch.einsum("ar,br,rs,s,qs,cq,dq->abcd", w0, w1, w01, root[:, 0], w23, w2, w3)
+
+
+def einsum_per_node(w0, w1, w01, w2, w3, w23, root) -> torch.Tensor:
+    left, right = torch.einsum("ar,br,rs->abs", w0, w1, w01), torch.einsum("cr,dr,rs->cds", w2, w3, w23)
+    return torch.einsum("abs,cds,s->abcd", left, right, root[:, 0])
+
+
+def pairs_first(w0, w1, w01, w2, w3, w23, root) -> torch.Tensor:
+    left, right = torch.einsum("ar,br->abr", w0, w1), torch.einsum("cr,dr->cdr", w2, w3)
+    left, right = torch.einsum("abr,rs->abs", left, w01) * root[:, 0], torch.einsum("cdr,rs->cds", right, w23)
+    return torch.einsum("abs,cds->abcd", left, right)
+
+
+def components(w0, w1, w01, w2, w3, w23, root) -> torch.Tensor:
+    """Every local component of every node, then their sums."""
+    left, right = (
+        (a[:, None, :, None] * b[None, :, :, None] * mix).sum(2) for a, b, mix in ((w0, w1, w01), (w2, w3, w23))
     )
+    return (left[:, :, None, None] * right * root[:, 0]).sum(-1)
 
 
-def engine(width: int) -> Callable[[], object]:
-    task, target, mask, start = parts(width)
-    objective = hierarchical.HierarchicalObjective(task.tree, tensor.completion_loss(target, mask))
-    steps = STEPS[width]
-    return lambda: descend(objective, start, steps=steps, step_size=STEP, record_every=steps).parameters
+LOOPS: dict[str, Entries] = {
+    "one einsum, in the tree's order": one_einsum,
+    "one einsum per node": einsum_per_node,
+    "pairs first by hand, then einsum": pairs_first,
+    "sum of components": components,
+}
 
 
-def einsum(width: int, *, joint: bool) -> Callable[[], object]:
-    """The loop one would write first: one einsum a node, or the Khatri-Rao products made beforehand."""
-    task, target, mask, start = parts(width)
-    whole, seen = target[0], mask[0]
+class Problem:
+    """Task and start of one width and precision."""
 
-    def node(left: torch.Tensor, right: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
-        if joint:
-            return torch.einsum("ar,br,rs->abs", left, right, mix)
-        return torch.einsum("abr,rs->abs", torch.einsum("ar,br->abr", left, right), mix)
+    def __init__(self, width: int, dtype: torch.dtype):
+        rt, one = runtime.resolve("cpu", dtype, threads=1), range(1)
+        self.task, self.steps = TreeCompletion(width=width), STEPS[width]
+        self.target, self.mask = (x(rt, 0, "benchmark", one) for x in (self.task.target, self.task.mask))
+        self.start = self.task.start(rt, 0, "benchmark", one, std=STD)
 
-    def run() -> list[torch.Tensor]:
-        weights = [w[0].clone().requires_grad_() for w in start]
+    def objective(self) -> hierarchical.HierarchicalObjective:
+        """The engine's objective."""
+        loss = tensor.completion_loss(self.target, self.mask)
+        return hierarchical.HierarchicalObjective(self.task.tree, loss, low_rank=True)
+
+    def engine(self) -> None:
+        """Gradient descent with it."""
+        descend(self.objective(), self.start, steps=self.steps, step_size=STEP, record_every=self.steps)
+
+    def loss(self, entries: Entries, weights: list[torch.Tensor]) -> torch.Tensor:
+        """Mean squared error over the observed entries."""
+        return (self.mask[0] * (entries(*weights) - self.target[0])).square().sum() / self.task.observed
+
+    def loop(self, entries: Entries, steps: int) -> None:
+        """The loop one would write."""
+        weights = [w[0].clone().requires_grad_() for w in self.start]
         optimizer = torch.optim.SGD(weights, lr=STEP)
-        for _ in range(STEPS[width]):
+        for _ in range(steps):
             optimizer.zero_grad()
-            w0, w1, w01, w2, w3, w23, root = weights
-            left = node(w0, w1, w01) * root[:, 0]
-            product = torch.einsum("abs,cds->abcd", left, node(w2, w3, w23))
-            loss = (seen * (product - whole)).square().sum() / task.observed
-            loss.backward()
+            self.loss(entries, weights).backward()
             optimizer.step()
-        return weights
 
-    return run
+    def products(self) -> None:
+        """The six products alone, best layout for each."""
+        weight = self.start[2][0]
+        few = weight.new_ones(64, len(weight))
+        made, out = torch.empty_like(weight), torch.empty_like(few)
+        for _ in range(2 * self.steps):
+            torch.mm(few, weight, out=out)
+            torch.mm(few, weight.T, out=out)
+            torch.mm(few.T, out, out=made)
+
+    def check(self) -> None:
+        """The engine's gradients are those of every loop to 1e-6 of the largest entry."""
+        mine = [g.dense() if isinstance(g, LowRank) else g for g in self.objective()(self.start)[1]]
+        for entries in LOOPS.values():
+            weights = [w[0].clone().requires_grad_() for w in self.start]
+            theirs = torch.autograd.grad(self.loss(entries, weights), weights)
+            for a, b in zip(mine, theirs, strict=True):
+                torch.testing.assert_close(a[0], b, rtol=0, atol=1e-6 * float(b.abs().max()))
+
+
+def measure(width: int, dtype: torch.dtype) -> None:
+    problem = Problem(width, dtype)
+    if dtype == torch.float64:
+        problem.check()
+    slow = max(1, problem.steps // 20)
+    contestants = {
+        "engine": (problem.engine, problem.steps),
+        "its six large products": (problem.products, problem.steps),
+    }
+    for name, entries in LOOPS.items():
+        steps = slow if entries is components else problem.steps
+        contestants[name] = (lambda entries=entries, steps=steps: problem.loop(entries, steps), steps)
+    times = {name: [] for name in contestants}
+    for _ in range(ROUNDS):
+        for name, (run, steps) in contestants.items():
+            begin = time.process_time()
+            run()
+            times[name].append((time.process_time() - begin) / steps * 1e3)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    print(f"width {width}, {str(dtype)[6:]}: {'':12s} milliseconds an iteration: median, fastest; ratio of medians")
+    for name, median in medians.items():
+        print(f"  {name:36s} {median:9.3f} {min(times[name]):9.3f} {median / medians['engine']:8.2f}", flush=True)
 
 
 def main() -> None:
-    for width, steps in STEPS.items():
-        contestants = {
-            f"engine, width {width}": engine(width),
-            "einsum, one per node": einsum(width, joint=True),
-            "einsum, pairs first": einsum(width, joint=False),
-        }
-        mine, theirs = (contestants[name]() for name in list(contestants)[:2])
-        for a, b in zip(mine, theirs, strict=True):
-            torch.testing.assert_close(a[0], b.detach(), rtol=1e-6, atol=1e-12)
-        times = {name: [] for name in contestants}
-        for _ in range(ROUNDS):
-            for name, run in contestants.items():
-                begin = time.process_time()
-                run()
-                times[name].append((time.process_time() - begin) / steps * 1e3)
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        base = next(iter(medians.values()))
-        print(f"{'milliseconds of CPU time per iteration':40s} {'median':>8s} {'fastest':>8s} {'ratio':>7s}")
-        for name, median in medians.items():
-            print(f"{name:40s} {median:8.3f} {min(times[name]):8.3f} {median / base:7.2f}")
+    for dtype in (torch.float64, torch.float32):
+        for width in STEPS:
+            measure(width, dtype)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from offconvex import rng
-from offconvex.descent import GroupRMSprop, autograd_objective, descend
+from offconvex.descent import GroupRMSprop, LowRank, autograd_objective, descend
 
 RATES = np.array([0.05, 0.1, 0.3])
 R, N = 3, 4
@@ -207,3 +207,40 @@ def test_parameters_need_a_common_replica_axis(rt, shapes):
 def test_group_rmsprop_refuses_bad_settings(arguments):
     with pytest.raises(ValueError, match="GroupRMSprop needs rate > 0, 0 <= decay < 1 and floor > 0; got rate="):
         GroupRMSprop(**({"rate": 0.1} | arguments))
+
+
+@pytest.mark.parametrize("step_size", [0.05, RATES / 4, GroupRMSprop(rate=0.05)])
+def test_a_gradient_of_low_rank_moves_as_the_same_gradient_made(rt, step_size):
+    draw = rng.generator(0, "low rank")
+    left, start = rt.normal(draw, R, 2, 5), rt.normal(draw, R, 5, 6)
+    target = rt.normal(draw, R, 2, 6)
+    step_size = rt.tensor(step_size) if isinstance(step_size, np.ndarray) else step_size
+
+    def objective(make):
+        def of(parameters):
+            gap = left @ parameters[0] - target  # loss |left W - target|^2 / 2
+            gradient = LowRank(left, gap)
+            return gap.square().sum((1, 2)) / 2, (make(gradient),)
+
+        return of
+
+    runs = [descend(objective(make), (start,), steps=20, step_size=step_size) for make in (lambda g: g, LowRank.dense)]
+    torch.testing.assert_close(runs[0].parameters[0], runs[1].parameters[0], rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(runs[0].times, runs[1].times, rtol=1e-12, atol=0)
+    assert (runs[0].loss[-1] < 0.9 * runs[0].loss[0]).all()
+    gradient = LowRank(left, target)
+    torch.testing.assert_close(gradient.square, gradient.dense().square().sum((1, 2)), rtol=1e-12, atol=0)
+
+
+def test_the_clock_of_a_single_precision_run_sees_small_steps_after_huge_ones():
+    def times(dtype):
+        calls = iter(range(1000))
+
+        def objective(parameters):  # a plateau of steps rate / floor, then steps near rate
+            return parameters[0][:, 0], (torch.full_like(parameters[0], 1e-12 if next(calls) < 200 else 1.0),)
+
+        start = torch.zeros(1, 1, dtype=dtype, device="cpu")
+        return descend(objective, (start,), steps=300, step_size=GroupRMSprop(rate=1e-2)).times[:, 0]
+
+    single, double = times(torch.float32).diff(), times(torch.float64).diff()
+    torch.testing.assert_close(single, double, rtol=1e-4, atol=0)

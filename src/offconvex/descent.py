@@ -8,8 +8,35 @@ import torch
 from offconvex.trajectory import Trajectory
 
 Parameters = tuple[torch.Tensor, ...]
-Objective = Callable[[Parameters], tuple[torch.Tensor, Parameters]]
-"""Parameters, each (R, ...) -> loss (R,) and its gradients, each shaped like its parameter.
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """Gradient left^T right of matrices (R, n, n') that is not made: a step adds the product to the matrices at once.
+
+    With k well below n and n' this saves a pass over a gradient, and its squared norm is that of two k x k matrices.
+
+    Attributes:
+        left: (R, k, n).
+        right: (R, k, n').
+    """
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+    @property
+    def square(self) -> torch.Tensor:
+        """Squared Frobenius norm, <left left^T, right right^T>, (R,)."""
+        grams = (x @ x.mT for x in (self.left, self.right))
+        return torch.linalg.vecdot(*(gram.flatten(1) for gram in grams))
+
+    def dense(self) -> torch.Tensor:
+        """The gradient, (R, n, n')."""
+        return self.left.mT @ self.right
+
+
+Objective = Callable[[Parameters], tuple[torch.Tensor, tuple[torch.Tensor | LowRank, ...]]]
+"""Parameters, each (R, ...) -> loss (R,) and its gradients, each shaped like its parameter or of low rank.
 
 Losses and gradients may live in buffers that the next call overwrites: `descend` never keeps them."""
 
@@ -131,19 +158,25 @@ class _Stepper:
         # One common step is a Python number: in-place updates then need no extra pass over memory.
         self.step = float(step) if step.ndim == 0 else step.to(parameters[0])
 
-    def __call__(self, parameters: Parameters, gradients: Parameters) -> None:
+    def __call__(self, parameters: Parameters, gradients: tuple[torch.Tensor | LowRank, ...]) -> None:
         self.count += 1
         step = self._adaptive_step(gradients) if self.rule else self.step
-        self.elapsed = self.elapsed + step
-        if isinstance(step, float):
-            for p, g in zip(parameters, gradients):
+        # In double precision: after a plateau of huge steps a single precision clock no longer sees ordinary ones.
+        wide = isinstance(step, torch.Tensor) and step.device.type != "mps"
+        self.elapsed = self.elapsed + (step.double() if wide else step)
+        for p, g in zip(parameters, gradients):
+            factor = step if isinstance(step, float) else step.view(-1, *(1,) * (p.ndim - 1))
+            if isinstance(g, LowRank) and isinstance(step, float):
+                p.baddbmm_(g.left.mT, g.right, alpha=-step)
+            elif isinstance(g, LowRank):
+                p.baddbmm_((g.left * factor).mT, g.right, alpha=-1)
+            elif isinstance(step, float):
                 p.sub_(g, alpha=step)
-        else:
-            for p, g in zip(parameters, gradients):
-                p.addcmul_(g, step.view(-1, *(1,) * (p.ndim - 1)), value=-1)
+            else:
+                p.addcmul_(g, factor, value=-1)
 
-    def _adaptive_step(self, gradients: Parameters) -> torch.Tensor:
-        square = sum(torch.linalg.vecdot(g.flatten(1), g.flatten(1)) for g in gradients)
+    def _adaptive_step(self, gradients: tuple[torch.Tensor | LowRank, ...]) -> torch.Tensor:
+        square = sum(g.square if isinstance(g, LowRank) else _square(g) for g in gradients)
         self.mean_square.mul_(self.rule.decay).add_(square, alpha=1 - self.rule.decay)
         unbiased = self.mean_square / (1 - self.rule.decay**self.count)
         return self.rule.rate / (unbiased.sqrt() + self.rule.floor)
@@ -152,6 +185,11 @@ class _Stepper:
         """Flow time so far, one number per replica."""
         elapsed = self.step * self.count if isinstance(getattr(self, "step", None), float) else self.elapsed
         return torch.zeros_like(like) + torch.as_tensor(elapsed, dtype=like.dtype, device=like.device)
+
+
+def _square(gradient: torch.Tensor) -> torch.Tensor:
+    flat = gradient.flatten(1)
+    return torch.linalg.vecdot(flat, flat)
 
 
 def replica_count(parameters: Parameters) -> int:

@@ -63,6 +63,10 @@ def test_a_changed_array_claim_or_file_is_found_by_the_comparison(tiny, tmp_path
     (message,) = compare.differences(fresh, committed, tolerances)
     assert "fig-tiny-line.csv" in message and "y" in message
     assert compare.differences(fresh, committed, compare.Tolerances(1e-3, {})) == []
+    assert compare.differences(fresh, committed, compare.Tolerances(1e-6, {"fig-tiny-line": 1e-3})) == []
+    of_y, of_x = (compare.Tolerances(1e-6, {"fig-tiny-line": 1e-3}, {"fig-tiny-line": {name}}) for name in "yx")
+    assert compare.differences(fresh, committed, of_y) == []
+    assert len(compare.differences(fresh, committed, of_x)) == 1
 
     data.unlink()
     assert any("exists only among the freshly made" in d for d in compare.differences(fresh, committed, tolerances))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from offconvex import rng, runtime
-from offconvex.descent import autograd_objective, descend
+from offconvex.descent import LowRank, autograd_objective, descend
 from offconvex.factorizations import hierarchical, hierarchical_measure, tensor, tensor_measure
 from offconvex.factorizations.hierarchical_task import TreeCompletion
 
@@ -177,3 +177,18 @@ def test_every_tensor_names_its_device(explicit_devices):
     objective = hierarchical.HierarchicalObjective(task.tree, loss)
     start = hierarchical.balanced_weights(task.tree, task.start(CPU, 0, "d", range(1), std=0.3))
     descend(objective, start, steps=2, step_size=0.1)
+
+
+@pytest.mark.parametrize("name", ["binary of order 4", "binary of order 8"])
+def test_gradients_left_unmade_are_the_same(name):
+    nested, shape = TREES[name]
+    tree, weights = weights_of(nested, shape, width=40)
+    loss = tensor.completion_loss(*task_of(shape))
+    _, made = hierarchical.HierarchicalObjective(tree, loss)(weights)
+    _, unmade = hierarchical.HierarchicalObjective(tree, loss, low_rank=True)(weights)
+    kinds = [isinstance(gradient, LowRank) for gradient in unmade]
+    # Pairs of axes have few entries and a matrix of their own; at order 8 the nodes over four axes have more, 16 of 40.
+    assert kinds == [bool(node.children) and i < len(weights) - 1 for i, node in enumerate(tree.nodes)]
+    for a, b in zip(made, unmade, strict=True):
+        b = b.dense() if isinstance(b, LowRank) else b
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-14)

@@ -100,6 +100,18 @@ def test_the_circuit_is_multilinear_beyond_one_hot_inputs(rt):
     torch.testing.assert_close(outputs.detach(), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_observed_shares_are_those_of_the_dense_components(rt, shape):
+    factors, _, mask = draw(rt, shape)
+    letters = "abcdefg"[: len(shape)]
+    apart = torch.einsum(",".join(f"z{x}r" for x in letters) + "->zr" + letters, *factors)
+    seen = (apart * mask.unsqueeze(1)).square().flatten(2).sum(2) / apart.square().flatten(2).sum(2)
+    shares = tensor_measure.observed_shares(factors, mask)
+    torch.testing.assert_close(shares, seen, rtol=1e-11, atol=0)
+    everything = tensor_measure.observed_shares(factors, torch.ones_like(mask))
+    torch.testing.assert_close(everything, torch.ones_like(everything), rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -116,3 +128,12 @@ def test_bad_input_is_one_clear_sentence(rt, call, message):
     factors, _, _ = draw(rt, (3, 4, 2))
     with pytest.raises(ValueError, match=message):
         call(rt, factors)
+
+
+def test_balanced_factors_have_equal_norms_and_the_same_components(rt):
+    factors = tensor.gaussian_factors(rt, [rng.generator(0, "balanced")], shape=(3, 4, 5), components=2, std=1.0)
+    balanced = tensor.balanced_factors(factors)
+    assert float(tensor_measure.imbalance(balanced).max()) < 1e-12 < float(tensor_measure.imbalance(factors).min())
+    for r in range(2):
+        one, other = (tensor.end_tensor(tuple(f[:, :, r : r + 1] for f in x)) for x in (factors, balanced))
+        torch.testing.assert_close(one, other)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from offconvex import rng
-from offconvex.factorizations import tensor, tensor_laws, tensor_measure, tensor_theory, theory
+from offconvex.factorizations import tensor, tensor_init_scale, tensor_laws, tensor_measure, tensor_theory, theory
 from offconvex.factorizations.tensor_incremental import Learning, learn
 from offconvex.factorizations.tensor_task import TensorCompletion
 
@@ -107,6 +107,38 @@ def test_a_small_start_learns_as_many_components_as_the_target_has(rt):
     assert np.isnan(large.law_deviation)
 
 
+def test_curves_are_resampled_on_any_grid_and_rest_after_the_last_record(rt):
+    run = learn(Learning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
+    end = run.iterations[-1]
+    moved = run.at(np.array([0, 3, end, end + 50]))
+    np.testing.assert_array_equal(moved.norms[:3], run.norms[[0, 3, end]])
+    np.testing.assert_array_equal(moved.norms[3], run.norms[-1])
+    np.testing.assert_array_equal(moved.error[[1, 3]], run.error[[3, end]])
+    assert moved.law.shape == (4, SMALL.rank) and moved.final_error == run.final_error
+
+
+def test_the_law_is_judged_on_learned_components_only(rt):
+    run = learn(Learning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
+    law, norms, final = np.full_like(run.law, 2.0), run.norms.copy(), np.array([2.0, 2e-3, 0, 0, 0])
+    norms[:, 0], norms[:, 1] = 1.9, 0.5
+    judged = replace(run, law=law, norms=norms, final_norms=final)
+    assert judged.law_deviation == pytest.approx(0.05)
+    assert replace(judged, final_norms=np.array([2.0, 1.0, 0, 0, 0])).law_deviation == pytest.approx(1.5)
+
+
+def test_stored_parts_of_the_starts_come_together(rt):
+    sizes = {"stds": (0.4, 0.1), "steps": (40, 60), "finish_steps": 10, "replicas": 2, "slice_steps": 20}
+    task = TensorCompletion((4, 4, 4, 4), rank=1, observed=150, norm=1.0, components=20)
+    config = tensor_init_scale.InitScales(task, **sizes)
+    kept = [tensor_init_scale.run_part(config, part) for part in tensor_init_scale.parts(config)]
+    stored = tensor_init_scale.assemble(config, kept)
+    assert stored["final_error"].shape == (2, 2) and stored["merged_norms"].shape == (2, 2, 10)
+    assert stored["curve_law_1"].shape == (7, 1) and stored["curve_norms_0"].shape == (5, 10)
+    one = tensor_init_scale.learn_one(config, 1, 1, curves=False)
+    assert stored["final_error"][1, 1] == one.final_error
+    np.testing.assert_array_equal(stored["slice_norms"], tensor_init_scale.repeat_slice(config))
+
+
 def test_growth_and_balance_at_small_size(rt):
     growth = tensor_laws.Growth(SMALL, std=0.2, steps=4000)
     assert tensor_laws.measure_growth(growth, rt, 0).deviation < 0.01
@@ -132,6 +164,8 @@ def test_a_run_that_learns_nothing_is_refused(rt):
         (lambda: tensor_laws.Growth(SMALL, axis_scales=(1.0,)), "one factor an axis"),
         (lambda: tensor_laws.Balance(SMALL, steps=(10, 10)), "increasing"),
         (lambda: tensor_laws.Completions(SMALL, replicas=0), "replicas"),
+        (lambda: tensor_init_scale.InitScales(stds=(0.1, 0.2), steps=(1, 1)), "decrease"),
+        (lambda: tensor_init_scale.InitScales(replicas=0), "replicas"),
     ],
 )
 def test_bad_settings_are_refused(make, message):

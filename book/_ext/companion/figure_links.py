@@ -1,5 +1,6 @@
 """Under each figure: its vector file, its data, and how to cite it."""
 
+import json
 import shutil
 from html import escape
 from pathlib import Path
@@ -12,7 +13,7 @@ from offconvex.book import catalog, cite
 
 LOGGER = logging.getLogger(__name__)
 DATA = ("csv", "npz")
-COPIED = ("fig-*.pdf", "fig-*.csv", "fig-*.npz", "claims.json", "provenance.json")
+COPIED = ("fig-*.pdf", "fig-*.csv", "fig-*.npz", "fig-*.webp", "claims.json", "provenance.json")
 
 
 def setup(app: Sphinx) -> None:
@@ -30,7 +31,7 @@ def add_links(app: Sphinx, document: nodes.document, page: str) -> None:
         if ids:
             check_number(app, page, known[ids[0]])
             place = node.parent.index(node) + 1
-            node.parent[place:place] = links(root, known[ids[0]])
+            node.parent[place:place] = [*links(root, known[ids[0]]), *player(root, known[ids[0]])]
 
 
 def check_number(app: Sphinx, page: str, figure: catalog.Figure) -> None:
@@ -39,13 +40,24 @@ def check_number(app: Sphinx, page: str, figure: catalog.Figure) -> None:
         LOGGER.warning("%s: the page prints Fig. %s, its citation Figure %s", figure.id, printed, figure.number)
 
 
+def player(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
+    """Where the page's script puts the controls of a figure that moves; hidden without script."""
+    about = catalog.results(figure.chapter, root) / f"{figure.id}.frames.json"
+    if not about.exists():
+        return []
+    content = escape(json.dumps(json.loads(about.read_text(encoding="utf-8"))), quote=True)
+    frames = f"../results/{figure.chapter}/{figure.id}.webp"
+    data = f'data-figure="{figure.id}" data-frames="{frames}" data-about="{content}"'
+    return [nodes.raw("", f'<div class="motion-player" {data} hidden></div>', format="html")]
+
+
 def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
     """Links and a "Cite" that opens without script."""
     folder = catalog.results(figure.chapter, root)
     of = f'<span class="visually-hidden"> of figure {figure.number}</span>'
     found = [
         f'<a href="../results/{figure.chapter}/{figure.id}.{suffix}" download>{label}{of}</a>'
-        for suffix, label in (("pdf", "PDF"), *((name, f"Data ({name})") for name in DATA))
+        for suffix, label in (("pdf", "PDF"), *((name, f"Data ({name})") for name in DATA), ("webp", "Frames (webp)"))
         if (folder / f"{figure.id}.{suffix}").exists()
     ]
     stored = "\n".join(found) or "<span>PDF and data: not stored yet, execute the chapter.</span>"

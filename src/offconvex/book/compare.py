@@ -4,7 +4,7 @@ import functools
 import json
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +25,17 @@ class Tolerances:
     Attributes:
         default: for figures not listed.
         figures: by figure id, only where the default is too strict, each with its reason in figures.toml.
+        arrays: by figure id, the arrays for which that holds; a figure that is not listed means all of its arrays.
     """
 
     default: float
     figures: dict[str, float]
+    arrays: dict[str, set[str]] = field(default_factory=dict)
 
-    def of(self, figure: str) -> float:
-        """Tolerance of one figure."""
+    def of(self, figure: str, array: str) -> float:
+        """Tolerance of one array of a figure."""
+        if array not in self.arrays.get(figure, {array}):
+            return self.default
         return self.figures.get(figure, self.default)
 
 
@@ -40,15 +44,18 @@ def load_tolerances(path: Path | None = None) -> Tolerances:
     """Tolerances of `book/figures.toml`.
 
     Raises:
-        ValueError: if an entry has no tolerance or no reason.
+        ValueError: if an entry has no tolerance or no reason, or something else.
     """
     with open(path or paths.book_file("figures.toml"), "rb") as file:
         entries = tomllib.load(file)
     default = entries.pop("default")
     for id, entry in entries.items():
-        if set(entry) != {"tolerance", "reason"}:
-            raise ValueError(f"figures.toml, {id}: expected `tolerance` and `reason`; got {sorted(entry)}.")
-    return Tolerances(default, {id: entry["tolerance"] for id, entry in entries.items()})
+        if set(entry) - {"arrays"} != {"tolerance", "reason"}:
+            raise ValueError(
+                f"figures.toml, {id}: expected `tolerance`, `reason` and perhaps `arrays`; got {sorted(entry)}."
+            )
+    arrays = {id: set(entry["arrays"]) for id, entry in entries.items() if "arrays" in entry}
+    return Tolerances(default, {id: entry["tolerance"] for id, entry in entries.items()}, arrays)
 
 
 def differences(fresh: Path, committed: Path, tolerances: Tolerances) -> list[str]:
@@ -61,7 +68,7 @@ def differences(fresh: Path, committed: Path, tolerances: Tolerances) -> list[st
         elif name == "claims.json":
             found += _claim_differences(_json(fresh / name), _json(committed / name))
         else:
-            found += _figure_differences(fresh / name, committed / name, tolerances.of(Path(name).stem))
+            found += _figure_differences(fresh / name, committed / name, tolerances)
     return found
 
 
@@ -81,9 +88,9 @@ def _claim_differences(fresh: dict, committed: dict) -> list[str]:
     found = [f"claim {id} was measured in one of the two runs only" for id in sorted(set(fresh) ^ set(committed))]
     for id in sorted(set(fresh) & set(committed)):
         new, old = fresh[id], committed[id]
-        for field in ("kind", "scale", "bound", "holds", "figure", "seed", "control_fails"):
-            if new.get(field) != old.get(field):
-                found.append(f"claim {id}: {field} was {old.get(field)!r}, is {new.get(field)!r}")
+        for aspect in ("kind", "scale", "bound", "holds", "figure", "seed", "control_fails"):
+            if new.get(aspect) != old.get(aspect):
+                found.append(f"claim {id}: {aspect} was {old.get(aspect)!r}, is {new.get(aspect)!r}")
         values, bounds = _flat(old["observed"]), _flat(old["bound"])
         for name, value in _flat(new["observed"]).items():
             scale = max(abs(values[name]), *(abs(b) for b in _numbers(bounds[name])))
@@ -100,7 +107,7 @@ def _numbers(bound: str) -> list[float]:
     return [float(part) for part in bound.replace("≥", "").replace("≤", "").split("…")]
 
 
-def _figure_differences(fresh: Path, committed: Path, tolerance: float) -> list[str]:
+def _figure_differences(fresh: Path, committed: Path, tolerances: Tolerances) -> list[str]:
     new, old = figures.read_data(fresh), figures.read_data(committed)
     if set(new) != set(old):
         return [f"{fresh.name}: arrays were {sorted(old)}, are {sorted(new)}"]
@@ -112,7 +119,7 @@ def _figure_differences(fresh: Path, committed: Path, tolerance: float) -> list[
         elif a.dtype.kind == "U":
             if not np.array_equal(a, b):
                 found.append(f"{fresh.name}: the text in {name} changed")
-        elif (change := _relative_change(a, b)) > tolerance:
+        elif (change := _relative_change(a, b)) > (tolerance := tolerances.of(fresh.stem, name)):
             found.append(
                 f"{fresh.name}: {name} changed by {change:.2g} of its largest magnitude, allowed {tolerance:g}"
             )

@@ -11,6 +11,7 @@ from functools import reduce
 
 import torch
 
+from offconvex.descent import LowRank
 from offconvex.factorizations.matrix import EndLoss
 from offconvex.factorizations.tensor import KhatriRaoProduct, khatri_rao, split_order
 from offconvex.runtime import Runtime
@@ -196,30 +197,37 @@ class HierarchicalObjective:
     dw = sum A * (G B), so that no array of R times d^N entries is made. Buffers are allocated once and overwritten by
     the next call.
 
+    Args:
+        tree: mode tree of the weights.
+        end_loss: loss of the tensor as a matrix, first half of the axes by second.
+        low_rank: leave dloss/dW = P^T dT unmade at nodes where P has at most half as many rows as W.
+
     Attributes:
         gradients: those of the last call, shaped like the weights; None before it.
     """
 
-    def __init__(self, tree: ModeTree, end_loss: EndLoss):
-        self.gradients: Weights | None = None
+    def __init__(self, tree: ModeTree, end_loss: EndLoss, *, low_rank: bool = False):
+        self.gradients: tuple[torch.Tensor | LowRank, ...] | None = None
         self._tree = tree
         self._end_loss = end_loss
+        self._low_rank = low_rank
         self._tape: _Tape | None = None
 
-    def __call__(self, weights: Weights) -> tuple[torch.Tensor, Weights]:
+    def __call__(self, weights: Weights) -> tuple[torch.Tensor, tuple[torch.Tensor | LowRank, ...]]:
         """Loss (B,) and gradients."""
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if self._tape is None or self._tape.weights is not weights:
-            self._tape = _make_tape(self._tree, weights)
+            self._tape = _make_tape(self._tree, weights, self._low_rank)
             self.gradients = self._tape.gradients
         tape = self._tape
         for step in tape.inner:
             step.product.multiply()
-            torch.bmm(step.product.products[-1], step.weight, out=step.tensor)
+            torch.bmm(step.entries, step.weight, out=step.tensor)
         value = tape.root.evaluate(self._end_loss)
         for step in reversed(tape.inner):
-            torch.bmm(step.product.products[-1].mT, step.pulled, out=step.gradient)
-            torch.bmm(step.pulled, step.weight.mT, out=step.product.pulled[-1])
+            if not isinstance(step.gradient, LowRank):
+                torch.bmm(step.transposed_entries, step.pulled, out=step.gradient)
+            torch.bmm(step.pulled, step.transposed_weight, out=step.product.pulled[-1])
             step.product.pull_back()
         return value, self.gradients
 
@@ -229,10 +237,22 @@ class _Inner:
     """An inner node below the root: its children's product, its matrix, its tensor, and their gradients."""
 
     product: KhatriRaoProduct
+    entries: torch.Tensor
+    transposed_entries: torch.Tensor
     weight: torch.Tensor
+    transposed_weight: torch.Tensor
     tensor: torch.Tensor
     pulled: torch.Tensor
-    gradient: torch.Tensor
+    gradient: torch.Tensor | LowRank
+
+
+def _make_inner(
+    product: KhatriRaoProduct, weight: torch.Tensor, tensor: torch.Tensor, pulled: torch.Tensor, low_rank: bool
+) -> _Inner:
+    entries = product.products[-1]
+    few = low_rank and 2 * entries.shape[1] <= min(weight.shape[1:])
+    gradient = LowRank(entries, pulled) if few else torch.empty_like(weight)
+    return _Inner(product, entries, entries.mT, weight, weight.mT, tensor, pulled, gradient)
 
 
 @dataclass(frozen=True)
@@ -241,11 +261,13 @@ class _Root:
 
     left: KhatriRaoProduct
     right: KhatriRaoProduct
+    right_columns: torch.Tensor
     row: torch.Tensor
     weighted: torch.Tensor
     scratch: torch.Tensor
     tensor: torch.Tensor
     end_gradient: torch.Tensor
+    end_columns: torch.Tensor
     row_gradient: torch.Tensor
     views: tuple[torch.Tensor, torch.Tensor]
 
@@ -254,11 +276,11 @@ class _Root:
         self.right.multiply()
         left, right = self.left.products[-1], self.right.products[-1]
         torch.mul(left, self.row, out=self.weighted)
-        torch.bmm(self.weighted, right.mT, out=self.tensor)
+        torch.bmm(self.weighted, self.right_columns, out=self.tensor)
         value = end_loss(*self.views)
         pulled = self.left.pulled[-1]
         torch.bmm(self.end_gradient, right, out=pulled)
-        torch.bmm(self.end_gradient.mT, self.weighted, out=self.right.pulled[-1])
+        torch.bmm(self.end_columns, self.weighted, out=self.right.pulled[-1])
         torch.mul(left, pulled, out=self.scratch)
         torch.sum(self.scratch, 1, keepdim=True, out=self.row_gradient)
         pulled.mul_(self.row)
@@ -274,10 +296,10 @@ class _Tape:
     weights: Weights
     inner: tuple[_Inner, ...]
     root: _Root
-    gradients: Weights
+    gradients: tuple[torch.Tensor | LowRank, ...]
 
 
-def _make_tape(tree: ModeTree, weights: Weights) -> _Tape:
+def _make_tape(tree: ModeTree, weights: Weights, low_rank: bool) -> _Tape:
     _check_count(tree, weights)
     tensors, products = list(weights), {}
     pulled: list[torch.Tensor | None] = [None] * len(weights)
@@ -295,10 +317,11 @@ def _make_tape(tree: ModeTree, weights: Weights) -> _Tape:
     )
     for c, gradient in zip(root.children, left.gradients + right.gradients):
         pulled[c] = gradient
-    gradients = [torch.empty_like(w) for w in weights]
-    inner = [_Inner(products[i], weights[i], tensors[i], pulled[i], gradients[i]) for i in tree.inner[:-1]]
     # At a leaf the tensor is the matrix itself, and so is the gradient.
-    gradients = [g if node.children else p for node, g, p in zip(tree.nodes, gradients, pulled)]
+    gradients: list[torch.Tensor | LowRank] = [*pulled[:-1], torch.empty_like(weights[-1])]
+    inner = [_make_inner(products[i], weights[i], tensors[i], pulled[i], low_rank) for i in tree.inner[:-1]]
+    for i, step in zip(tree.inner, inner):
+        gradients[i] = step.gradient
     return _Tape(weights, tuple(inner), _make_root(tree, weights, left, right, gradients[-1]), tuple(gradients))
 
 
@@ -315,11 +338,13 @@ def _make_root(
     return _Root(
         left,
         right,
+        columns.mT,
         weights[-1].mT,
         torch.empty_like(rows),
         torch.empty_like(rows),
         tensor,
         end_gradient,
+        end_gradient.mT,
         gradient.mT,
         (tensor.view(shape), end_gradient.view(shape)),
     )

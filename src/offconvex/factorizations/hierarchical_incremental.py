@@ -1,5 +1,6 @@
 """Incremental learning: the norms of local components rise one after another (razin2022post, Fig. 4)."""
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ ERROR_EVERY = 10
 """Records between evaluations of the whole tensor, which cost as much as half a step."""
 
 LEARNED = 0.01
-"""Relative error from which a tensor counts as learned."""
+"""Relative error from which a tensor counts as learned, and share of the largest norm from which a component does."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Learned:
         final_error: relative error after the finish.
         tensor: (d_1, ..., d_N) after the finish.
         target: (d_1, ..., d_N).
-        overlaps: (rank - 1,) share of its final norm that each component has reached when the one before takes off.
+        all_root: (T, R) norms of all the root's local components, in the order of the weights.
+        final_all: (R,) those after the finish, in decreasing order.
     """
 
     iterations: np.ndarray
@@ -84,7 +86,8 @@ class Learned:
     final_error: float
     tensor: np.ndarray
     target: np.ndarray
-    overlaps: np.ndarray
+    all_root: np.ndarray
+    final_all: np.ndarray
 
     @property
     def law_deviation(self) -> float:
@@ -93,96 +96,103 @@ class Learned:
         return float(np.nanmedian(np.abs(self.law - self.root[:, :rank]) / self.final_root[:rank], axis=0).max())
 
 
-def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
-    """Complete one tensor with the adaptive rule, then finish with a constant step."""
-    task, tree, one = config.task, config.task.tree, range(replica, replica + 1)
+def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replicas: range = range(1)) -> list[Learned]:
+    """Complete one tensor a replica with the adaptive rule, all together, then finish with a constant step."""
+    task, tree = config.task, config.task.tree
     top, first = len(tree.nodes) - 1, next(c for c in tree.nodes[-1].children if tree.nodes[c].children)
-    target = task.target(runtime, seed, stream, one)
+    target = task.target(runtime, seed, stream, replicas)
     objective = hierarchical.HierarchicalObjective(
-        tree, tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
+        tree, tensor.completion_loss(target, task.mask(runtime, seed, stream, replicas)), low_rank=True
     )
-
-    history = _History(config)
+    history = _History(config, len(replicas))
 
     def record(weights: hierarchical.Weights) -> dict[str, torch.Tensor]:
         row = history.row
-        history.vectors[row] = tensor_measure.vector_norms(hierarchical.local_vectors(tree, weights, top))[0]
+        history.vectors[row] = tensor_measure.vector_norms(hierarchical.local_vectors(tree, weights, top))
         # The objective has just been called with these weights, so its gradients are theirs; the root's own row has
         # the pull of every component, at the least cost.
-        history.pulls[row] = -(weights[top] * objective.gradients[top])[0, :, 0]
-        history.inner[row] = tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first))[0]
+        history.pulls[row] = -(weights[top] * objective.gradients[top])[:, :, 0]
+        history.inner[row] = tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first))
         if row % ERROR_EVERY == 0:
-            history.error[row] = tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)[0]
+            history.error[row] = tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)
         else:
             history.error[row] = history.error[row - 1]
         history.row += 1
         return {}
 
-    run = descend(
-        objective,
-        task.start(runtime, seed, stream, one, std=config.std),
-        steps=config.steps,
-        step_size=config.rule,
-        record=record,
-        record_every=config.record_every,
+    start = task.start(runtime, seed, stream, replicas, std=config.std)
+    rule, every = config.rule, config.record_every
+    run = descend(objective, start, steps=config.steps, step_size=rule, record=record, record_every=every)
+    last, step = config.finish_steps, config.finish_step
+    weights = descend(objective, run.parameters, steps=last, step_size=step, record_every=last).parameters
+    result = hierarchical.end_tensor(tree, weights)
+    end = {
+        "root": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, top)),
+        "inner": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first)),
+        "error": tensor_measure.relative_error(result, target),
+        "tensor": result,
+        "target": target,
+    }
+    iterations, steps = run.iterations.numpy(), np.diff(run.times.numpy(), axis=0)
+    numbers = [{name: value[b].cpu().numpy() for name, value in end.items()} for b in range(len(replicas))]
+    return [_arrange(config, iterations, steps[:, b], history.of(b), numbers[b]) for b in range(len(replicas))]
+
+
+def _arrange(
+    config: Learning, iterations: np.ndarray, steps: np.ndarray, curves: list[np.ndarray], end: dict[str, np.ndarray]
+) -> Learned:
+    """One replica's record, its components sorted."""
+    rank = config.task.rank
+    vectors, pulls, inner, error = curves
+    root = everything = vectors.prod(1)
+    # A component of norm zero has no direction, and no pull either.
+    projections = pulls / np.maximum(root, np.finfo(root.dtype).tiny)
+    order, inner_order = (
+        _order_of_learning(iterations, norms, final, config)
+        for norms, final in ((root, end["root"]), (inner, end["inner"]))
     )
-    finish = descend(
-        objective,
-        run.parameters,
-        steps=config.finish_steps,
-        step_size=config.finish_step,
-        record_every=config.finish_steps,
-    )
-    result = hierarchical.end_tensor(tree, finish.parameters)
-    iterations, rank = run.iterations.numpy(), task.rank
-    ends = [
-        tensor_measure.component_norms(hierarchical.local_vectors(tree, finish.parameters, node))[0].cpu().numpy()
-        for node in (top, first)
-    ]
-    vectors, pulls, inner, error = (x[: len(iterations)].double().numpy() for x in history.all)
-    root = vectors.prod(1)
-    projections = pulls / root
-    orders = [_order_of_learning(iterations, curves, end, config) for curves, end in zip((root, inner), ends)]
-    root, inner = root[:, orders[0]], inner[:, orders[1]]
-    final_root, final_inner = ends[0][orders[0]], ends[1][orders[1]]
-    steps, law = np.diff(run.times[:, 0].numpy()), np.full((len(iterations), rank), np.nan)
+    root, final_root = root[:, order], end["root"][order]
+    law = np.full((len(iterations), rank), np.nan)
     # Once the tensor is learned the run only bounces: nothing grows, and a sum of bounces would be drawn as a law.
     stop = (int(np.argmax(error <= LEARNED)) if error.min() <= LEARNED else len(error) - 1) + 1
     for r in range(rank if config.record_every == 1 else 0):
-        start = min(measure.last_rise(root[:, r], 0.01 * final_root[r]), stop - 1)
+        start = min(measure.last_rise(root[:, r], LEARNED * final_root[r]), stop - 1)
         law[start:stop, r] = hierarchical_theory.discrete_growth(
-            steps[start : stop - 1], projections[start:stop, orders[0][r]], vectors[start, :, orders[0][r]]
+            steps[start : stop - 1], projections[start:stop, order[r]], vectors[start, :, order[r]]
         )
     return Learned(
         iterations=iterations,
         root=root,
-        inner=inner,
+        inner=inner[:, inner_order],
         law=law,
         error=error,
         final_root=final_root,
-        final_inner=final_inner,
-        final_error=float(tensor_measure.relative_error(result, target)[0]),
-        tensor=result[0].cpu().numpy(),
-        target=target[0].cpu().numpy(),
-        overlaps=np.array(
-            [measure.overlap(iterations, root[:, r : r + 2], final_root[r : r + 2]) for r in range(rank - 1)]
-        ),
+        final_inner=end["inner"][inner_order],
+        final_error=float(end["error"]),
+        tensor=end["tensor"],
+        target=end["target"],
+        all_root=everything,
+        final_all=np.sort(end["root"])[::-1],
     )
 
 
 def count_learned(final: np.ndarray) -> int:
     """Number of final norms (k,) above 1 % of the largest."""
-    return int((final > 0.01 * final.max()).sum())
+    return int((final > LEARNED * final.max()).sum())
 
 
-def learned_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
-    """Median of `measure.overlap` over neighboring curves (T, k), of those that end above 1 % of the largest; 0 if one.
+def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
+    """Share of its final norm that a curve has reached when an earlier one takes off, mean over all pairs; 0 if one.
 
-    A median over pairs, because two local components may share one direction, and then rise together.
+    Curves (T, k) that end below 1 % of the largest are left out. Zero means strictly one after another; curves that
+    rise in step have one half, whatever their number. A mean, because single pairs may well rise together: the
+    components of a parent wait for those of its children.
     """
-    learned = np.flatnonzero(final > 0.01 * final.max())
-    pairs = [learned[i : i + 2] for i in range(len(learned) - 1)]
-    return float(np.median([measure.overlap(iterations, norms[:, p], final[p]) for p in pairs])) if pairs else 0.0
+    learned = np.flatnonzero(final > LEARNED * final.max())
+    learned = learned[np.argsort(measure.take_offs(iterations, norms[:, learned], final[learned]))]
+    pairs = itertools.combinations(learned, 2)
+    shares = [measure.overlap(iterations, norms[:, list(pair)], final[list(pair)]) for pair in pairs]
+    return float(np.mean(shares)) if shares else 0.0
 
 
 class _History:
@@ -192,18 +202,19 @@ class _History:
     Single precision is enough for norms.
     """
 
-    def __init__(self, config: Learning):
+    def __init__(self, config: Learning, replicas: int):
         rows, width = config.steps // config.record_every + 2, config.task.width
         vectors = config.task.tree.nodes[-1].local_axes
         self.row = 0
-        self.vectors = torch.zeros(rows, vectors, width, dtype=torch.float32, device="cpu")
-        self.pulls = torch.zeros(rows, width, dtype=torch.float64, device="cpu")
-        self.inner = torch.zeros(rows, width, dtype=torch.float32, device="cpu")
-        self.error = torch.zeros(rows, dtype=torch.float64, device="cpu")
+        self.vectors = torch.zeros(rows, replicas, vectors, width, dtype=torch.float32, device="cpu")
+        self.pulls = torch.zeros(rows, replicas, width, dtype=torch.float64, device="cpu")
+        self.inner = torch.zeros(rows, replicas, width, dtype=torch.float32, device="cpu")
+        self.error = torch.zeros(rows, replicas, dtype=torch.float64, device="cpu")
 
-    @property
-    def all(self) -> tuple[torch.Tensor, ...]:
-        return self.vectors, self.pulls, self.inner, self.error
+    def of(self, replica: int) -> list[np.ndarray]:
+        """Vectors' norms, pulls, norms at the child, and errors of one replica."""
+        everything = self.vectors, self.pulls, self.inner, self.error
+        return [x[: self.row, replica].double().numpy() for x in everything]
 
 
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:

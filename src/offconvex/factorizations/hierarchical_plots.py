@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from offconvex import figures
 
 MARKERS = {"matrix": "o", "tensor": "s", "hierarchical": "^"}
 """One marker per kind of factorization."""
 
-SYMBOL = {"markersize": 6.5, "markeredgewidth": 0.6, "markeredgecolor": "white", "alpha": 0.9, "zorder": 6}
+SYMBOL = {"markersize": 7.5, "markeredgewidth": 0.7, "markeredgecolor": "white", "zorder": 6}
 
 
 def local_norms(
@@ -24,46 +25,55 @@ def local_norms(
         lines = ax.plot(iterations, law, **figures.THEORY)
         lines[0].set_label("growth law")
     ax.set(xlim=(0, iterations[-1]), ylim=(0, None), xlabel="iteration")
+    ax.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence, rank: int) -> None:
     """Singular values (D,) across splits of the axes on a log axis, shares of the largest, and a line after `rank`."""
-    for name, spectrum, color in zip(names, values, colors):
+    # The splits off the tree nearly coincide: rings around dots keep both in sight.
+    styles = ({"markersize": 3.5}, {"markersize": 7, "markerfacecolor": "none"}, {"markersize": 3.5})
+    for name, spectrum, color, style in zip(names, values, colors, styles):
         index = np.arange(1, len(spectrum) + 1)
         shares = np.maximum(spectrum / spectrum[0], 1e-7)
-        ax.semilogy(index, shares, "o-", color=color, markersize=3.5, linewidth=1.2, label=name)
+        ax.semilogy(index, shares, "o-", color=color, linewidth=1.2, label=name, **style)
     ax.axvline(rank + 0.5, color="0.6", linewidth=0.8, linestyle=":")
     ax.set(xlabel="index of the singular value", ylim=(1e-7, 2), xlim=(0, 40))
 
 
 def law_fan(
-    ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray]
+    ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], laws: Mapping[int, np.ndarray], label: str
 ) -> None:
-    """Rate over K times pull against the norm, one color per K and one marker per kind; `laws` holds (2, G) lines."""
+    """Rates against norms, one color per K and one marker per kind; `laws` holds (2, G) lines that all meet at one."""
     colors = dict(zip(laws, figures.ordered_colors(len(laws))))
+    for axes, (grid, law) in laws.items():
+        ax.loglog(grid, law, color=colors[axes], linewidth=9, alpha=0.22, zorder=1, solid_capstyle="round")
+        ax.loglog(grid, law, **figures.THEORY)
+        place = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "ha": "left"}
+        ax.annotate(f"$K={axes}$", (grid[-1], law[-1]), color=colors[axes], fontsize=13, **place)
     for (kind, axes), (x, y) in rates.items():
         ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
-    for axes, (grid, law) in laws.items():
-        ax.loglog(grid, law, **figures.THEORY)
-        # The lines fan out to the left of one, where all of them meet.
-        place = {"xytext": (-6, 0), "textcoords": "offset points", "va": "center", "ha": "right"}
-        ax.annotate(f"$K={axes}$", (grid[0], law[0]), color=colors[axes], **place)
-    ax.set(xlabel=r"norm $\sigma$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
-    ax.margins(x=0.2)
+    ax.set_xlim(right=laws[min(laws)][0, -1] * 9)
+    ax.set_xlabel(r"norm $\sigma$", fontsize=12)
+    ax.set_ylabel(label, fontsize=12)
+    if np.log10(ax.get_ylim()[1] / ax.get_ylim()[0]) < 2:  # too little for ticks at powers of ten alone
+        ax.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+        ax.set_yticks([], minor=True)
 
 
 def collapse(ax: Axes, rates: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray]], span: np.ndarray) -> None:
-    """The same rates against sigma^(2 - 2/K): one line for all, drawn over `span`."""
+    """Rates against sigma^(2 - 2/K): one line for all, drawn over `span`."""
     counts = sorted({axes for _, axes in rates})
     colors = dict(zip(counts, figures.ordered_colors(len(counts))))
+    ax.loglog(span, span, color="0.5", linewidth=9, alpha=0.22, zorder=1, solid_capstyle="round")
+    ax.loglog(span, span, **figures.THEORY)
     for (kind, axes), (x, y) in rates.items():
         ax.loglog(x, y, MARKERS[kind], color=colors[axes], **SYMBOL)
-    ax.loglog(span, span, **figures.THEORY)
-    names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local, $K$ axes"}
+    names = {"matrix": "products of $K$ matrices", "tensor": "tensors of order $K$", "hierarchical": "local components"}
     for kind, marker in MARKERS.items():
-        ax.plot([], [], marker, color="0.35", label=names[kind])
-    ax.legend(loc="upper left")
-    ax.set(xlabel=r"$\sigma^{2-2/K}$", ylabel=r"$\dot\sigma \, / \, (K \gamma)$")
+        ax.plot([], [], marker, color="0.35", label=names[kind], markersize=8)
+    ax.legend(loc="upper left", fontsize=11)
+    ax.set_xlabel(r"$\sigma^{\,2-2/K}$", fontsize=12)
+    ax.set_ylabel(r"$\dot\sigma \, / \, (K \gamma)$", fontsize=12)
 
 
 def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
@@ -83,7 +93,7 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
         axes = "".join(b[2] for b in below)
         for child, level, _ in below:
             ax.plot([child, x], [level + 0.22, height - 0.24], color="0.5", linewidth=1.2, zorder=1)
-    color = figures.ordered_colors(3)[min(height, 2)]
+    color = figures.ordered_colors(4)[min(height, 2)]
     label = f"$W^{{({axes})}}$"
     ax.text(
         x, height, label, ha="center", va="center", color="white", zorder=3,
@@ -110,21 +120,16 @@ def separation(ax: Axes, terms: np.ndarray, along: np.ndarray, across: np.ndarra
     ax.plot(terms, across, "s", color=figures.KIND_COLORS[1], label="split 02 | 13")
     ax.plot(terms, along, "o", color=figures.KIND_COLORS[0], label="split 01 | 23")
     ax.plot(terms, terms, **figures.THEORY)
-    ax.set(xlabel=title, ylim=(0, None))
+    ax.set(xlabel=title, xlim=(0, 17), ylim=(0, 17), xticks=[1, 4, 8, 12, 16], yticks=[1, 4, 8, 12, 16])
 
 
-def errors(ax: Axes, names: Sequence[str], iterations: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
-    """Relative errors of several runs on a log axis."""
-    for name, x, y, color in zip(names, iterations, values, figures.KIND_COLORS):
-        ax.semilogy(x, y, color=color, linewidth=1.3, label=name)
-    ax.set(xlabel="iteration", xlim=(0, max(x[-1] for x in iterations)))
-    ax.legend(loc="lower left")
-
-
-def titles(axes: Sequence[Axes], names: Sequence[str]) -> None:
-    """One title a panel."""
-    for ax, name in zip(axes, names):
+def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
+    """One title a panel, the quantity on the left ones, and the law's name in the last."""
+    for ax, name in zip(axes.flat, names):
         ax.set_title(name)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(r"norm $\sigma$ of local components")
+    axes[1, 1].legend(loc="center right")
 
 
 def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:

@@ -57,6 +57,17 @@ def gaussian_factors(
     return tuple(part.contiguous() for part in torch.stack(draws).split(shape, dim=1))
 
 
+def balanced_factors(factors: Factors) -> Factors:
+    """The same components with vectors of equal norms, which is the hypothesis of the growth law (razin2021implicit).
+
+    Args:
+        factors: (B, d_n, R) each, no vector zero.
+    """
+    norms = torch.stack([torch.linalg.vector_norm(f, dim=1, keepdim=True) for f in factors])
+    common = norms.log().mean(0).exp()
+    return tuple(f * (common / norm) for f, norm in zip(factors, norms))
+
+
 def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
     """Mean squared error over the observed entries, as a loss of the tensor laid out as a matrix.
 

@@ -22,7 +22,9 @@ class Learning:
         steps: most iterations under that rule.
         settled: the adaptive run ends once the mean squared error over the observed entries is below this share of the
             target's mean square.
-        finish_steps: iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finish_steps: most iterations of plain gradient descent afterwards, which remove the rule's floor.
+        finished: these end once the mean squared error over the observed entries is below this share of the target's
+            mean square: observed entries are then met to 1e-7.
         finish_share: their step over the largest stable one for the target's norm.
         kept: number of largest components that are recorded.
         record_every: iterations between records; 1 is needed for the growth law.
@@ -34,6 +36,7 @@ class Learning:
     steps: int = 7000
     settled: float = 1e-8
     finish_steps: int = 2500
+    finished: float = 1e-14
     finish_share: float = 0.5
     kept: int = 10
     record_every: int = 1
@@ -69,6 +72,7 @@ class Learned:
         error: (T,) relative error over all entries.
         target_norms: (rank,) in decreasing order.
         final_norms: (k,) after the finish.
+        observed_shares: (k,) share of the squared norm that lies on the observed entries, after the finish.
         merged_norms: (k,) after the finish, parallel components counted as one, in decreasing order.
         components: number of components above 1 % of the largest, after the finish.
         final_error: relative error after the finish.
@@ -81,10 +85,30 @@ class Learned:
     error: np.ndarray
     target_norms: np.ndarray
     final_norms: np.ndarray
+    observed_shares: np.ndarray
     merged_norms: np.ndarray
     components: int
     final_error: float
     overlap: float
+
+    @property
+    def distinct(self) -> int:
+        """Number of components above 1 % of the largest, parallel ones counted as one."""
+        return int((self.merged_norms > 0.01 * self.merged_norms[0]).sum())
+
+    def at(self, iterations: np.ndarray) -> "Learned":
+        """The same with its curves at these iterations, interpolated, and at rest after the last one recorded.
+
+        The iteration at which a run ends may change with rounding; curves on a fixed grid keep their length.
+        """
+
+        def resample(curves: np.ndarray) -> np.ndarray:
+            columns = curves.reshape(len(self.iterations), -1).T
+            moved = np.stack([np.interp(iterations, self.iterations, column) for column in columns], axis=-1)
+            return moved.reshape(len(iterations), *curves.shape[1:])
+
+        curves = {name: resample(getattr(self, name)) for name in ("norms", "law", "error")}
+        return replace(self, iterations=iterations, **curves)
 
     @property
     def norm_mismatch(self) -> float:
@@ -93,8 +117,14 @@ class Learned:
 
     @property
     def law_deviation(self) -> float:
-        """Largest over the learned components of the median of |law - measured| / final norm; nan without a law."""
-        gaps = np.abs(self.law - self.norms[:, : self.law.shape[1]]) / self.final_norms[: self.law.shape[1]]
+        """Largest over the learned components of the median of |law - measured| / final norm; nan without a law.
+
+        A run may end before it has learned as many components as the target has. What is left of the others, below 1 %
+        of the largest, comes and goes with the steps of the rest.
+        """
+        final = self.final_norms[: self.law.shape[1]]
+        learned = final > 0.01 * final.max()
+        gaps = np.abs(self.law - self.norms[:, : len(final)])[:, learned] / final[learned]
         known = [gap[np.isfinite(gap)] for gap in gaps.T]
         return max((float(np.median(gap)) for gap in known if len(gap)), default=np.nan)
 
@@ -103,7 +133,9 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     """Complete one tensor with the adaptive rule, then finish with a constant step."""
     task, one = config.task, range(replica, replica + 1)
     target, target_norms = task.target(runtime, seed, stream, one)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, stream, one)))
+    mask = task.mask(runtime, seed, stream, one)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
+    mean_square = task.norm**2 / target[0].numel()
 
     def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
         error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
@@ -117,14 +149,15 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         step_size=config.rule,
         record=record,
         record_every=config.record_every,
-        stop=lambda loss: bool(loss < config.settled * task.norm**2 / target[0].numel()),
+        stop=lambda loss: bool(loss < config.settled * mean_square),
     )
     finish = descend(
         objective,
         run.parameters,
         steps=config.finish_steps,
         step_size=config.finish_step,
-        record_every=config.finish_steps,
+        record_every=100,
+        stop=lambda loss: bool(loss < config.finished * mean_square),
     )
     final = tensor_measure.component_norms(finish.parameters)[0].cpu().numpy()
     iterations, norms = run.iterations.numpy(), run["norms"][:, 0].cpu().numpy()
@@ -146,6 +179,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         error=run["error"][:, 0].cpu().numpy(),
         target_norms=target_norms[0].cpu().numpy(),
         final_norms=final[order],
+        observed_shares=tensor_measure.observed_shares(finish.parameters, mask)[0].cpu().numpy()[order],
         merged_norms=tensor_measure.merged_norms(finish.parameters, config.kept)[0].cpu().numpy(),
         components=int((final > 0.01 * final.max()).sum()),
         final_error=float(tensor_measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),

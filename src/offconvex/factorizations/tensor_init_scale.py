@@ -16,14 +16,14 @@ STREAM = "init scale"
 
 @dataclass(frozen=True)
 class InitScales:
-    """Figure 4 of razin2021post at its own size, with five tasks in place of one.
+    """Figure 4 of razin2021post at its own size, with fifteen tasks in place of one.
 
     Attributes:
         task: what is completed.
         stds: of every entry of every factor at the start, decreasing.
         steps: most iterations from each.
         settled: see `Learning`; the source stops at the same size, a mean squared error of 1e-8.
-        finish_steps: iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
+        finish_steps: most iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
         finish_share: their step over the largest stable one for the target's norm.
         replicas: independent tasks; curves are kept of the first.
         thinning: iterations between the kept points of its curves.
@@ -36,9 +36,9 @@ class InitScales:
     stds: tuple[float, ...] = (0.05, 0.01, 0.005)
     steps: tuple[int, ...] = (2500, 9000, 20_000)
     settled: float = 1e-4
-    finish_steps: int = 3000
+    finish_steps: int = 8000
     finish_share: float = 0.9
-    replicas: int = 5
+    replicas: int = 15
     thinning: int = 10
     slice_steps: int = 400
     seed: int = 0
@@ -95,7 +95,8 @@ def run_part(config: InitScales, part: str) -> dict[str, np.ndarray]:
     scale, replica = (int(number) for number in part.split("-"))
     run = learn_one(config, scale, replica, curves=replica == 0)
     kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
-    kept |= {"target_norms": run.target_norms, "final_norms": run.final_norms, "iterations": run.iterations[-1]}
+    kept |= {name: getattr(run, name) for name in ("target_norms", "final_norms", "observed_shares", "merged_norms")}
+    kept["iterations"] = run.iterations[-1]
     if replica == 0:
         rows = slice(None, None, config.thinning)
         curves = {"curve_iterations": run.iterations[rows], "curve_norms": run.norms[rows].astype(np.float32)}

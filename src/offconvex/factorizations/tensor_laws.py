@@ -21,17 +21,21 @@ class Growth:
         std: of every entry of every factor at the start.
         step_share: constant step over the largest stable one for a target of this norm; small enough that a vector's
             norm moves by a few percent at most in one of them.
-        steps: iterations.
+        steps: most iterations.
+        settled: the run ends once the mean squared error over the observed entries is below this share of the target's
+            mean square, because what is learned grows no more.
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
-        axis_scales: factors on the axes of the start, or None; unequal ones make it unbalanced.
-        smallest: records with sigma below this share of the target's norm are left out: imbalance rules there.
+        axis_scales: factors on the axes of the start, whose components are balanced first, or None; unequal ones make
+            it unbalanced.
+        smallest: records with sigma below this share of the target's norm are left out: nothing grows there yet.
         weakest: records with gamma below this share of its peak are left out: a learned component has no rate left.
     """
 
     task: TensorCompletion = CUBE
     std: float = 0.1
     step_share: float = 0.05
-    steps: int = 5000
+    steps: int = 30_000
+    settled: float = 0.1
     record_every: int = 20
     axis_scales: tuple[float, ...] | None = None
     smallest: float = 0.01
@@ -55,8 +59,8 @@ class Growth:
 
 GROWTH = (
     Growth(),
-    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2, steps=8000),
-    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3, steps=8000),
+    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2),
+    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3),
 )
 """Orders 3, 4 and 5. Starts grow with the order so that all of them escape in about as long."""
 
@@ -88,11 +92,12 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
     """Run gradient descent and compare each component's rate with the law at the middle of the same step.
 
     Raises:
-        ValueError: if fewer than ten records fall into the window, because the run was too short to learn anything.
+        ValueError: if fewer than ten records fall into the window, because the run was too short, or its start too
+            small, to learn anything.
     """
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
     target, _ = task.target(runtime, seed, stream, one)
-    start = task.start(runtime, seed, stream, one, std=config.std)
+    start = tensor.balanced_factors(task.start(runtime, seed, stream, one, std=config.std))
     if config.axis_scales is not None:
         start = tuple(scale * factor for scale, factor in zip(config.axis_scales, start))
     loss = tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
@@ -108,8 +113,15 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
         after = growth(ahead, look_ahead(ahead)[1])
         return now | {f"{name}_after": value for name, value in after.items()}
 
+    enough = config.settled * task.norm**2 / target[0].numel()
     run = descend(
-        objective, start, steps=config.steps, step_size=config.step, record=record, record_every=config.record_every
+        objective,
+        start,
+        steps=config.steps,
+        step_size=config.step,
+        record=record,
+        record_every=config.record_every,
+        stop=lambda loss: bool(loss < enough),
     )
     before, after = (
         [run[name + end][:, 0].cpu().numpy() for name in ("norms", "projections", "vectors")] for end in ("", "_after")
@@ -119,7 +131,8 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
     kept = (values > config.smallest * task.norm) & (projections > config.weakest * projections.max()) & (rates > 0)
     if kept.sum() < 10:
         raise ValueError(
-            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`."
+            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, "
+            "or a larger `std`."
         )
     exact = tensor_theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
     values, projections, rates = values[kept], projections[kept], rates[kept]

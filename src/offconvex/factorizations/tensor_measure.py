@@ -4,9 +4,11 @@ Written for any factors (B, d_n, R) whose columns multiply up to components, suc
 vectors around one node of a hierarchical one.
 """
 
+from functools import reduce
+
 import torch
 
-from offconvex.factorizations.tensor import Factors
+from offconvex.factorizations.tensor import Factors, as_matrix, khatri_rao, split_order
 
 
 def vector_norms(factors: Factors) -> torch.Tensor:
@@ -72,6 +74,22 @@ def _merged(factors: Factors, count: int, cosine: float) -> torch.Tensor:
             merged[r] = inner[group][:, group].sum().clamp_min(0).sqrt()
             free &= ~group
     return merged.sort(descending=True).values[:count]
+
+
+def observed_shares(factors: Factors, mask: torch.Tensor) -> torch.Tensor:
+    """Share of each component's squared norm that lies on the observed entries, (B, R).
+
+    About the observed fraction for a component that is spread over the tensor; near one or zero for one that observed
+    entries alone, or hidden ones alone, have shaped.
+
+    Args:
+        factors: (B, d_n, R) each, no component zero.
+        mask: ones at the observed entries, (B, d_1, ..., d_N).
+    """
+    cut = split_order(len(factors))
+    units = [torch.nn.functional.normalize(f, dim=1).square() for f in factors]
+    rows, columns = reduce(khatri_rao, units[:cut]), reduce(khatri_rao, units[cut:])
+    return (rows * (as_matrix(mask) @ columns)).sum(1)
 
 
 def relative_error(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

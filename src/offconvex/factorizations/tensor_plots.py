@@ -72,17 +72,17 @@ def component_spectra(ax: Axes, stds: np.ndarray, shares: np.ndarray, floor: flo
 
 
 def correspondence(
-    axes: Sequence[Axes],
+    ax: Axes,
     factors: np.ndarray,
     index: Sequence[int],
     inputs: np.ndarray,
     activations: np.ndarray,
     products: np.ndarray,
 ) -> None:
-    """One tensor entry computed twice: from the factors, and by the circuit.
+    """One tensor entry computed twice, as cells of one size: from the factors, and by the circuit.
 
     Args:
-        axes: five: factors, inputs, convolution, pooling, output.
+        ax: a wide one.
         factors: (N, d, R).
         index: the entry, one position on each axis.
         inputs: (N, d) one-hot.
@@ -91,32 +91,42 @@ def correspondence(
     """
     positions, length, channels = factors.shape
     span = float(np.abs(factors).max())
-    style = {"cmap": "PuOr_r", "vmin": -span, "vmax": span, "aspect": "equal"}
-    gap = np.full((length, 1), np.nan)
-    strips = np.concatenate([np.concatenate((f, gap), axis=1) for f in factors], axis=1)[:, :-1]
-    axes[0].imshow(strips, **style)
+    signed = {"cmap": "PuOr_r", "vmin": -span, "vmax": span}
+    middle, x = length / 2, 0.0
+
+    def block(values: np.ndarray, title: str, **style) -> None:
+        rows, columns = values.shape
+        top = middle + rows / 2
+        ax.imshow(values, extent=(x, x + columns, top - rows, top), **style)
+        ax.add_patch(Rectangle((x, top - rows), columns, rows, fill=False, linewidth=0.6, edgecolor="0.6"))
+        ax.text(x + columns / 2, length + 0.35, title, ha="center", va="bottom")
+
+    def frame(column: float, bottom: float, width: float, height: float) -> None:
+        ax.add_patch(Rectangle((column, bottom), width, height, fill=False, linewidth=2.0, zorder=6))
+
     for n, row in enumerate(index):
-        left = n * (channels + 1) - 0.5
-        axes[0].add_patch(Rectangle((left, row - 0.5), channels, 1, fill=False, linewidth=2.0))
-        axes[0].text(left + channels / 2, length - 0.2, f"$W^{n + 1}$", ha="center", va="top")
-    axes[1].imshow(inputs.T, cmap="Greys", vmin=0, vmax=1.4, aspect="equal")
-    axes[2].imshow(activations.T, **style)
-    for n in range(positions):
-        axes[2].add_patch(Rectangle((n - 0.5, -0.5), 1, channels, fill=False, linewidth=2.0))
-    axes[3].imshow(products[:, None], **style)
-    axes[4].imshow([[products.sum()]], **style)
-    titles = (
-        "factors of the tensor",
-        "one-hot\ninputs",
-        r"$1 \times 1$" + "\nconvolution",
-        "product\npooling",
-        "sum",
+        block(factors[n], f"$W^{n + 1}$", **signed)
+        frame(x, length - row - 1, channels, 1)
+        x += channels + 1
+    ax.axvline(x + 0.2, color="0.8", linewidth=1.0)
+    x += 1.4
+    layers = (
+        (inputs.T, "one-hot\ninputs", {"cmap": "Greys", "vmin": 0, "vmax": 1.4}),
+        (activations.T, "$1 \\times 1$ con-\nvolution", signed),
+        (products[:, None], "product\npooling", signed),
+        (np.full((1, 1), products.sum()), "sum", signed),
     )
-    for ax, title in zip(axes, titles):
-        ax.set(xticks=[], yticks=[], title=title)
-        ax.spines[:].set_visible(False)
-    for ax, (x, y) in zip(axes[1:], (("position", "channel"), ("position", "channel"), ("", "channel"), ("", ""))):
-        ax.set(xlabel=x, ylabel=y)
+    for k, (values, title, style) in enumerate(layers):
+        if k:
+            ax.annotate("", (x + 1.7, middle), (x + 0.3, middle), arrowprops={"arrowstyle": "->", "linewidth": 1.4})
+            x += 2
+        block(values, title, **style)
+        if k == 1:
+            for n in range(positions):
+                frame(x + n, middle - channels / 2, 1, channels)
+        x += values.shape[1]
+    ax.set(xlim=(-0.2, x + 0.8), ylim=(-0.2, length + 2.2), xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)
 
 
 def rank_errors(

@@ -1,0 +1,109 @@
+"""Figures of the chapter on explicit penalties: arrays and axes in, ink out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+
+from offconvex import figures
+
+TEST = "error on unobserved entries"
+
+
+def band(ax: Axes, x: np.ndarray, values: np.ndarray, color: str, label: str, marker: str = "") -> None:
+    """Median of values (T, R) over x (T,) as a line, quartiles as a band."""
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=1)
+    ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    ax.plot(x, middle, color=color, label=label, marker=marker, markersize=4)
+
+
+def paths(axes: Sequence[Axes], steps: np.ndarray, runs: Mapping[str, Mapping[str, np.ndarray]], rank: float) -> None:
+    """Test error and effective rank (T, R) of runs over their steps (T,), and the target's effective rank."""
+    for (name, run), color in zip(runs.items(), figures.KIND_COLORS):
+        band(axes[0], steps, run["test"], color, name)
+        band(axes[1], steps, run["rank"], color, name)
+    axes[1].axhline(rank, **figures.THEORY)
+    axes[1].annotate("target", (0, rank), xytext=(2, -10), textcoords="offset points", fontsize=8)
+    axes[0].set(yscale="log", xlabel="step of Adam", ylabel=TEST)
+    axes[1].set(yscale="log", xlabel="step of Adam", ylabel="effective rank", yticks=(3, 5, 10, 20, 50))
+    axes[1].set_yticklabels(["3", "5", "10", "20", "50"])
+    axes[1].minorticks_off()
+
+
+def weights(
+    ax: Axes, convex: tuple[np.ndarray, np.ndarray], ratio: tuple[np.ndarray, np.ndarray], law: np.ndarray
+) -> None:
+    """Test error (K, R) over weights (K,) of nuclear norm and ratio, and the ratio's first-order law (K,)."""
+    band(ax, *convex, figures.KIND_COLORS[1], "nuclear norm, exact minimizer", "o")
+    band(ax, *ratio, figures.KIND_COLORS[0], "ratio, proximal descent", "o")
+    ax.plot(ratio[0], law, label=r"first order, $\propto \lambda^2$", **figures.THEORY)
+    ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(None, 3))
+    ax.legend(loc="lower right")
+
+
+def table(ax: Axes, medians: np.ndarray, names: Sequence[str], observed: np.ndarray) -> None:
+    """Median test errors (rows, columns) as colored cells with their numbers."""
+    ax.imshow(medians.clip(1e-7, 1), norm=LogNorm(1e-6, 1), cmap="viridis_r", aspect="auto")
+    for (i, j), value in np.ndenumerate(medians):
+        color = "white" if value > 2e-3 else "black"
+        ax.text(j, i, _short(value), ha="center", va="center", fontsize=8, color=color)
+    ax.set(xticks=range(len(observed)), yticks=range(len(names)), xlabel="observed entries of 10,000")
+    ax.set_xticklabels([f"{count:,}" for count in observed])
+    ax.set_yticklabels(names, fontsize=8)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def spectrum(ax: Axes, ratios: np.ndarray, errors: Mapping[str, np.ndarray]) -> None:
+    """Test errors (K, R), not below 1e-16, over the quotient q of neighboring singular values (K,), flat to steep."""
+    for (name, error), color in zip(errors.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
+        band(ax, ratios, error.clip(1e-16), color, name, "o")
+    ax.set(yscale="log", xlabel=r"spectrum $q$, flat to steep", ylabel=TEST, ylim=(2e-17, 1))
+    ax.invert_xaxis()
+    ax.legend(loc="best")
+
+
+def certificates(ax: Axes, ratios: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+    """Certificates (K, R) over q (K,), and the level one below which a target is a local minimizer for sure."""
+    for (name, value), color in zip(values.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
+        band(ax, ratios, value, color, name, "o")
+    ax.axhline(1, **figures.THEORY)
+    ax.set(xlabel=r"spectrum $q$, flat to steep", ylabel="norm of the certificate", ylim=(-0.05, None))
+    ax.invert_xaxis()
+
+
+def steps(ax: Axes, rates: np.ndarray, errors: Mapping[str, np.ndarray], label: str) -> None:
+    """Test errors (K, R) over first step sizes (K,), one color per start."""
+    for (name, error), color in zip(errors.items(), figures.KIND_COLORS):
+        band(ax, rates, np.minimum(error, 1e3), color, name, "o")
+    ax.set(xscale="log", yscale="log", xlabel=label, ylim=(1e-4, 1e2))
+
+
+def ratings(
+    ax: Axes, looked: np.ndarray, runs: np.ndarray, weights: Sequence[float], rivals: Mapping[str, float]
+) -> None:
+    """Test errors (weights, T) of the ratio along a run, and rivals' errors as lines."""
+    for run, weight, color in zip(runs, weights, figures.ordered_colors(len(weights))):
+        ax.plot(looked, run, color=color, label=rf"ratio, $\lambda = {weight:g}$")
+    for (name, value), style in zip(rivals.items(), ("-", "-.")):
+        ax.axhline(value, color="0.35", linestyle=style, linewidth=1.2, label=name)
+    ax.set(xlabel="step of Adam", ylabel="root mean square error, stars")
+    ax.legend(loc="best")
+
+
+def row_name(part: str) -> str:
+    """A row of the table in words, from the name of its part."""
+    kind, depth, optimizer = part.split("_")
+    kind = kind.replace("none", "no penalty").replace("-graduated", ", smooth first").replace("-", " ")
+    kind = kind.replace("Schatten", "quasi norm").replace("quasi norm", "quasi-norm").replace("nuclear", "nuclear norm")
+    return f"{kind} · {depth.replace('-', ' ')} · {optimizer}"
+
+
+def _short(value: float) -> str:
+    if value >= 0.01:
+        return f"{value:.2f}"
+    digit, exponent = f"{value:.0e}".split("e")
+    return rf"${digit} \cdot 10^{{{int(exponent)}}}$"

@@ -1,0 +1,1 @@
+"""Sampling beyond log-concavity: Langevin chains, simulated tempering, posteriors on matrix manifolds."""
