@@ -208,7 +208,7 @@ class Schedule:
         step: time of a Langevin step.
         swap_rate: proposed swaps per unit of time.
         stage: steps for each level that is added.
-        refinements: passes over the finished ladder that correct the constants by its own swaps.
+        refinements: passes over the finished ladder that correct the constants by its own swaps, and are averaged.
         refinement: steps of each.
         adjusted: MALA, or ULA.
     """
@@ -233,7 +233,8 @@ def learn(
 
     With l levels known, the chains run on them and the next constant follows from those at level l:
     Z_{l+1} / Z_l = E_l exp((beta_{l+1} - beta_l) log p). When all are known, each refinement corrects the ratios by
-    detailed balance, Z_{l+1} / Z_l times the mean acceptance upward over that downward.
+    detailed balance, Z_{l+1} / Z_l times the mean acceptance upward over that downward. The corrected value does not
+    depend on the constants that a refinement ran with, so all of them count: each next one runs with their mean.
 
     Args:
         target: what to sample.
@@ -262,8 +263,10 @@ def learn(
         growth = torch.logsumexp(pooled, 0) - np.log(max(len(pooled), 1))
         constants = torch.cat([constants, (constants[-1] + growth)[None]])
         levels = Levels(temperatures[: known + 1], constants)
+    corrected = []
     for _ in range(schedule.refinements if len(betas) > 1 else 0):
         state, seen = temper(target, levels, state, rt, generator, steps=schedule.refinement, **options)
         correction = torch.cat([rt.zeros(1), torch.log(seen.up / seen.down).cumsum(0)])
-        levels = replace(levels, log_constants=levels.log_constants + correction)
+        corrected.append(levels.log_constants + correction)
+        levels = replace(levels, log_constants=torch.stack(corrected).mean(0))
     return levels, state
