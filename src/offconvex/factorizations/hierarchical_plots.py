@@ -129,7 +129,7 @@ def norm_labels(axes: np.ndarray, names: Sequence[str]) -> None:
         ax.set_title(name)
     for ax in axes[:, 0]:
         ax.set_ylabel(r"norm $\sigma$ of local components")
-    axes[1, 1].legend(loc="center right")
+    axes[1, 1].legend(loc="upper right")
 
 
 def identity(ax: Axes, axes: np.ndarray, velocities: np.ndarray, law: np.ndarray) -> None:
