@@ -56,6 +56,21 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    from offconvex import claims
+    from offconvex.book import sweep
+
+    seeds = sweep.read_seeds(options.seeds)
+    records = sweep.run(options.chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
+    registry = claims.load()
+    wrong = [sweep.missed(registry, options.chapter, record) for record in records.values()]
+    print(f"\n{options.chapter}, {len(seeds)} seeds:")
+    for claim in registry.values():
+        if claim.chapter == options.chapter:
+            print(f"    {claim.id:40} {sum(claim.id not in w for w in wrong):4} of {len(seeds)}")
+    return int(any(wrong))
+
+
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book import cite
 
@@ -137,6 +152,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", choices=runtime.DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="parts at a time (default: 2)")
     command.set_defaults(command=_run)
+
+    command = commands.add_parser(
+        "sweep",
+        help="run a chapter for many seeds",
+        description="Runs a chapter for each seed and keeps what every claim measured, in "
+        "book/results/CHAPTER/sweep.json. Seeds that the present code has run already are not run again.",
+    )
+    command.add_argument("chapter", metavar="CHAPTER")
+    command.add_argument("--seeds", default="0:16", metavar="FIRST:END", help="END is not included (default: 0:16)")
+    command.add_argument("--jobs", type=_count, default=2, help="seeds at a time on this machine (default: 2)")
+    command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
+    command.set_defaults(command=_sweep)
 
     command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
     command.add_argument("figure", metavar="fig-...")

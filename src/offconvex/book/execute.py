@@ -96,7 +96,7 @@ def execute(job: Job) -> Outcome:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    folder = _folder(job)
+    folder = run_folder(job)
     start = time.monotonic()
     with _only_one(folder) as free:
         if not free:
@@ -135,7 +135,8 @@ def execute(job: Job) -> Outcome:
     return Outcome(job.chapter, chapters.notebook_path(job.chapter), seconds, "")
 
 
-def _folder(job: Job) -> Path:
+def run_folder(job: Job) -> Path:
+    """Where a job is executed, and where a run with other parameters stays."""
     build = paths.build_folder()
     return build / "runs" / job.chapter / job.label if job.label else build / "execute" / job.chapter
 
