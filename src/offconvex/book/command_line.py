@@ -74,7 +74,7 @@ def _sweep(options: argparse.Namespace) -> int:
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book import cite
 
-    print(cite.bibtex(options.figure))
+    print(cite.FORMATS[options.format](options.figure).rstrip())
     return 0
 
 
@@ -165,8 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
     command.set_defaults(command=_sweep)
 
-    command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
+    command = commands.add_parser("cite", help="print how to cite a figure")
     command.add_argument("figure", metavar="fig-...")
+    command.add_argument("--format", choices=("bibtex", "ris", "text"), default="bibtex", help="default: bibtex")
     command.set_defaults(command=_cite)
 
     command = commands.add_parser(
