@@ -16,6 +16,7 @@ from .markup import Generated, block, heading, number, paragraph, section, span,
 KINDS = {"claim": "claim", "control": "control", "finding": "our finding"}
 SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
 VERDICTS = {"holds": "✓", "misses": "✗", "open": "○"}
+WORDS = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}
 
 
 def setup(app: Sphinx) -> None:
@@ -46,6 +47,11 @@ class Row:
         return "holds" if self.stored["holds"] and self.stored.get("control_fails", True) else "misses"
 
     @property
+    def observed(self) -> dict[str, float]:
+        """Measured values by the names of their measures; empty if there are none yet."""
+        return claims.as_mapping(self.stored["observed"]) if self.stored else {}
+
+    @property
     def shown(self) -> int:
         """At how many seeds of the sweep the claim holds and its control fails."""
         return sum(sweep.shows(self.claim, record) for record in self.seeds)
@@ -74,6 +80,16 @@ class ClaimDirective(Generated):
             seeds = tuple(sweep.load(chapter.name, catalog.results(chapter.name, self.root)).values())
             found[chapter] = [Row(c, stored.get(c.id, {}), seeds) for c in registry if c.chapter == chapter.name]
         return found
+
+    def source(self, source: str) -> list[nodes.Node]:
+        """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
+        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
+        text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
+        return self.inline(text)
+
+    def bibliography(self) -> str:
+        """The text of the bibliography files."""
+        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)
 
 
 class ScoreboardLine(ClaimDirective):
@@ -135,8 +151,7 @@ class Scoreboard(ClaimDirective):
     def claim(self, chapter: catalog.Chapter, row: Row) -> nodes.container:
         """One claim, with its own address."""
         claim, verdict = row.claim, row.verdict
-        words = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}[verdict]
-        mark = [span(VERDICTS[verdict], classes="verdict"), span(words, classes="visually-hidden")]
+        mark = [span(VERDICTS[verdict], classes="verdict"), span(WORDS[verdict], classes="visually-hidden")]
         sentence = paragraph(*mark, *self.inline(typeset(claim.sentence)), classes="claim-sentence")
         facts = [
             nodes.reference("", "", nodes.literal("", claim.id), refid=anchor(claim.id), internal=True),
@@ -159,7 +174,7 @@ class Scoreboard(ClaimDirective):
 
     def measures(self, row: Row) -> nodes.table:
         """Quantity, measured value, bound, control."""
-        observed = claims.as_mapping(row.stored.get("observed", {}))
+        observed = row.observed
         control = claims.as_mapping(row.stored["control"]) if "control" in row.stored else {}
         body = []
         for measure in row.claim.measures:
@@ -171,13 +186,3 @@ class Scoreboard(ClaimDirective):
         if row.seeds:
             return table([*header, "Over seeds"], body, classes="measures", widths=[6, 2, 2, 2, 3])
         return table(header, body, classes="measures", widths=[6, 2, 2, 2])
-
-    def source(self, source: str) -> list[nodes.Node]:
-        """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
-        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
-        text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
-        return self.inline(text)
-
-    def bibliography(self) -> str:
-        """The text of the bibliography files."""
-        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)
