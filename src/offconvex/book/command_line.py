@@ -86,6 +86,14 @@ def _publish(options: argparse.Namespace) -> int:
     return 0
 
 
+def _release(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import release
+
+    print(release.make().relative_to(paths.require_project_root()))
+    return 0
+
+
 def _chapters(options: argparse.Namespace) -> int:
     from offconvex.book import chapters, convert
 
@@ -184,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)
+
+    command = commands.add_parser(
+        "release", help="archive the present commit with its built pages and their description"
+    )
+    command.set_defaults(command=_release)
 
     command = commands.add_parser("chapters", help="list chapters and their parameters")
     command.set_defaults(command=_chapters)
