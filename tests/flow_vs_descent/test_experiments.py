@@ -163,4 +163,4 @@ def test_the_curvature_parts_keep_their_names():
     parts = [{"least": np.zeros((1, 2))} for _ in range(4)]
     arrays = curvature_stored.assemble_curvature(config, parts)
     assert list(curvature_stored.course_of(stored.Stored(arrays, {}, {}), "relu")) == ["least"]
-    assert config.course("relu").side == 28 and config.course("relu").iterations == 250
+    assert config.course("relu").side == 28 and config.course("relu").iterations == 10_000
