@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html test lint unit notebooks fresh site bench clean
+.PHONY: help env book execute chapter smoke html test lint unit notebooks fresh site bench release clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
 	@echo "make bench                speed ratios of the engines"
+	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
 env: .venv/.ready
 
@@ -70,6 +71,9 @@ site: env html
 
 bench: env
 	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+release: env html
+	$(BIN)/offconvex release
 
 clean:
 	rm -rf _build

@@ -1,12 +1,15 @@
-"""The catalog of figures, and the BibTeX entry made from it."""
+"""The catalog of figures, the citations made from it, and the archive of one figure."""
 
+import json
 import re
+import zipfile
+from pathlib import Path
 
 import pytest
 import small_book
 from pybtex.database import parse_string
 
-from offconvex.book import catalog, cite
+from offconvex.book import bundle, catalog, cite
 
 
 @pytest.fixture
@@ -111,3 +114,51 @@ def test_first_sentence(text, expected):
 def test_latex_escapes_what_bibtex_would_trip_over():
     text = cite.latex("*a*_b & 5% of {x} # {numref}`fig-a` {cite:p}`smith2020a`")
     assert text == r"a\_b \& 5\% of x \# fig-a"
+
+
+def records(text):
+    pairs = [line.split("  - ", 1) for line in text.splitlines()]
+    assert pairs[0][0] == "TY" and pairs[-1] == ["ER", ""]
+    return dict(pairs)
+
+
+def test_ris_and_plain_text_say_what_the_entry_says(tmp_path):
+    root = small_book.make(tmp_path, site="https://book.example.org", doi="10.5555/12345")
+    found = records(cite.ris("fig-two-only", root=root))
+    assert found["TI"] == "A Small Book, Figure 2.1: A rate of $a_1. B$ & 50% of Smith (2020)"
+    assert found["UR"].endswith("#fig-two-only") and found["DO"] == "10.5555/12345" and found["PY"] == "2031"
+    line = cite.text("fig-two-only", root=root)
+    assert line.startswith("The authors of A Small Book (2031). A Small Book, Figure 2.1: A rate of $a_1. B$ & 50%")
+    assert line.endswith("fig-two-only, version 1.2.3, commit abcdef012345. https://doi.org/10.5555/12345")
+
+
+def test_without_site_no_format_holds_an_address(root):
+    assert not {"UR", "DO"} & set(records(cite.ris("fig-one-first", root=root)))
+    assert "http" not in cite.text("fig-one-first", root=root)
+
+
+@pytest.mark.parametrize("style", cite.FORMATS.values())
+def test_every_format_names_near_figures(root, style):
+    with pytest.raises(ValueError, match="did you mean 'fig-one-first'"):
+        style("fig-one-frist", root=root)
+
+
+def test_a_bundle_holds_everything_and_equal_bytes(root, tmp_path):
+    results = root / "book" / "results" / "one"
+    (results / "fig-one-first.csv").write_text("a\n1\n")
+    (results / "fig-one-first.pdf").write_bytes(b"%PDF")
+    (results / "fig-one-firstly.csv").write_text("another figure's\n")
+    (results / "claims.json").write_text('{"one.holds": {"figure": "fig-one-first"}, "one.other": {"figure": ""}}')
+    figure = catalog.figures(root)["fig-one-first"]
+    for name in ("a.zip", "b.zip"):
+        bundle.write(figure, tmp_path / name, root=root)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        files = {Path(name).name: archive.read(name) for name in archive.namelist()}
+        assert all(name.startswith("fig-one-first/") for name in archive.namelist())
+    own = {f"fig-one-first.{suffix}" for suffix in ("csv", "pdf", "png", "py")}
+    assert set(files) == own | {"claims.json", "provenance.json", "README.txt", "cite.bib", "cite.ris", "cite.txt"}
+    assert files["fig-one-first.py"] == b"draw()\n" and files["fig-one-first.png"] == figure.image
+    assert list(json.loads(files["claims.json"])) == ["one.holds"]
+    assert files["cite.bib"].decode().strip() == cite.bibtex("fig-one-first", root=root)
+    assert b"offconvex execute one" in files["README.txt"]

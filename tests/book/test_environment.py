@@ -74,7 +74,8 @@ def test_conda_installs_the_pinned_list_and_the_package(project):
 
 
 def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, pinned):
-    named = project["dependencies"] + project["optional-dependencies"]["book"]
+    extras = project["optional-dependencies"]
+    named = project["dependencies"] + extras["book"] + extras["cluster"]
     for requirement in map(Requirement, named):
         assert not requirement.specifier, "versions stand in requirements.txt alone"
         assert canonicalize_name(requirement.name) in pinned
@@ -82,7 +83,7 @@ def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, 
 
 def test_what_a_benchmark_compares_with_is_pinned_apart(project, pinned):
     # The book's environment is the same with and without it.
-    assert set(project["optional-dependencies"]) == {"book", "comparison"}
+    assert set(project["optional-dependencies"]) == {"book", "cluster", "comparison"}
     for requirement in map(Requirement, project["optional-dependencies"]["comparison"]):
         assert [pin.operator for pin in requirement.specifier] == ["=="]
         assert canonicalize_name(requirement.name) not in pinned

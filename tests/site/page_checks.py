@@ -1,6 +1,7 @@
 """What can be wrong with built pages, each as a function: pages -> sentences that say what is wrong."""
 
 import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -110,7 +111,7 @@ def bare_pages(pages: Pages, folder: Path) -> list[str]:
 
 
 def figure_faults(pages: Pages, folder: Path) -> list[str]:
-    """Figures without number, vector file, data, or a BibTeX entry that names them."""
+    """Figures without number, vector file, data, archive, or a BibTeX entry that names them."""
     found = []
     for file, page in pages.items():
         for figure in page.select("figure[id^=fig-]"):
@@ -130,8 +131,19 @@ def figure_faults(pages: Pages, folder: Path) -> list[str]:
             entry = links.select_one("details.cite pre")
             if entry is None or not entry.get_text().startswith("@") or id not in entry.get_text():
                 found.append(f"{where}: no BibTeX entry that names it")
+            if ".ris" not in files or not files[".ris"].exists():
+                found.append(f"{where}: no RIS record")
+            if ".zip" not in files or not _has_vector_file(files[".zip"], id):
+                found.append(f"{where}: no archive with its vector file")
     return found
 
 
 def _is_pdf(file: Path | None) -> bool:
     return file is not None and file.exists() and file.read_bytes().startswith(b"%PDF")
+
+
+def _has_vector_file(file: Path, id: str) -> bool:
+    if not file.exists() or not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return f"{id}/{id}.pdf" in archive.namelist()

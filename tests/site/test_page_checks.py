@@ -1,5 +1,7 @@
 """The checks of pages themselves: each finds the fault it is there for, and nothing on a sound page."""
 
+import zipfile
+
 import page_checks
 import pytest
 
@@ -7,7 +9,8 @@ SOUND = """<!doctype html><html lang="en"><head><title>T</title></head><body><ar
 <p>See <a href="#fig-a">the figure</a>, <a href="other.html#there">there</a>, <a href="https://example.org">out</a>.</p>
 <figure id="fig-a"><img src="a.png" alt="A line."><figcaption><span class="caption-number">Fig. 1</span></figcaption>
 </figure><div class="figure-links"><a href="a.pdf" download>PDF</a><a href="a.csv" download>Data</a>
-<details class="cite"><summary>Cite</summary><pre>@misc{a, note = {fig-a}}</pre></details></div>
+<a href="a.zip" download>All</a><details class="cite"><summary>Cite</summary><pre>@misc{a, note = {fig-a}}</pre>
+<a href="a.ris" download>RIS</a></details></div>
 </article></body></html>"""
 OTHER = """<!doctype html><html lang="en"><head><title>O</title></head>
 <body><article><h1 id="there">O</h1></article></body></html>"""
@@ -34,6 +37,8 @@ FAULTS = [
     ("figure_faults", 'href="a.pdf"', 'href="a.png"'),
     ("figure_faults", 'href="a.csv"', 'href="b.csv"'),
     ("figure_faults", "note = {fig-a}", ""),
+    ("figure_faults", 'href="a.zip"', 'href="a.pdf"'),
+    ("figure_faults", 'href="a.ris"', 'href="b.ris"'),
 ]
 
 
@@ -48,6 +53,9 @@ def write(folder, text):
     for name, content in (("page.html", text), ("other.html", OTHER), ("a.pdf", "%PDF-1.4"), ("a.csv", "x\n1\n")):
         (folder / "book" / name).write_text(content)
     (folder / "book" / "a.png").write_bytes(b"\x89PNG")
+    (folder / "book" / "a.ris").write_text("TY  - FIGURE\nID  - fig-a\n")
+    with zipfile.ZipFile(folder / "book" / "a.zip", "w") as archive:
+        archive.writestr("fig-a/fig-a.pdf", "%PDF-1.4")
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _, _ in FAULTS}))

@@ -135,3 +135,13 @@ def test_no_dead_button_without_a_repository(pages):
     hosts = ("colab.research", "mybinder", "github.com", "gitlab.com")
     buttons = [a["href"] for page in pages.values() for a in page.select(".article-header-buttons a[href]")]
     assert [href for href in buttons if any(host in href for host in hosts)] == []
+
+
+def test_every_claim_stands_under_a_text_and_every_finding_on_its_page(book, registry):
+    def listed(page):
+        return {a["href"].partition("#")[2] for a in book[page].select(".claim-list a[href*='claims.html#']")}
+
+    own = {anchor(claim.id) for claim in registry if claim.kind == "finding"}
+    assert listed("book/findings") == own
+    missing = {anchor(claim.id) for claim in registry} - listed("book/texts")
+    assert missing <= own, "a claim that a text makes must name the text, or the paper behind it, as its source"

@@ -1,4 +1,4 @@
-"""Under each figure: its vector file, its data, and how to cite it."""
+"""Under each figure: its vector file, its data, all of it in one archive, and how to cite it."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from offconvex.book import catalog, cite
+from offconvex.book import bundle, catalog, cite
 
 LOGGER = logging.getLogger(__name__)
 DATA = ("csv", "npz")
@@ -60,6 +60,8 @@ def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
         for suffix, label in (("pdf", "PDF"), *((name, f"Data ({name})") for name in DATA), ("webp", "Frames (webp)"))
         if (folder / f"{figure.id}.{suffix}").exists()
     ]
+    if found:
+        found.append(f'<a href="../results/{figure.chapter}/{figure.id}.zip" download>All (zip){of}</a>')
     stored = "\n".join(found) or "<span>PDF and data: not stored yet, execute the chapter.</span>"
     entry = cite.bibtex(figure.id, root=root)
     place = cite.address(figure, root) or f"book/chapters/{figure.chapter}.html#{figure.id}"
@@ -67,11 +69,13 @@ def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
         f'<div class="figure-links">\n{stored}\n<details class="cite">'
         f'<summary>Cite<span class="visually-hidden"> figure {figure.number}</span></summary>\n'
         f'<p>Its address: <a href="#{figure.id}"><code>{escape(place)}</code></a></p>\n'
+        f"<p>{escape(cite.text(figure.id, root=root))}</p>\n"
     )
+    ris = f'<p><a href="../results/{figure.chapter}/{figure.id}.ris" download>RIS record{of}</a></p></details></div>'
     return [
         nodes.raw("", opening, format="html"),
         nodes.literal_block(entry, entry, language="bibtex", linenos=False),
-        nodes.raw("", "</details></div>", format="html"),
+        nodes.raw("", ris, format="html"),
     ]
 
 
@@ -86,3 +90,7 @@ def copy_results(app: Sphinx, failure: Exception | None) -> None:
         for file in sorted(file for pattern in COPIED for file in source.glob(pattern)):
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target / file.name)
+        for figure in chapter.figures:
+            target.mkdir(parents=True, exist_ok=True)
+            (target / f"{figure.id}.ris").write_text(cite.ris(figure.id, root=Path(app.srcdir)), encoding="utf-8")
+            bundle.write(figure, target / f"{figure.id}.zip", root=Path(app.srcdir))

@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from offconvex import claims
-from offconvex.book import catalog
+from offconvex.book import catalog, code, sweep
 
 from .claim_cells import anchor
 from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset
@@ -16,6 +16,7 @@ from .markup import Generated, block, heading, number, paragraph, section, span,
 KINDS = {"claim": "claim", "control": "control", "finding": "our finding"}
 SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
 VERDICTS = {"holds": "✓", "misses": "✗", "open": "○"}
+WORDS = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}
 
 
 def setup(app: Sphinx) -> None:
@@ -30,23 +31,40 @@ class Row:
     Attributes:
         claim: entry of claims.toml.
         stored: entry of the chapter's claims.json; empty if it was not measured yet.
+        seeds: records of the chapter's sweep over seeds.
     """
 
     claim: claims.Claim
     stored: Mapping
+    seeds: tuple[sweep.Record, ...] = ()
 
     @property
     def verdict(self) -> str:
         """Whether it "holds", "misses" (or its control holds), or is "open": not measured under the present bound."""
-        bounds = as_mapping(self.stored.get("bound", {}))
+        bounds = claims.as_mapping(self.stored.get("bound", {}))
         if not self.stored or bounds != {measure.name: measure.bound for measure in self.claim.measures}:
             return "open"
         return "holds" if self.stored["holds"] and self.stored.get("control_fails", True) else "misses"
 
+    @property
+    def observed(self) -> dict[str, float]:
+        """Measured values by the names of their measures; empty if there are none yet."""
+        return claims.as_mapping(self.stored["observed"]) if self.stored else {}
 
-def as_mapping(value) -> dict:
-    """One value per measure; a single measure has the name ""."""
-    return dict(value) if isinstance(value, Mapping) else {"": value}
+    @property
+    def shown(self) -> int:
+        """At how many seeds of the sweep the claim holds and its control fails."""
+        return sum(sweep.shows(self.claim, record) for record in self.seeds)
+
+    def spread(self, measure: str) -> str:
+        """Least and largest value of a measure over the sweep."""
+        entries = (record["claims"].get(self.claim.id, {}) for record in self.seeds)
+        observed = [claims.as_mapping(entry["observed"]) for entry in entries if "observed" in entry]
+        values = [values[measure] for values in observed if measure in values]
+        if not values:
+            return "–"
+        ends = number(min(values)), number(max(values))
+        return ends[0] if ends[0] == ends[1] else " … ".join(ends)
 
 
 class ClaimDirective(Generated):
@@ -54,13 +72,24 @@ class ClaimDirective(Generated):
 
     def rows(self) -> dict[catalog.Chapter, list[Row]]:
         """Rows of each chapter, in the order of the book and of the registry."""
-        chapters = self.depend_on("claims.json")
+        chapters = self.depend_on("claims.json", "sweep.json")
         registry = claims.load(self.root / "book" / "claims.toml").values()
-        stored = {chapter.name: catalog.record(chapter.name, "claims.json", self.root) for chapter in chapters}
-        return {
-            chapter: [Row(c, stored[chapter.name].get(c.id, {})) for c in registry if c.chapter == chapter.name]
-            for chapter in chapters
-        }
+        found = {}
+        for chapter in chapters:
+            stored = catalog.record(chapter.name, "claims.json", self.root)
+            seeds = tuple(sweep.load(chapter.name, catalog.results(chapter.name, self.root)).values())
+            found[chapter] = [Row(c, stored.get(c.id, {}), seeds) for c in registry if c.chapter == chapter.name]
+        return found
+
+    def source(self, source: str) -> list[nodes.Node]:
+        """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
+        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
+        text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
+        return self.inline(text)
+
+    def bibliography(self) -> str:
+        """The text of the bibliography files."""
+        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)
 
 
 class ScoreboardLine(ClaimDirective):
@@ -93,7 +122,7 @@ class Scoreboard(ClaimDirective):
 
     def overview(self, rows: Mapping[catalog.Chapter, list[Row]]) -> nodes.table:
         """Counts per chapter."""
-        header = ["Chapter", "Claims", "Hold", "Own scale", "Exact", "Reduced", "With control"]
+        header = ["Chapter", "Claims", "Hold", "Own scale", "Exact", "Reduced", "With control", "Over seeds"]
         body = []
         for chapter, listed in rows.items():
             scales = [str(sum(row.claim.scale == scale for row in listed)) for scale in ("paper", "exact", "reduced")]
@@ -101,14 +130,20 @@ class Scoreboard(ClaimDirective):
             controlled = str(sum("control" in row.stored for row in listed))
             # A link to a section of this page: its address has no file part.
             name = nodes.reference("", chapter.title, refid=f"chapter-{chapter.name}", internal=True)
-            body.append([[name], *([text] for text in (str(len(listed)), held, *scales, controlled))])
-        return table(header, body, classes="overview", widths=[4, 1, 1, 1, 1, 1, 1])
+            tried = sum(len(row.seeds) for row in listed)
+            shown = f"{sum(row.shown for row in listed)} of {tried}" if tried else "–"
+            body.append([[name], *([text] for text in (str(len(listed)), held, *scales, controlled, shown))])
+        return table(header, body, classes="overview", widths=[4, 1, 1, 1, 1, 1, 1, 2])
 
     def chapter(self, chapter: catalog.Chapter, rows: list[Row]) -> nodes.section:
         """One chapter's claims."""
         intro = [self.link(chapter.page, "Read the chapter")]
         if not any(row.stored for row in rows):
             intro = ["This chapter has not been executed yet, so nothing is measured here. ", *intro]
+        seeds = rows[0].seeds if rows else ()
+        if seeds:
+            past = any(record["code"] != code.version(chapter.name) for record in seeds)
+            intro += [f". Run for {len(seeds)} seeds" + (", some of them by earlier code." if past else ".")]
         title = heading(chapter)
         entries = [self.claim(chapter, row) for row in rows]
         return section([nodes.Text(title)], f"chapter-{chapter.name}", paragraph(*intro), *entries)
@@ -116,8 +151,7 @@ class Scoreboard(ClaimDirective):
     def claim(self, chapter: catalog.Chapter, row: Row) -> nodes.container:
         """One claim, with its own address."""
         claim, verdict = row.claim, row.verdict
-        words = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}[verdict]
-        mark = [span(VERDICTS[verdict], classes="verdict"), span(words, classes="visually-hidden")]
+        mark = [span(VERDICTS[verdict], classes="verdict"), span(WORDS[verdict], classes="visually-hidden")]
         sentence = paragraph(*mark, *self.inline(typeset(claim.sentence)), classes="claim-sentence")
         facts = [
             nodes.reference("", "", nodes.literal("", claim.id), refid=anchor(claim.id), internal=True),
@@ -125,6 +159,8 @@ class Scoreboard(ClaimDirective):
             span(SCALES[claim.scale], classes="scale"),
             span(*self.source(claim.source), classes="source"),
         ]
+        if row.seeds:
+            facts.append(span(f"{row.shown} of {len(row.seeds)} seeds", classes="seeds"))
         if row.stored:
             facts.append(self.link(chapter.page, "where it is checked", anchor=anchor(claim.id)))
         if claim.figure:
@@ -138,22 +174,15 @@ class Scoreboard(ClaimDirective):
 
     def measures(self, row: Row) -> nodes.table:
         """Quantity, measured value, bound, control."""
-        observed = as_mapping(row.stored.get("observed", {}))
-        control = as_mapping(row.stored["control"]) if "control" in row.stored else {}
+        observed = row.observed
+        control = claims.as_mapping(row.stored["control"]) if "control" in row.stored else {}
         body = []
         for measure in row.claim.measures:
             value = number(observed[measure.name]) if measure.name in observed else "not measured yet"
             broken = number(control[measure.name]) if measure.name in control else "–"
-            body.append([self.inline(typeset(measure.quantity)), [value], [typeset(measure.bound)], [broken]])
+            cells = [self.inline(typeset(measure.quantity)), [value], [typeset(measure.bound)], [broken]]
+            body.append(cells + ([[row.spread(measure.name)]] if row.seeds else []))
         header = ["Quantity", "Measured", "Bound", "Control"]
+        if row.seeds:
+            return table([*header, "Over seeds"], body, classes="measures", widths=[6, 2, 2, 2, 3])
         return table(header, body, classes="measures", widths=[6, 2, 2, 2])
-
-    def source(self, source: str) -> list[nodes.Node]:
-        """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
-        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
-        text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
-        return self.inline(text)
-
-    def bibliography(self) -> str:
-        """The text of the bibliography files."""
-        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)

@@ -25,6 +25,7 @@ class Figure:
         caption: MyST text; its first sentence is the finding.
         alt: the finding in words, for those who do not see the image.
         image: PNG.
+        code: source of the cell that draws it.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Figure:
     caption: str
     alt: str
     image: bytes = field(repr=False)
+    code: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -122,14 +124,13 @@ def _chapter(root: Path, page: str, number: str, part: dict) -> Chapter:
         return Chapter(name, page, number, name, part.get("caption", ""), ())
     title, drawn = _read(path, path.stat().st_mtime_ns)
     numbered = tuple(
-        Figure(id, name, f"{number}.{i}".lstrip("."), caption, alt, image)
-        for i, (id, caption, alt, image) in enumerate(drawn, start=1)
+        Figure(id, name, f"{number}.{i}".lstrip("."), *rest) for i, (id, *rest) in enumerate(drawn, start=1)
     )
     return Chapter(name, page, number, title or name, part.get("caption", ""), numbered)
 
 
 @functools.lru_cache(maxsize=64)
-def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, bytes]]]:
+def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, bytes, str]]]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     text = "\n\n".join(_joined(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     heading = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
@@ -141,7 +142,9 @@ def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, by
         images = [output["data"][IMAGE] for output in cell.get("outputs", []) if IMAGE in output.get("data", {})]
         image = base64.b64decode(_joined(images[0])) if images else b""
         alt = " ".join(str(options.get("image", {}).get("alt", "")).split())
-        drawn.append((options["figure"]["name"], str(options["figure"].get("caption", "")), alt, image))
+        drawn.append(
+            (options["figure"]["name"], str(options["figure"].get("caption", "")), alt, image, _joined(cell["source"]))
+        )
     return (heading.group(1).strip() if heading else ""), drawn
 
 

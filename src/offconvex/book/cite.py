@@ -1,6 +1,7 @@
-"""The BibTeX entry of a figure: one function behind the pages' "Cite" and the command line."""
+"""How a figure is cited: the functions behind the pages' "Cite", the bundles and the command line."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from offconvex import __version__
@@ -26,6 +27,64 @@ def bibtex(figure_id: str, *, root: Path | None = None) -> str:
     Raises:
         ValueError: if there is no such figure; the message names the nearest ones.
     """
+    facts = _facts(figure_id, root)
+    fields = {
+        "author": f"{{{latex(facts.author)}}}",
+        "title": f"{{{latex(facts.book)}}}, Figure {facts.number}: {latex(facts.finding).rstrip('.')}",
+        "year": facts.year,
+        "version": facts.version,
+        "url": facts.url,
+        "doi": facts.doi,
+        "note": f"Figure {latex(figure_id)}, {facts.state}",
+    }
+    body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
+    return f"@misc{{offconvex-{figure_id.removeprefix('fig-')},\n{body}}}"
+
+
+def ris(figure_id: str, *, root: Path | None = None) -> str:
+    """RIS record of a figure, with the same content as `bibtex` and the same errors."""
+    facts = _facts(figure_id, root)
+    fields = {
+        "TY": "FIGURE",
+        "ID": f"offconvex-{figure_id.removeprefix('fig-')}",
+        "AU": facts.author,
+        "TI": f"{facts.book}, Figure {facts.number}: {plain(facts.finding).rstrip('.')}",
+        "PY": facts.year,
+        "ET": facts.version,
+        "UR": facts.url,
+        "DO": facts.doi,
+        "N1": f"Figure {figure_id}, {facts.state}",
+    }
+    return "".join(f"{tag}  - {value}\n" for tag, value in fields.items() if value) + "ER  - \n"
+
+
+def text(figure_id: str, *, root: Path | None = None) -> str:
+    """One line of plain text that cites a figure, with the same content as `bibtex` and the same errors."""
+    facts = _facts(figure_id, root)
+    year = f" ({facts.year})" if facts.year else ""
+    place = facts.doi and f"https://doi.org/{facts.doi}" or facts.url
+    title = f"{facts.book}, Figure {facts.number}: {plain(facts.finding).rstrip('.')}"
+    return f"{facts.author}{year}. {title}. {figure_id}, {facts.state}." + (f" {place}" if place else "")
+
+
+FORMATS = {"bibtex": bibtex, "ris": ris, "text": text}
+"""What a citation can be written as."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    author: str
+    book: str
+    number: str
+    finding: str
+    year: str
+    version: str
+    url: str
+    doi: str
+    state: str
+
+
+def _facts(figure_id: str, root: Path | None) -> _Facts:
     known = catalog.figures(root)
     if figure_id not in known:
         raise ValueError(
@@ -35,19 +94,17 @@ def bibtex(figure_id: str, *, root: Path | None = None) -> str:
     figure = known[figure_id]
     provenance = catalog.record(figure.chapter, "provenance.json", root)
     version = provenance.get("version") or __version__
-    title = catalog.setting("title", root)
-    finding = latex(catalog.first_sentence(figure.caption)).rstrip(".")
-    fields = {
-        "author": f"{{{latex(catalog.setting('author', root))}}}",
-        "title": f"{{{latex(title)}}}, Figure {figure.number}: {finding}",
-        "year": provenance.get("date", "")[:4],
-        "version": version,
-        "url": address(figure, root),
-        "doi": catalog.setting("offconvex_doi", root),
-        "note": _note(figure_id, version, provenance),
-    }
-    body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
-    return f"@misc{{offconvex-{figure_id.removeprefix('fig-')},\n{body}}}"
+    return _Facts(
+        author=catalog.setting("author", root),
+        book=catalog.setting("title", root),
+        number=figure.number,
+        finding=catalog.first_sentence(figure.caption),
+        year=provenance.get("date", "")[:4],
+        version=version,
+        url=address(figure, root),
+        doi=catalog.setting("offconvex_doi", root),
+        state=_state(version, provenance),
+    )
 
 
 def address(figure: catalog.Figure, root: Path | None = None) -> str:
@@ -62,6 +119,12 @@ def latex(text: str) -> str:
     return "".join(piece if piece.startswith("$") else _escaped(piece) for piece in pieces)
 
 
+def plain(text: str) -> str:
+    """MyST text without markup: formulas stay as they are written, citations become names."""
+    pieces = re.split(r"(\$[^$]*\$)", ROLE.sub(_role, text))
+    return "".join(piece if piece.startswith("$") else re.sub(r"[`*{}]", "", piece) for piece in pieces)
+
+
 def _role(match: re.Match) -> str:
     if match["role"] == "cite:p":
         return ""  # an entry cannot cite another one
@@ -74,9 +137,7 @@ def _escaped(text: str) -> str:
     return "".join(ESCAPED.get(character, character) for character in text)
 
 
-def _note(figure_id: str, version: str, provenance: dict) -> str:
-    parts = [latex(figure_id), f"version {version}"]
+def _state(version: str, provenance: dict) -> str:
     commit = provenance.get("commit")
-    if commit:
-        parts.append(f"commit {commit[:12]}" + (" with uncommitted changes" if provenance.get("dirty") else ""))
-    return "Figure " + ", ".join(parts)
+    changes = " with uncommitted changes" if provenance.get("dirty") else ""
+    return f"version {version}" + (f", commit {commit[:12]}{changes}" if commit else "")

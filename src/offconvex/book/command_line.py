@@ -56,10 +56,25 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    from offconvex import claims
+    from offconvex.book import sweep
+
+    seeds = sweep.read_seeds(options.seeds)
+    records = sweep.run(options.chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
+    registry = claims.load()
+    wrong = [sweep.missed(registry, options.chapter, record) for record in records.values()]
+    print(f"\n{options.chapter}, {len(seeds)} seeds:")
+    for claim in registry.values():
+        if claim.chapter == options.chapter:
+            print(f"    {claim.id:40} {sum(claim.id not in w for w in wrong):4} of {len(seeds)}")
+    return int(any(wrong))
+
+
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book import cite
 
-    print(cite.bibtex(options.figure))
+    print(cite.FORMATS[options.format](options.figure).rstrip())
     return 0
 
 
@@ -68,6 +83,14 @@ def _publish(options: argparse.Namespace) -> int:
 
     for id in published.append_new():
         print(f"published: {id}")
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import release
+
+    print(release.make().relative_to(paths.require_project_root()))
     return 0
 
 
@@ -138,8 +161,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--jobs", type=_count, default=2, help="parts at a time (default: 2)")
     command.set_defaults(command=_run)
 
-    command = commands.add_parser("cite", help="print the BibTeX entry of a figure")
+    command = commands.add_parser(
+        "sweep",
+        help="run a chapter for many seeds",
+        description="Runs a chapter for each seed and keeps what every claim measured, in "
+        "book/results/CHAPTER/sweep.json. Seeds that the present code has run already are not run again.",
+    )
+    command.add_argument("chapter", metavar="CHAPTER")
+    command.add_argument("--seeds", default="0:16", metavar="FIRST:END", help="END is not included (default: 0:16)")
+    command.add_argument("--jobs", type=_count, default=2, help="seeds at a time on this machine (default: 2)")
+    command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
+    command.set_defaults(command=_sweep)
+
+    command = commands.add_parser("cite", help="print how to cite a figure")
     command.add_argument("figure", metavar="fig-...")
+    command.add_argument("--format", choices=("bibtex", "ris", "text"), default="bibtex", help="default: bibtex")
     command.set_defaults(command=_cite)
 
     command = commands.add_parser(
@@ -156,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)
+
+    command = commands.add_parser(
+        "release", help="archive the present commit with its built pages and their description"
+    )
+    command.set_defaults(command=_release)
 
     command = commands.add_parser("chapters", help="list chapters and their parameters")
     command.set_defaults(command=_chapters)

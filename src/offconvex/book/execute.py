@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from offconvex import paths
 from offconvex.book import chapters, convert, install, normalise, provenance
+from offconvex.book import workers as processes
 
 CELL_TIMEOUT = 1800  # seconds; a chapter takes minutes, so a cell that takes longer hangs
 
@@ -79,8 +79,7 @@ def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
     """Execute jobs, `workers` at a time, each in its own process; report each as it ends."""
     install.finish_all()
     outcomes = []
-    context = multiprocessing.get_context("spawn")  # a forked torch may deadlock
-    with concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+    with processes.pool(workers) as pool:
         futures = [pool.submit(execute, job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -97,7 +96,7 @@ def execute(job: Job) -> Outcome:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    folder = _folder(job)
+    folder = run_folder(job)
     start = time.monotonic()
     with _only_one(folder) as free:
         if not free:
@@ -136,7 +135,8 @@ def execute(job: Job) -> Outcome:
     return Outcome(job.chapter, chapters.notebook_path(job.chapter), seconds, "")
 
 
-def _folder(job: Job) -> Path:
+def run_folder(job: Job) -> Path:
+    """Where a job is executed, and where a run with other parameters stays."""
     build = paths.build_folder()
     return build / "runs" / job.chapter / job.label if job.label else build / "execute" / job.chapter
 

@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import os
 import time
 import zipfile
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from offconvex import paths, stored
 from offconvex.book import provenance
+from offconvex.book import workers as processes
 from offconvex.book.chapters import nearest
 
 
@@ -35,9 +35,8 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     parts = list(experiment.parts(experiment.config))
     missing = [part for part in parts if _read(folder / f"{part}.npz") is None]
     os.environ["OMP_NUM_THREADS"] = "1"
-    context = multiprocessing.get_context("spawn")  # a forked torch may deadlock
     with (
-        concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool,
+        processes.pool(workers) as pool,
         tqdm(total=len(parts), initial=len(parts) - len(missing), desc=name, unit="part", disable=None) as bar,
     ):
         futures = [pool.submit(_run_part, name, device, part, folder) for part in missing]
