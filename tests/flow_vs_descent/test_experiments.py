@@ -146,6 +146,12 @@ def test_stored_step_sizes_and_a_slice_of_them():
         step_sizes.StepSizes(iterations=(10, 10))
 
 
+def test_a_law_is_compared_up_to_its_factor():
+    law, gap = np.array([0.0, 0.5, 0.75]), np.zeros((3, 3, 2))
+    gap[0, :, 1] = 7 * law * [1, 1.1, 1]
+    np.testing.assert_allclose(step_sizes.law_deviation(gap, law), [[0.1], [0.0]], atol=1e-15)
+
+
 def test_the_share_of_one_unit_is_that_of_a_row_of_its_layer():
     difference = np.zeros((2, 42_200))
     difference[1, 784 * 7 : 784 * 8] = 3.0  # all weights into the eighth unit of the first layer

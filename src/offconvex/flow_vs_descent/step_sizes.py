@@ -153,6 +153,16 @@ def distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.linalg.norm(left - right, axis=-1)
 
 
+def law_deviation(gap: np.ndarray, law: np.ndarray) -> np.ndarray:
+    """Relative deviations (runs - 1, T - 1) of a law for distances, up to a factor, from those of the first run.
+
+    Args:
+        gap: (runs, runs, T) distances between runs, equal at the first time.
+        law: (runs,) the law; the last run's value sets the factor.
+    """
+    return np.abs(gap[0, 1:, 1:] / gap[0, -1, 1:] / (law[1:, None] / law[-1]) - 1)
+
+
 def unit_share(difference: np.ndarray, name: str) -> np.ndarray:
     """Largest share (T,) of the weights into one unit in the squares of a difference (T, P) of a network's weights."""
     widths = PAPER_NETWORKS[name].widths
