@@ -128,6 +128,9 @@ def test_stored_step_sizes_and_a_slice_of_them():
         # With so few images a kink is a twentieth of the gradient, and the place in a step where it is met matters.
         closeness = 0.05 if name == "linear" else 0.4
         np.testing.assert_allclose(gap[0, 1, 1:] / gap[0, 2, 1:], (1 - 1 / 2) / (1 - 1 / 4), rtol=closeness)
+        share = arrays[f"unit share {name}"]
+        assert share.shape == (2, 5)
+        assert np.all(share[:, 0] == 0) and np.all((share[:, 1:] > 1 / 110) & (share[:, 1:] < 1))
     # To the flow: the extrapolated limit is an order better than the finest run.
     assert np.all(arrays["flow gap extrapolated"][1:] < 0.1 * arrays["flow gap"][2, 1:])
     record = stored.Stored(arrays, stored.settings(SHORT), {})
@@ -139,8 +142,22 @@ def test_stored_step_sizes_and_a_slice_of_them():
         step_sizes.slice_gap(SHORT, record, "relu", 2, 3)
     with pytest.raises(ValueError, match="start with 1"):
         step_sizes.StepSizes(ratios=(2, 5))
-    with pytest.raises(ValueError, match="multiples of 50"):
+    with pytest.raises(ValueError, match="multiples of 200"):
         step_sizes.StepSizes(iterations=(10, 10))
+
+
+def test_a_law_is_compared_up_to_its_factor():
+    law, gap = np.array([0.0, 0.5, 0.75]), np.zeros((3, 3, 2))
+    gap[0, :, 1] = 7 * law * [1, 1.1, 1]
+    np.testing.assert_allclose(step_sizes.law_deviation(gap, law), [[0.1], [0.0]], atol=1e-15)
+
+
+def test_the_share_of_one_unit_is_that_of_a_row_of_its_layer():
+    difference = np.zeros((2, 42_200))
+    difference[1, 784 * 7 : 784 * 8] = 3.0  # all weights into the eighth unit of the first layer
+    difference[1, 39_200 + 50 * 3] = 1.0  # one into the fourth of the second
+    difference[1, -1] = 2.0
+    np.testing.assert_allclose(step_sizes.unit_share(difference, "relu"), [0, 784 * 9 / (784 * 9 + 5)])
 
 
 def test_stored_precisions_and_a_slice_of_them():
@@ -163,4 +180,4 @@ def test_the_curvature_parts_keep_their_names():
     parts = [{"least": np.zeros((1, 2))} for _ in range(4)]
     arrays = curvature_stored.assemble_curvature(config, parts)
     assert list(curvature_stored.course_of(stored.Stored(arrays, {}, {}), "relu")) == ["least"]
-    assert config.course("relu").side == 28 and config.course("relu").iterations == 250
+    assert config.course("relu").side == 28 and config.course("relu").iterations == 10_000

@@ -27,9 +27,9 @@ class Curvature:
         device: where it runs.
     """
 
-    iterations: tuple[int, ...] = (500, 250)
-    records: int = 50
-    checks: int = 8
+    iterations: tuple[int, ...] = (10_000, 10_000)
+    records: int = 200
+    checks: int = 16
     scales: tuple[float, ...] = (1.0, 2.0, 4.0)
     draws: int = 2
     seed: int = 0

@@ -78,7 +78,7 @@ def shares(ax: Axes, times: np.ndarray, gaps: np.ndarray, ratios: Sequence[int],
     for gap, ratio, color, level in zip(gaps[1:], ratios[1:], figures.ordered_colors(len(ratios))[1:], law[1:]):
         ax.plot(times[1:], gap[1:] / limit, color=color, label=f"$r={ratio}$")
         ax.axhline(level, **{**figures.THEORY, "linewidth": 1.0})
-    ax.set(ylabel="share of the distance", xlim=(0, times[-1]), ylim=(0.4, 1.0))
+    ax.set(ylabel="share of the distance", xlim=(0, times[-1]), ylim=(0, 1.05))
 
 
 def eigenvalues(
