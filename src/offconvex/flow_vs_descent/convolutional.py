@@ -51,7 +51,15 @@ def compare(name: str, config: StepSizes, rt: Runtime, seed: int, iterations: in
     """Runs at all steps: "times" (T,), "loss" and "travel" (runs, T), and "gap" (runs, T) to the run at the largest.
 
     As in the source, offsets are left out of distances.
+
+    Raises:
+        ValueError: if the iterations are no positive multiple of the records, which are evenly spaced.
     """
+    if iterations < 1 or iterations % config.records:
+        raise ValueError(
+            f"`convolutional_iterations` must be a positive multiple of {config.records}, the number of records; "
+            f"got {iterations}."
+        )
     first = start(name, rt, seed)
     loss = objective(name, images(rt, count=config.count))
     every = iterations // config.records
