@@ -1,6 +1,6 @@
 """Pathfinder-style images: two markers, on one dashed path or on two, among distracting paths."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ class Pathfinder:
         marker: radius of a marker's disc.
         distractors: number of distracting paths; those for which no place is found are left out.
         distractor_length: dashes of each.
-        tolerance: the two possible places of the second marker are equally far from the first up to this.
     """
 
     length: int = 5
@@ -42,15 +41,14 @@ class Pathfinder:
     marker: float = 2.0
     distractors: int = 8
     distractor_length: int = 2
-    tolerance: float = 1.5
 
     def __post_init__(self):
         if self.length < 2 or self.distractors < 0 or self.distractor_length < 1:
             raise ValueError(f"Paths need two dashes at least, distractors one, and none may be negative; got {self}.")
         if self.used < 1 or self.drawn % self.used:
             raise ValueError(f"`used` must divide `drawn` = {self.drawn}; got {self.used}.")
-        if min(self.dash, self.thickness, self.spacing, self.continuity, self.tolerance, self.marker) <= 0:
-            raise ValueError(f"Lengths, continuity and tolerance must be positive; got {self}.")
+        if min(self.dash, self.thickness, self.spacing, self.continuity, self.marker) <= 0:
+            raise ValueError(f"Lengths and continuity must be positive; got {self}.")
         if 2 * self.border + self.start_distance + self.dash > self.drawn:
             raise ValueError(f"Two paths cannot start {self.start_distance} apart inside the border of {self}.")
 
@@ -73,7 +71,7 @@ def paper(length: int) -> Pathfinder:
     """
     return Pathfinder(
         length=length, drawn=300, used=150, dash=5.0, thickness=2.0, spacing=3.0, border=22.0, start_distance=27.0,
-        marker=3.0, distractors=round(90 / length), distractor_length=max(length // 3, 1), tolerance=4.0,
+        marker=3.0, distractors=round(90 / length), distractor_length=max(length // 3, 1),
     )  # fmt: skip
 
 
@@ -97,7 +95,9 @@ class Scenes:
 CHUNK = 256  # images made together: their maps of taken pixels stay in the cache of one core
 
 
-def images(task: Pathfinder, count: int, rt: Runtime, seed: int, *stream: str | int) -> tuple[torch.Tensor, torch.Tensor]:
+def images(
+    task: Pathfinder, count: int, rt: Runtime, seed: int, *stream: str | int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Images (count, 1, used, used) in [0, 1] and labels (count,).
 
     Args:
@@ -119,32 +119,26 @@ def images(task: Pathfinder, count: int, rt: Runtime, seed: int, *stream: str | 
 def scenes(task: Pathfinder, count: int, draws: np.random.Generator) -> Scenes:
     """Scenes whose label is a fair coin thrown when everything but the second marker is in place.
 
-    The first marker is at the start of one path. The second would be at the far end of the same path or of the other;
-    only pairs of paths are kept on which the two places are equally far from the first marker, up to the tolerance.
-    So neither the paths nor the first marker depend on the label, nor does the distance of the markers, beyond the
-    tolerance: what decides is the connection alone.
+    The first marker is at the start of one path. The second is at the far end of the same path or of the other; the
+    other path is turned about its own start until both places are equally far from the first marker. So neither the
+    paths nor the first marker nor the markers' distance depend on the label: what decides is the connection.
 
     Raises:
         ValueError: if paths of these sizes hardly ever fit.
     """
-    kept, tries = np.empty((0, 2, task.length, 3)), 0
+    kept, drawn = np.empty((0, 2, task.length, 3)), 0
     while len(kept) < count:
-        fresh = _pairs_of_paths(task, 4 * count, draws)
-        near, far = (_gap(fresh, end) for end in (0, 1))
-        kept = np.concatenate([kept, fresh[np.abs(near - far) <= task.tolerance]])[:count]
-        tries += 1
-        if tries > 60:
+        kept = np.concatenate([kept, _pairs_of_paths(task, 2 * count, draws)])[:count]
+        drawn += 2 * count
+        if drawn > 200 * (len(kept) + 1) + 20 * count:
             raise ValueError(f"Paths of these sizes hardly ever fit; make them shorter or the canvas larger: {task}.")
-    taken = _map(task, count)
-    for path in range(2):
-        for dash in range(task.length):
-            taken.add(kept[:, path, dash])
-    # The coin and the distractors come last, and from the same state whatever the label is.
+    taken = drawing.Taken(count, task.drawn, task.dash, task.thickness, task.spacing)
+    for dash in kept.reshape(count, -1, 3).swapaxes(0, 1):
+        taken.add(dash)
     distractors = _distractors(task, taken, draws)
     labels = draws.random(count) < 0.5
-    ends = _tips(task, kept[:, :, -1], 1)
-    second = np.where(labels[:, None], ends[:, 0], ends[:, 1])
-    return Scenes(kept, distractors, np.stack([_tips(task, kept[:, 0, 0], -1), second], 1), labels)
+    second = np.where(labels[:, None], kept[:, 0, -1, :2], kept[:, 1, -1, :2])
+    return Scenes(kept, distractors, np.stack([kept[:, 0, 0, :2], second], 1), labels)
 
 
 def draw(task: Pathfinder, made: Scenes) -> np.ndarray:
@@ -160,39 +154,68 @@ def draw(task: Pathfinder, made: Scenes) -> np.ndarray:
     return canvas.reshape(len(canvas), task.used, factor, task.used, factor).mean((2, 4))
 
 
-def without_distractors(task: Pathfinder) -> Pathfinder:
-    """The same task with nothing but the two paths."""
-    return replace(task, distractors=0)
-
-
-def _gap(paths: np.ndarray, end: int) -> np.ndarray:
-    """Distance (n,) between the first dash of path 0 and the last of path `end`."""
-    return np.linalg.norm(paths[:, 0, 0, :2] - paths[:, end, -1, :2], axis=-1)
-
-
 def _tips(task: Pathfinder, dashes: np.ndarray, side: int) -> np.ndarray:
     """Ends (..., 2) of dashes (..., 3), in their direction or against it."""
     angle = dashes[..., 2]
     return dashes[..., :2] + side * task.dash / 2 * np.stack([np.sin(angle), np.cos(angle)], -1)
 
 
-def _map(task: Pathfinder, count: int) -> drawing.Taken:
-    return drawing.Taken(count, task.drawn, task.dash, task.thickness, task.spacing)
-
-
 def _pairs_of_paths(task: Pathfinder, count: int, draws: np.random.Generator) -> np.ndarray:
-    """Two paths (m, 2, length, 3) that do not touch, m <= count: attempts that got stuck are left out."""
-    taken = _map(task, count)
-    inner = task.border + task.dash / 2
-    first = draws.uniform(inner, task.drawn - inner, (count, 2))
+    """Two paths (m, 2, length, 3) that do not touch, m <= count: attempts that do are left out."""
+    one, two = (_walk(task, draws.uniform(0, 2 * np.pi, count), draws) for _ in range(2))
     angle = draws.uniform(0, 2 * np.pi, count)
-    second = first + task.start_distance * np.stack([np.sin(angle), np.cos(angle)], 1)
-    paths = []
-    for start in (first, second):
-        begin = np.concatenate([start, draws.uniform(0, 2 * np.pi, (count, 1))], 1)
-        paths.append(_grow(task, begin, task.length, taken, draws))
-    paths = np.stack(paths, 1)
-    return paths[~np.isnan(paths).any((1, 2, 3))]
+    start = task.start_distance * np.stack([np.sin(angle), np.cos(angle)], 1)
+    # |start + Q tip| = |tip of the first| for a rotation Q: the angle between start and Q tip is given by its cosine.
+    reach, own = (np.linalg.norm(path[:, -1, :2], axis=-1) for path in (one, two))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = np.arccos((reach**2 - task.start_distance**2 - own**2) / (2 * task.start_distance * own))
+    between *= np.where(draws.random(count) < 0.5, 1, -1)
+    turn = angle + between - np.arctan2(two[:, -1, 0], two[:, -1, 1])
+    two = _turned(two, turn)
+    two[..., :2] += start[:, None]
+    pair = np.stack([one, two], 1)
+    pair = pair[~np.isnan(turn)]
+    tips = np.concatenate([_tips(task, pair, side).reshape(len(pair), 2 * task.length, 2) for side in (-1, 1)], 1)
+    low, high = tips.min(1), tips.max(1)
+    room = task.drawn - 2 * task.border - (high - low)
+    fits = (room >= 0).all(1) & ~_touching(task, pair)
+    pair, low, room = pair[fits], low[fits], room[fits]
+    pair[..., :2] += (task.border - low + room * draws.random(room.shape))[:, None, None]
+    return pair
+
+
+def _walk(task: Pathfinder, angle: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+    """Paths (n, length, 3) from the origin, their first dash in direction `angle`."""
+    turns = _turns(task.continuity, (len(angle), task.length - 1), draws)
+    angles = np.cumsum(np.concatenate([angle[:, None], turns], 1), 1)
+    heading = np.stack([np.sin(angles), np.cos(angles)], -1)
+    # Half a step along the old direction and half along the new: the corner lies in the middle of the spacing.
+    moves = task.step / 2 * (heading[:, 1:] + heading[:, :-1])
+    centers = np.concatenate([np.zeros_like(heading[:, :1]), np.cumsum(moves, 1)], 1)
+    return np.concatenate([centers, angles[..., None]], -1)
+
+
+def _turned(paths: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Paths (n, length, 3) turned about the origin, toward larger directions."""
+    sine, cosine = np.sin(turn)[:, None], np.cos(turn)[:, None]
+    row, column, angle = np.moveaxis(paths, -1, 0)
+    return np.stack([cosine * row + sine * column, cosine * column - sine * row, angle + turn[:, None]], -1)
+
+
+def _touching(task: Pathfinder, pair: np.ndarray) -> np.ndarray:
+    """Whether dashes (n, 2, length, 3) that do not follow one another come closer than the spacing."""
+    angle = pair[..., 2].reshape(len(pair), 2 * task.length)
+    points = np.linspace(-0.5, 0.5, int(np.ceil(task.dash)) + 1) * task.dash
+    heading = np.stack([np.sin(angle), np.cos(angle)], -1)
+    line = pair[..., :2].reshape(len(pair), 2 * task.length, 1, 2) + points[:, None] * heading[:, :, None]
+    touching = np.zeros(len(pair), bool)
+    for i in range(2 * task.length):
+        first = i + 1 if i % task.length == task.length - 1 else i + 2
+        if first < 2 * task.length:
+            apart = line[:, i, None, :, None] - line[:, first:, None]
+            near = (apart**2).sum(-1) < (task.spacing + task.thickness) ** 2
+            touching |= near.any((1, 2, 3))
+    return touching
 
 
 def _distractors(task: Pathfinder, taken: drawing.Taken, draws: np.random.Generator) -> np.ndarray:
@@ -211,19 +234,18 @@ TURNS = 8  # places tried for a dash before it is given up
 
 def _grow(task, begin: np.ndarray, length: int, taken: drawing.Taken, draws) -> np.ndarray:
     """Paths (n, length, 3) from first dashes (n, 3), NaN where they got stuck; they are entered as taken."""
-    path = [_first_free(task, begin[:, None], taken)]
+    path = [begin]
     for _ in range(length - 1):
         last = path[-1]
         angles = last[:, None, 2] + _turns(task.continuity, (len(begin), TURNS), draws)
-        # Half a step along the old direction and half along the new: the corner lies in the middle of the spacing.
         old, new = (np.stack([np.sin(a), np.cos(a)], -1) for a in (last[:, None, 2], angles))
         centers = last[:, None, :2] + task.step / 2 * (old + new)
         path.append(_first_free(task, np.concatenate([centers, angles[..., None]], -1), taken))
-        # A dash becomes an obstacle when its successor is in place, which may touch its surroundings.
-        taken.add(last)
-    taken.add(path[-1])
     whole = np.stack(path, 1)
-    return np.where(np.isnan(whole).any((1, 2), keepdims=True), np.nan, whole)
+    whole[np.isnan(whole).any((1, 2))] = np.nan
+    for dash in whole.swapaxes(0, 1):
+        taken.add(dash)
+    return whole
 
 
 def _first_free(task, candidates: np.ndarray, taken: drawing.Taken) -> np.ndarray:

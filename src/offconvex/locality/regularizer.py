@@ -1,4 +1,4 @@
-"""The regularizer against locality: how little the input gradient at one patch changes when another patch is swapped."""
+"""The regularizer against locality: how little the gradient at one patch changes when another is swapped."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +36,9 @@ class Patch:
             ValueError: if the patch reaches over the edge, where a slice would silently be smaller.
         """
         if self.top + self.height > images.shape[-2] or self.left + self.width > images.shape[-1]:
-            raise ValueError(f"{self} reaches over the edge of images of {images.shape[-2]} x {images.shape[-1]} pixels.")
+            raise ValueError(
+                f"{self} reaches over the edge of images of {images.shape[-2]} x {images.shape[-1]} pixels."
+            )
         return images[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
     def overlaps(self, other: "Patch") -> bool:
@@ -137,9 +139,7 @@ def random_pair(height: int, width: int, side: int, generator: torch.Generator) 
 
     first = draw()
     # The first place may leave none for the second (a middle one in a short strip); then both are drawn again.
-    while not any(
-        not first.overlaps(Patch(t, l, side, side)) for t in (0, height - side) for l in (0, width - side)
-    ):
+    while not any(not first.overlaps(Patch(t, c, side, side)) for t in (0, height - side) for c in (0, width - side)):
         first = draw()
     second = draw()
     while first.overlaps(second):

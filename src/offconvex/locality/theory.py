@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import gammaln
 
 
 def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
@@ -35,3 +36,29 @@ def effective_field(depth: int, kernel: int = 3) -> float:
     `depth` independent uniform steps on kernel places, of variance (kernel^2 - 1) / 12 each.
     """
     return float(np.sqrt(depth * (kernel**2 - 1) / 12))
+
+
+def isotropic_similarity(rank: int) -> float:
+    """Expected surrogate of f(x, y) = x . U y with Gaussian y and U of `rank` equal singular values.
+
+    The gradient by x is U y, in direction uniform on a sphere of that dimension, so that the surrogate is the mean
+    absolute cosine of two independent directions, Gamma(r/2) / (pi^(1/2) Gamma((r+1)/2)): 1 for r = 1 and about
+    (2 / (pi r))^(1/2) for large r.
+
+    Raises:
+        ValueError: if the rank is not positive.
+    """
+    if rank < 1:
+        raise ValueError(f"`rank` must be a positive number; got {rank}.")
+    return float(np.exp(gammaln(rank / 2) - gammaln((rank + 1) / 2)) / np.sqrt(np.pi))
+
+
+ADDITIVE_CEILING = 0.75
+"""Largest accuracy that the sign of a(x) + b(x') can have on "are x and x' of one class?".
+
+With a fair label and equally frequent classes, whatever their number. For two classes i, j the outputs at (i, i) and
+(j, j) add up to those at (i, j) and (j, i); so if the first two are positive, one of the others is, and at least one of
+four is wrong. Equality: number the classes and let a = class + 1/2, b = -class, which calls every same pair "same" and
+half of the others. The logistic loss of additive functions, however, is least at a + b = 0, since neither image alone
+tells the label; so a network that sees no two images at once has no reason to find the ceiling.
+"""
