@@ -83,7 +83,7 @@ def compare(config: Trees, rt: Runtime, seed: int) -> TreesRecord:
 
 
 def contract(tensors: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Values (R, N) of f, of tensors (R, d, d, d, d) at inputs (R, N, d, 1, 4): each axis takes the channels of its pixel."""
+    """Values (R, N) at inputs (R, N, d, 1, 4) of tensors (R, d, d, d, d): an axis takes the channels of its pixel."""
     pixels = inputs[..., 0, :].unbind(-1)
     halves = [torch.einsum("rni,rnj->rnij", *two).flatten(2) for two in (pixels[:2], pixels[2:])]
     matrix = tensors.flatten(1, 2).flatten(2, 3)
