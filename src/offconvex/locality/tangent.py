@@ -77,5 +77,3 @@ def interpolate(
             ]
         )
     return Interpolation(*np.array(rows).T)
-
-
