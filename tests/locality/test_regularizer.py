@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, regularizer, theory, trees
+from offconvex.locality import analytic, networks, regularizer, theory, trees
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 
@@ -46,33 +46,20 @@ def test_the_surrogate_is_the_definition_by_finite_differences(rt):
         assert similar[b].item() == pytest.approx(cosine, abs=1e-7)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        lambda v: half(v, LEFT).sin().sum(-1) * half(v, RIGHT).exp().sum(-1),
-        lambda v: half(v, LEFT).sin().sum(-1) + half(v, RIGHT).exp().sum(-1),
-        lambda v: (half(v, LEFT)[..., 0].tanh() * half(v, RIGHT)[..., 0].tanh()).sigmoid(),
-    ],
-    ids=["product", "sum", "function of a product"],
-)
-def test_a_separable_function_has_surrogate_one(rt, model):
-    _, similar = regularizer.gradient_similarity(model, images(rt, 50, 1, 2, 6), LEFT, RIGHT)
-    assert (similar - 1).abs().max() <= 1e-12
+@pytest.mark.parametrize("name", analytic.SEPARABLE)
+def test_a_separable_function_has_surrogate_one(rt, name):
+    assert analytic.measure(analytic.SEPARABLE[name], 200, rt, 0, name).largest <= 1e-12
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 8])
 def test_an_isotropic_bilinear_function_has_its_closed_form(rt, rank):
-    x = images(rt, 20_000, 2, 2, 6, name=f"bilinear {rank}")
-
-    def model(v):
-        return (half(v, LEFT)[..., :rank] * half(v, RIGHT)[..., :rank]).sum(-1)
-
-    _, similar = regularizer.gradient_similarity(model, x, LEFT, RIGHT)
-    # Each value shares its two halves with the two neighbors in the batch; twice the independent error covers that.
-    error = max(2 * similar.std().item() / math.sqrt(len(similar)), 1e-12)
-    assert abs(similar.mean().item() - theory.isotropic_similarity(rank)) <= 4.5 * error
+    found = analytic.measure(analytic.bilinear(rank), 20_000, rt, 0, rank)
+    error = max(found.error, 1e-12)
+    assert abs(found.mean - theory.isotropic_similarity(rank)) <= 4.5 * error
     if rank > 1:
-        assert abs(similar.mean().item() - theory.isotropic_similarity(2 * rank)) > 10 * error
+        assert abs(found.mean - theory.isotropic_similarity(2 * rank)) > 10 * error
+    with pytest.raises(ValueError, match="rank"):
+        analytic.bilinear(17)
 
 
 def test_the_penalty_s_gradient_is_that_of_finite_differences(rt):

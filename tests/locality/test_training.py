@@ -92,6 +92,20 @@ def test_the_source_s_training_runs_and_stops_when_perfect(strength):
     assert np.isfinite(record.similarity).all() == bool(strength)
 
 
+def test_a_step_s_price_grows_with_the_batch_and_the_penalty():
+    rt = runtime.resolve("cpu", torch.float32)
+    small, large, penalized = (paper.price(32, b, s, rt, 0) for b, s in ((2, 0.0), (4, 0.0), (2, 1.0)))
+    assert 1.5 < large.bytes / small.bytes < 2.5 and penalized.bytes > 2 * small.bytes
+    assert small.seconds > 0
+
+
+def test_the_source_s_figure_at_tiny_size():
+    rt = runtime.resolve("cpu", torch.float32)
+    config = paper.Paper(epochs=1, batch=2)
+    records = paper.pathfinder_study((3,), (0.0,), 2, config, rt, 0)
+    assert list(records) == [(3, 0.0)] and len(records[3, 0.0].test) == 1
+
+
 def test_wrong_settings_are_told():
     for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}):
         with pytest.raises(ValueError, match="got"):

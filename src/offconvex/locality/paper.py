@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from offconvex import rng
-from offconvex.locality import regularizer
+from offconvex.locality import pathfinder, regularizer
 from offconvex.locality.regularizer import Model, Patch
 from offconvex.locality.resnet18 import ResNet18, resnet18
 from offconvex.runtime import Runtime
@@ -126,3 +127,64 @@ def accuracy(network: ResNet18, images: torch.Tensor, labels: torch.Tensor, *, c
     with torch.no_grad():
         outputs = torch.cat([network(x) for x in images.split(chunk)])
     return ((outputs > 0) == (labels > 0.5)).double().mean().item()
+
+
+def pathfinder_study(
+    lengths: tuple[int, ...], strengths: tuple[float, ...], count: int, config: Paper, rt: Runtime, seed: int
+) -> dict[tuple[int, float], PaperRecord]:
+    """The source's figure: one network for each length of path and each strength, on `count` + `count` images.
+
+    Pixels get the training images' mean 0 and deviation 1; the two patches are squares anywhere that do not overlap.
+    """
+    records = {}
+    for length in lengths:
+        task = pathfinder.paper(length)
+        sets = [pathfinder.images(task, count, rt, seed, split, length) for split in ("train", "test")]
+        mean, deviation = sets[0][0].mean(), sets[0][0].std()
+        train, test = (((x - mean) / deviation, y) for x, y in sets)
+        draw = partial(regularizer.random_pair, task.used, task.used, config.patch)
+        for strength in strengths:
+            records[length, strength] = run(replace(config, strength=strength), train, test, draw, rt, seed)
+    return records
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one step costs.
+
+    Attributes:
+        seconds: of a step, the faster of two.
+        bytes: held for the backward pass, without weights and their gradients.
+    """
+
+    seconds: float
+    bytes: int
+
+
+def price(side: int, batch: int, strength: float, rt: Runtime, seed: int) -> Price:
+    """Measure steps on images of noise (batch, 1, side, side)."""
+    network = resnet18(1, rt, rng.generator(seed, "price"))
+    images = rt.normal(rng.generator(seed, "price", "images"), batch, 1, side, side)
+    labels = rt.zeros(batch)
+    pair = Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)
+    held: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        # By storage: views and a tensor kept twice take their memory once.
+        storage = tensor.untyped_storage()
+        held[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    seconds = []
+    for _ in range(2):
+        begun = time.perf_counter()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss, _, _ = step_loss(network, images, labels, strength, pair)
+        loss.backward()
+        if rt.device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - begun)
+        weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
+        total = sum(size for place, size in held.items() if place not in weights)
+        held.clear()
+    return Price(min(seconds), total)

@@ -34,7 +34,7 @@ class Trees:
 
     channels: int = 8
     terms: tuple[int, ...] = (1, 2, 4, 8, 16)
-    draws: int = 12
+    draws: int = 24
     samples: int = 256
     equal: bool = True
 
