@@ -25,12 +25,12 @@ SEPARABLE = {
     "sum": _separable(lambda a, b: a + b),
     "product": _separable(lambda a, b: a * b),
     "function of a sum": _separable(lambda a, b: (a + b).sigmoid()),
-    "signs agree": _separable(lambda a, b: (3 * a).tanh() * (3 * b).tanh()),
+    "signs agree": _separable(lambda a, b: a.tanh() * b.tanh()),
 }
 """Functions of two patches with surrogate 1.
 
-The last one depends on both at once as strongly as can be, and the surrogate does not see it: whether two signs agree is
-the product of the signs.
+The last one depends on both at once as strongly as can be, and the surrogate does not see it: whether two signs agree
+is the product of the signs.
 """
 
 
