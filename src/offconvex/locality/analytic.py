@@ -24,8 +24,8 @@ def _separable(join: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Mo
 SEPARABLE = {
     "sum": _separable(lambda a, b: a + b),
     "product": _separable(lambda a, b: a * b),
-    "function of a sum": _separable(lambda a, b: (a + b).sigmoid()),
-    "signs agree": _separable(lambda a, b: a.tanh() * b.tanh()),
+    "function of a sum": _separable(lambda a, b: (a + b).div(4).sigmoid()),
+    "signs agree": _separable(lambda a, b: (a / 4).tanh() * (b / 4).tanh()),
 }
 """Functions of two patches with surrogate 1.
 
