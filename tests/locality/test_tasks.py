@@ -80,6 +80,14 @@ def test_paths_are_connected_and_turn_gently(scenes):
     assert steps == pytest.approx(task.step * np.cos(turns / 2), rel=1e-9)
 
 
+def test_a_distractor_without_room_is_left_out():
+    crowded = Pathfinder(length=9, distractors=40)
+    made = pathfinder.scenes(crowded, 3, rng.numpy_generator(0, "crowded"))
+    placed = ~np.isnan(made.distractors).any((2, 3))
+    assert 0 < placed.sum() < placed.size
+    assert np.isnan(made.distractors[~placed]).all() and pathfinder.draw(crowded, made).max() <= 1
+
+
 def test_turns_have_their_density():
     continuity = 1.8
     draws = pathfinder._turns(continuity, (200_000,), rng.numpy_generator(0, "turns"))

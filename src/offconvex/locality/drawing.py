@@ -33,8 +33,8 @@ class Taken:
         """Enter one dash a canvas, (n, 3); NaN for none."""
         canvas = np.flatnonzero(~np.isnan(dashes[:, 0]))
         pixels = np.rint(self._line(dashes[canvas])).astype(np.int64)
-        near = (pixels[:, :, None] + self._around).reshape(len(canvas), -1, 2).clip(0, self.side - 1)
-        self._pixels[canvas[:, None], near[..., 0] * self.side + near[..., 1]] = True
+        near = (pixels[:, :, None] + self._around).clip(0, self.side - 1)
+        self._pixels[canvas[:, None, None], near[..., 0] * self.side + near[..., 1]] = True
 
     def _line(self, dashes: np.ndarray) -> np.ndarray:
         """Points (m, P, 2) along dashes (m, 3), a pixel or less apart."""
