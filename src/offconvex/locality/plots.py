@@ -24,16 +24,16 @@ def frame(ax: Axes, patch: Patch, color: str) -> None:
     ax.plot(x, y, color=color, linewidth=1.6, clip_on=False)
 
 
-def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, law: np.ndarray, label: str, color: str) -> None:
-    """Surrogate of each function (M,) against its rank, and a law (2, G)."""
+def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, color: str) -> None:
+    """Surrogate of each function (M,) against its rank."""
     # Spread a little sideways, so that functions of one rank do not hide one another.
     spread = np.exp(np.linspace(-0.08, 0.08, max(np.count_nonzero(ranks == ranks[0]), 1)))
     places = ranks * np.resize(spread, len(ranks))
-    ax.semilogx(places, similarity, "o", color=color, markersize=3.5, alpha=0.7, label=label, markeredgewidth=0)
-    ax.semilogx(*law, **figures.THEORY)
+    ax.semilogx(places, similarity, "o", color=color, markersize=3.5, alpha=0.7, markeredgewidth=0)
     values = np.unique(ranks)
     ax.set_xticks(values, [f"{v:g}" for v in values])
     ax.minorticks_off()
+    ax.set_title(label, fontsize=10)
     ax.set(xlabel="separation rank", ylim=(0, 1.05))
 
 
