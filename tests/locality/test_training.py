@@ -39,7 +39,7 @@ def test_the_objective_is_loss_plus_lambda_times_surrogate(rt):
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_replica_trains_as_if_it_were_alone(rt, strength):
     a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
-    schedule = Schedule(epochs=2, batch=8, rate=1e-2, strength=strength, warmup=1, record_every=1)
+    schedule = Schedule(epochs=2, batch=8, rate=1e-2, strength=strength, settling=1, record_every=1)
     x, y = toy(rt, 16, 3)
     held = x[0], y[0]
     both = training.train(a, schedule, (x, y), held, one_pair, rt, 5, range(3))
@@ -59,6 +59,13 @@ def test_what_one_pixel_tells_is_learned_and_what_none_tells_is_not(rt):
     run = training.train(a, schedule, (x, y), (test[0], label[0]), one_pair, rt, 0, range(2))
     assert run.test[-1, 0] > 0.75 > run.test[-1, 1]
     assert run.epochs.tolist() == [5, 10, 15, 20, 25] and np.all(np.diff(run.loss[:, 0]) < 0)
+
+
+def test_lambda_warms_up_or_cools_down_and_settles():
+    up, down = Schedule(strength=2.0, settling=4), Schedule(strength=2.0, first=10.0, settling=4)
+    assert [up.strength_at(e) for e in (0, 1, 4, 9)] == [0, 0.5, 2, 2]
+    assert [down.strength_at(e) for e in (0, 1, 4, 9)] == [10, 8, 2, 2]
+    assert Schedule(strength=3.0, first=7.0).strength_at(0) == 3
 
 
 def test_the_penalty_lowers_the_surrogate(rt):
@@ -107,7 +114,7 @@ def test_the_source_s_figure_at_tiny_size():
 
 
 def test_wrong_settings_are_told():
-    for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}):
+    for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}, {"first": -1.0}):
         with pytest.raises(ValueError, match="got"):
             Schedule(**settings)
     with pytest.raises(ValueError, match="got"):

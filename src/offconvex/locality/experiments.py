@@ -35,7 +35,8 @@ class Setting:
         batch: pairs a step.
         rate: of Adam.
         strength: lambda.
-        warmup: epochs over which lambda rises.
+        first: lambda at the start.
+        settling: epochs over which it goes from there to `strength`.
         seeds: number of networks.
     """
 
@@ -52,7 +53,8 @@ class Setting:
     batch: int = 64
     rate: float = 3e-3
     strength: float = 0.0
-    warmup: float = 5.0
+    first: float = 0.0
+    settling: float = 0.0
     seeds: int = 5
 
     @property
@@ -74,7 +76,9 @@ class Setting:
     @property
     def schedule(self) -> Schedule:
         """How they are trained."""
-        return Schedule(self.epochs, self.batch, self.rate, self.strength, self.warmup, max(self.epochs // 8, 1))
+        return Schedule(
+            self.epochs, self.batch, self.rate, self.strength, self.first, self.settling, max(self.epochs // 8, 1)
+        )
 
 
 def data(setting: Setting, rt: Runtime, seed: int, replicas: range) -> tuple[tuple, tuple]:

@@ -14,9 +14,9 @@ from offconvex.stored import Arrays
 TRIED = {
     "near": Setting(epochs=100, seeds=2, held_out=500),
     "far": Setting(gap=8, epochs=40, seeds=1, held_out=300),
-    "far, 2": Setting(gap=8, epochs=25, strength=2.0, warmup=3.0, seeds=1, held_out=300),
-    "far, 8": Setting(gap=8, epochs=25, strength=8.0, warmup=3.0, seeds=1, held_out=300),
-    "far, 100": Setting(gap=8, epochs=25, strength=100.0, warmup=0.0, seeds=1, held_out=300),
+    "far-2": Setting(gap=8, epochs=25, strength=2.0, settling=3.0, seeds=1, held_out=300),
+    "far-8": Setting(gap=8, epochs=25, strength=8.0, settling=3.0, seeds=1, held_out=300),
+    "far-1000-to-2": Setting(gap=8, epochs=25, strength=2.0, first=1000.0, settling=6.0, seeds=1, held_out=300),
 }
 """By name, in the order in which they were tried."""
 
@@ -37,13 +37,13 @@ class Search:
 
 
 def parts(config: Search) -> list[str]:
-    """The names, as file names."""
-    return [name.replace(", ", "-") for name in config.names]
+    """The names."""
+    return list(config.names)
 
 
 def run_part(config: Search, part: str) -> Arrays:
     """Train one setting; each array (R,) at the end."""
-    history = experiments.run(TRIED[part.replace("-", ", ")], runtime.resolve("cpu", torch.float32), 0)
+    history = experiments.run(TRIED[part], runtime.resolve("cpu", torch.float32), 0)
     return {name: getattr(history, name)[-1] for name in experiments.NAMES}
 
 

@@ -25,7 +25,9 @@ class Schedule:
         batch: samples a step.
         rate: learning rate of Adam.
         strength: lambda, of the regularizer.
-        warmup: epochs over which lambda rises from 0, linearly.
+        first: lambda at the start: below `strength` to warm up, above it to break away from a surrogate near 1, whose
+            slope is nearly zero.
+        settling: epochs over which lambda goes from `first` to `strength`, linearly.
         record_every: epochs between two records; the last epoch is always recorded.
         final: share of the epochs, at the end, over which the rate falls linearly to zero.
     """
@@ -34,15 +36,22 @@ class Schedule:
     batch: int = 64
     rate: float = 1e-3
     strength: float = 0.0
-    warmup: float = 0.0
+    first: float = 0.0
+    settling: float = 0.0
     record_every: int = 5
     final: float = 0.3
 
     def __post_init__(self):
         if min(self.epochs, self.batch, self.record_every) < 1 or not self.rate > 0:
             raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
-        if self.strength < 0 or self.warmup < 0 or not 0 <= self.final <= 1:
-            raise ValueError(f"`strength` and `warmup` must not be negative, `final` lies in [0, 1]; got {self}.")
+        if min(self.strength, self.first, self.settling) < 0 or not 0 <= self.final <= 1:
+            raise ValueError(f"Strengths and epochs must not be negative, and `final` lies in [0, 1]; got {self}.")
+
+    def strength_at(self, epoch: float) -> float:
+        """Lambda after so many epochs."""
+        if epoch >= self.settling:
+            return self.strength
+        return self.strength + (self.first - self.strength) * (1 - epoch / self.settling)
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ def train(
             part = epoch + step / steps
             left = (1 - part / schedule.epochs) / schedule.final if schedule.final else 1.0
             optimizer.param_groups[0]["lr"] = schedule.rate * min(1.0, left)
-            strength = schedule.strength * (min(1.0, part / schedule.warmup) if schedule.warmup else 1.0)
+            strength = schedule.strength_at(part)
             batch = rows[step * schedule.batch : (step + 1) * schedule.batch]
             loss = objective(architecture, weights, images[:, batch], labels[:, batch], strength, pairs(places))
             optimizer.zero_grad()
