@@ -68,32 +68,25 @@ def start(architecture: Architecture, rt: Runtime, generators: list[torch.Genera
 
 def forward(architecture: Architecture, weights: Weights, images: torch.Tensor) -> torch.Tensor:
     """One output per sample, (R, N), of images (R, N, C, H, W), or (N, C, H, W) seen by all replicas."""
-    a = architecture
+    a, replicas = architecture, len(weights[0])
     if images.dim() == 4:
-        images = images.expand(len(weights[0]), *images.shape)
-    # Channels before samples: then a layer of all samples is one matrix product a replica.
-    hidden = _convolve(images.transpose(1, 2), weights[0], weights[1], a.kernel)
+        images = images.expand(replicas, *images.shape)
+    hidden = _convolve(images.transpose(0, 1).flatten(1, 2), weights[0], weights[1], a.kernel)
     for block in range(a.blocks):
         first, first_offset, second, second_offset = weights[2 + 4 * block : 6 + 4 * block]
         inner = _convolve(hidden.relu(), first, first_offset, a.kernel).relu()
         change = _convolve(inner, second, second_offset, a.kernel)
         hidden = hidden + change if a.residual else change
-    mean = hidden.relu().mean((-2, -1))
-    return (weights[-2] @ mean + weights[-1])[:, 0]
+    mean = hidden.relu().mean((-2, -1)).view(-1, replicas, a.channels)
+    return (weights[-2] @ mean.permute(1, 2, 0) + weights[-1])[:, 0]
 
 
 def _convolve(hidden: torch.Tensor, kernel: torch.Tensor, offset: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
-    """Convolution of (R, C, N, H, W) with zeros around.
-
-    As shifts and one matrix product: replicas cost no grouped convolution, and a product's second derivative is as fast
-    as its first.
-    """
-    replicas, _, samples, height, width = hidden.shape
-    rows, columns = sides
-    padded = functional.pad(hidden, (columns // 2, columns // 2, rows // 2, rows // 2))
-    shifts = [padded[..., i : i + height, j : j + width] for i in range(rows) for j in range(columns)]
-    whole = torch.cat(shifts, 1).view(replicas, -1, samples * height * width)
-    return torch.baddbmm(offset, kernel, whole).view(replicas, -1, samples, height, width)
+    """Convolution of (N, R C, H, W) with zeros around: replicas are groups of channels."""
+    replicas, outputs, _ = kernel.shape
+    weight = kernel.reshape(replicas * outputs, *sides, -1).permute(0, 3, 1, 2)
+    padding = (sides[0] // 2, sides[1] // 2)
+    return functional.conv2d(hidden, weight, offset.flatten(), padding=padding, groups=replicas)
 
 
 def start_generators(seed: int, replicas: range, *stream: str | int) -> list[torch.Generator]:

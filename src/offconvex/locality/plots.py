@@ -27,9 +27,10 @@ def frame(ax: Axes, patch: Patch, color: str) -> None:
 def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, color: str) -> None:
     """Surrogate of each function (M,) against its rank."""
     # Spread a little sideways, so that functions of one rank do not hide one another.
-    spread = np.exp(np.linspace(-0.08, 0.08, max(np.count_nonzero(ranks == ranks[0]), 1)))
+    count = np.count_nonzero(ranks == ranks[0])
+    spread = np.exp(0.16 * (np.arange(count) - (count - 1) / 2) / count)
     places = ranks * np.resize(spread, len(ranks))
-    ax.semilogx(places, similarity, "o", color=color, markersize=3.5, alpha=0.7, markeredgewidth=0)
+    ax.semilogx(places, similarity, "o", color=color, markersize=3.5 if count > 1 else 6, alpha=0.7, markeredgewidth=0)
     values = np.unique(ranks)
     ax.set_xticks(values, [f"{v:g}" for v in values])
     ax.minorticks_off()

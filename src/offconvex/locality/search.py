@@ -16,7 +16,8 @@ TRIED = {
     "far": Setting(gap=8, epochs=40, seeds=1, held_out=300),
     "far-2": Setting(gap=8, epochs=25, strength=2.0, settling=3.0, seeds=1, held_out=300),
     "far-8": Setting(gap=8, epochs=25, strength=8.0, settling=3.0, seeds=1, held_out=300),
-    "far-1000-to-2": Setting(gap=8, epochs=25, strength=2.0, first=1000.0, settling=6.0, seeds=1, held_out=300),
+    "far-100": Setting(gap=8, epochs=25, strength=100.0, seeds=1, held_out=300),
+    "far-8-longer": Setting(gap=8, epochs=50, strength=8.0, settling=3.0, seeds=1, held_out=300),
 }
 """By name, in the order in which they were tried."""
 
