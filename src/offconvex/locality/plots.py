@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from offconvex import figures
-from offconvex.locality.regularizer import Patch
 
 
 def pictures(axes: Sequence[Axes], images: np.ndarray, titles: Sequence[str]) -> None:
@@ -15,13 +14,6 @@ def pictures(axes: Sequence[Axes], images: np.ndarray, titles: Sequence[str]) ->
         ax.imshow(image, cmap="gray", interpolation="nearest")
         ax.set_title(title, fontsize=10)
         ax.set(xticks=[], yticks=[])
-
-
-def frame(ax: Axes, patch: Patch, color: str) -> None:
-    """Outline of a patch on an image."""
-    left, top, right, bottom = patch.left, patch.top, patch.left + patch.width, patch.top + patch.height
-    x, y = np.array([left, right, right, left, left]) - 0.5, np.array([top, top, bottom, bottom, top]) - 0.5
-    ax.plot(x, y, color=color, linewidth=1.6, clip_on=False)
 
 
 def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, color: str) -> None:
