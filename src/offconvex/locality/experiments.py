@@ -118,12 +118,12 @@ class Study:
         blocks: of the networks that can.
     """
 
-    gaps: tuple[int, ...] = (0, 4, 8, 12)
-    strengths: tuple[float, ...] = (0.0, 0.5, 2.0)
+    gaps: tuple[int, ...] = (0, 2, 4, 8)
+    strengths: tuple[float, ...] = (0.0, 4.0, 8.0)
     short_blocks: int = 2
     short_gap: int = 12
     seeds: int = 8
-    epochs: int = 60
+    epochs: int = 100
     count: int = 512
     channels: int = 16
     blocks: int = 5
