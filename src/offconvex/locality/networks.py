@@ -1,0 +1,94 @@
+"""Small convolutional networks, many at once on a replica axis. Float32 in use: networks, not theorems."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from offconvex import rng
+from offconvex.locality import theory
+from offconvex.runtime import Runtime
+
+Weights = list[torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A stem, residual blocks or plain layers, the mean over all places and one output.
+
+    Attributes:
+        inputs: channels of the images.
+        channels: of every hidden layer.
+        blocks: residual blocks of two convolutions, or pairs of plain convolutions.
+        kernel: (rows, columns) of every kernel, odd; (1, 3) reads images whose rows are channels, column by column.
+        residual: whether a block's input is added to its output.
+    """
+
+    inputs: int
+    channels: int = 32
+    blocks: int = 6
+    kernel: tuple[int, int] = (3, 3)
+    residual: bool = True
+
+    def __post_init__(self):
+        if min(self.inputs, self.channels) < 1 or self.blocks < 0:
+            raise ValueError(f"Channels must be positive and blocks not negative; got {self}.")
+        if any(k < 1 or k % 2 == 0 for k in self.kernel):
+            raise ValueError(f"`kernel` needs odd sides, so that a layer keeps the image's size; got {self.kernel}.")
+
+    @property
+    def depth(self) -> int:
+        """Number of convolutions."""
+        return 1 + 2 * self.blocks
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Rows and columns of the image that one place of the last layer can see."""
+        return tuple(theory.receptive_field([(k, 1)] * self.depth) for k in self.kernel)
+
+
+def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> Weights:
+    """Kernels (R, O, I k) and offsets (R, O, 1) of each layer in turn, one generator per replica.
+
+    Kernels have He's deviation (2 / fan-in)^(1/2); the second of a residual block that divided by blocks^(1/2), so that
+    the blocks together add as much as the stem gives. The output has (1 / fan-in)^(1/2). Offsets are zero.
+    """
+    a, area = architecture, architecture.kernel[0] * architecture.kernel[1]
+    shapes = [(a.channels, a.inputs * area, 2.0)]
+    for _ in range(a.blocks):
+        shapes.append((a.channels, a.channels * area, 2.0))
+        shapes.append((a.channels, a.channels * area, 2.0 / a.blocks if a.residual else 2.0))
+    shapes.append((1, a.channels, 1.0))
+    weights = []
+    for rows, fan_in, gain in shapes:
+        draws = [rt.normal(generator, rows, fan_in) for generator in generators]
+        weights += [torch.stack(draws) * (gain / fan_in) ** 0.5, rt.zeros(len(generators), rows, 1)]
+    return weights
+
+
+def forward(architecture: Architecture, weights: Weights, images: torch.Tensor) -> torch.Tensor:
+    """One output per sample, (R, N), of images (R, N, C, H, W), or (N, C, H, W) seen by all replicas."""
+    a, replicas = architecture, len(weights[0])
+    if images.dim() == 4:
+        images = images.expand(replicas, *images.shape)
+    hidden = _convolve(images.transpose(0, 1).flatten(1, 2), weights[0], weights[1], a.kernel)
+    for block in range(a.blocks):
+        first, first_offset, second, second_offset = weights[2 + 4 * block : 6 + 4 * block]
+        inner = _convolve(hidden.relu(), first, first_offset, a.kernel).relu()
+        change = _convolve(inner, second, second_offset, a.kernel)
+        hidden = hidden + change if a.residual else change
+    mean = hidden.relu().mean((-2, -1)).view(-1, replicas, a.channels)
+    return (weights[-2] @ mean.permute(1, 2, 0) + weights[-1])[:, 0]
+
+
+def _convolve(hidden: torch.Tensor, kernel: torch.Tensor, offset: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
+    """Convolution of (N, R C, H, W) with zeros around: replicas are groups of channels."""
+    replicas, outputs, _ = kernel.shape
+    weight = kernel.reshape(replicas * outputs, *sides, -1).permute(0, 3, 1, 2)
+    padding = (sides[0] // 2, sides[1] // 2)
+    return functional.conv2d(hidden, weight, offset.flatten(), padding=padding, groups=replicas)
+
+
+def start_generators(seed: int, replicas: range, *stream: str | int) -> list[torch.Generator]:
+    """One generator per replica, each from its own stream."""
+    return [rng.generator(seed, *stream, "start", replica) for replica in replicas]

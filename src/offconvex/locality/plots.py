@@ -1,0 +1,48 @@
+"""Figures of the chapter on locality: arrays and axes in, ink out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from offconvex import figures
+
+
+def pictures(axes: Sequence[Axes], images: np.ndarray, titles: Sequence[str]) -> None:
+    """Gray images (n, H, W), one an axes."""
+    for ax, image, title in zip(axes, images, titles):
+        ax.imshow(image, cmap="gray", interpolation="nearest")
+        ax.set_title(title, fontsize=10)
+        ax.set(xticks=[], yticks=[])
+
+
+def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, color: str) -> None:
+    """Surrogate of each function (M,) against its rank."""
+    # Spread a little sideways, so that functions of one rank do not hide one another.
+    count = np.count_nonzero(ranks == ranks[0])
+    spread = np.exp(0.16 * (np.arange(count) - (count - 1) / 2) / count)
+    places = ranks * np.resize(spread, len(ranks))
+    ax.semilogx(places, similarity, "o", color=color, markersize=3.5 if count > 1 else 6, alpha=0.7, markeredgewidth=0)
+    values = np.unique(ranks)
+    ax.set_xticks(values, [f"{v:g}" for v in values])
+    ax.minorticks_off()
+    ax.set_title(label, fontsize=10)
+    ax.set(xlabel="separation rank", ylim=(0, 1.05))
+
+
+def over_gaps(
+    ax: Axes, gaps: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence, chance: float = 0.5
+) -> None:
+    """Accuracies (lines, gaps, seeds): medians, quartiles as bands, and the level of chance dashed."""
+    for values, label, color in zip(accuracy, labels, colors):
+        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
+        ax.fill_between(gaps, low, high, color=color, alpha=0.2, linewidth=0)
+        ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
+    ax.axhline(chance, **figures.THEORY)
+    ax.set(xlabel="gap between the images, pixels", ylim=(0.4, 1.02))
+
+
+def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
+    """Ticks at the largest gap that networks of each reach can see across."""
+    for gap, color in zip(gaps, colors):
+        ax.axvline(gap, color=color, linewidth=1.0, linestyle=":", zorder=0)

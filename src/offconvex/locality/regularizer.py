@@ -1,0 +1,147 @@
+"""The regularizer against locality: how little the gradient at one patch changes when another is swapped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+Model = Callable[[torch.Tensor], torch.Tensor]
+"""Inputs (..., N, C, H, W) to one output per sample, (..., N)."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Rectangle of pixels, through all channels.
+
+    Attributes:
+        top: first row.
+        left: first column.
+        height: rows.
+        width: columns.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def __post_init__(self):
+        if min(self.height, self.width) < 1 or min(self.top, self.left) < 0:
+            raise ValueError(f"A patch needs at least one pixel and starts at 0 or later; got {self}.")
+
+    def of(self, images: torch.Tensor) -> torch.Tensor:
+        """View (..., C, height, width) of the patch in images (..., C, H, W).
+
+        Raises:
+            ValueError: if the patch reaches over the edge, where a slice would silently be smaller.
+        """
+        if self.top + self.height > images.shape[-2] or self.left + self.width > images.shape[-1]:
+            raise ValueError(
+                f"{self} reaches over the edge of images of {images.shape[-2]} x {images.shape[-1]} pixels."
+            )
+        return images[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def overlaps(self, other: "Patch") -> bool:
+        """Whether the two share a pixel."""
+        return (
+            self.top < other.top + other.height
+            and other.top < self.top + self.height
+            and self.left < other.left + other.width
+            and other.left < self.left + self.width
+        )
+
+
+def swapped(inputs: torch.Tensor, patch: Patch) -> torch.Tensor:
+    """Copy of inputs (..., N, C, H, W) in which sample b has sample b+1's pixels at `patch`, the last the first's.
+
+    Raises:
+        ValueError: if there are fewer than two samples, since a sample cannot be swapped with itself.
+    """
+    if inputs.shape[-4] < 2:
+        raise ValueError(f"Swapping a patch between samples needs at least two of them; got {inputs.shape[-4]}.")
+    copy = inputs.detach().clone()
+    patch.of(copy).copy_(patch.of(inputs.detach()).roll(-1, -4))
+    return copy
+
+
+def input_gradient(model: Model, inputs: torch.Tensor, *, differentiable: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs (..., N) and the gradient of their sum with respect to the inputs, of the inputs' shape.
+
+    A model that treats samples apart gets each sample's own gradient this way; batch normalization in training mode
+    does not, and there the sum's gradient is what the source's code takes.
+
+    Args:
+        model: the network.
+        inputs: (..., N, C, H, W).
+        differentiable: keep the graph, so that the gradient can itself be differentiated by the weights.
+    """
+    inputs = inputs.detach().requires_grad_()
+    outputs = model(inputs)
+    if not outputs.requires_grad:
+        return outputs, torch.zeros_like(inputs)
+    (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=differentiable)
+    return outputs, gradient
+
+
+def absolute_cosine(one: torch.Tensor, other: torch.Tensor, *, epsilon: float = 1e-12) -> torch.Tensor:
+    """|<g, g'>| / (|g| |g'|) over the last three axes, with |g| = (sum g^2 + epsilon^2)^(1/2).
+
+    The source's code has no epsilon and yields NaN for a patch on which the network has gone dead; here such a patch
+    counts as 0. `epsilon` stands inside the root, because the root itself has no derivative at zero.
+    """
+    over = (-3, -2, -1)
+    lengths = [(g.square().sum(over) + epsilon**2).sqrt() for g in (one, other)]
+    return ((one / lengths[0][..., None, None, None]) * (other / lengths[1][..., None, None, None])).sum(over).abs()
+
+
+def gradient_similarity(
+    model: Model, inputs: torch.Tensor, patch: Patch, other: Patch, *, differentiable: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs, and |cos| of the input gradient at `patch` before and after `other` is swapped (razin2022implicit, 6).
+
+    A function a(x_p) b(rest) or a(x_p) + b(rest) has the value 1: the direction of its gradient at the patch does not
+    depend on the rest. The mean over samples is the regularizer.
+
+    Args:
+        model: the network; it may carry replicas on leading axes.
+        inputs: (..., N, C, H, W).
+        patch: where the gradient is read.
+        other: what is swapped between samples.
+        differentiable: keep the graph for double backpropagation.
+
+    Returns:
+        Outputs (..., N) at the inputs and similarities (..., N).
+
+    Raises:
+        ValueError: if the patches overlap, because then the pixels at which the gradient is read change themselves.
+    """
+    if patch.overlaps(other):
+        raise ValueError(f"The two patches must not overlap; got {patch} and {other}.")
+    outputs, before = input_gradient(model, inputs, differentiable=differentiable)
+    _, after = input_gradient(model, swapped(inputs, other), differentiable=differentiable)
+    return outputs, absolute_cosine(patch.of(before), patch.of(after))
+
+
+def random_pair(height: int, width: int, side: int, generator: torch.Generator) -> tuple[Patch, Patch]:
+    """Two disjoint squares of `side` pixels: the first uniform over all places, the second over those left.
+
+    Raises:
+        ValueError: if no two disjoint squares fit.
+    """
+    if max(height, width) < 2 * side or min(height, width) < side:
+        raise ValueError(f"No two disjoint squares of {side} pixels fit into {height} x {width}.")
+
+    def draw() -> Patch:
+        top, left = (
+            int(torch.randint(size - side + 1, (), generator=generator, device="cpu")) for size in (height, width)
+        )
+        return Patch(top, left, side, side)
+
+    first = draw()
+    # The first place may leave none for the second (a middle one in a short strip); then both are drawn again.
+    while not any(not first.overlaps(Patch(t, c, side, side)) for t in (0, height - side) for c in (0, width - side)):
+        first = draw()
+    second = draw()
+    while first.overlaps(second):
+        second = draw()
+    return first, second

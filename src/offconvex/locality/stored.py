@@ -1,0 +1,26 @@
+"""Stored experiments of the chapter on locality."""
+
+from offconvex.locality import experiments, search
+from offconvex.stored import StoredExperiment
+
+STUDY = StoredExperiment(
+    name="locality-study",
+    chapter="locality",
+    config=experiments.Study(),
+    parts=experiments.study_parts,
+    run=experiments.run_study_part,
+    assemble=experiments.assemble_study,
+)
+"""Gaps x strengths x seeds, and the networks that cannot span."""
+
+TRIED = StoredExperiment(
+    name="locality-tried",
+    chapter="locality",
+    config=search.Search(),
+    parts=search.parts,
+    run=search.run_part,
+    assemble=search.assemble,
+)
+"""Every setting that was looked at before the study was fixed, with its result, whatever it was."""
+
+STORED = (STUDY, TRIED)

@@ -1,0 +1,175 @@
+"""Training with the regularizer, replicas together. Float32 in use: networks, not theorems."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from offconvex import rng
+from offconvex.locality import networks, regularizer
+from offconvex.locality.networks import Architecture, Weights
+from offconvex.locality.regularizer import Patch
+from offconvex.runtime import Runtime
+
+PatchPair = tuple[Patch, Patch]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a network is trained.
+
+    Attributes:
+        epochs: passes over the training set.
+        batch: samples a step.
+        rate: learning rate of Adam.
+        strength: lambda, of the regularizer.
+        first: lambda at the start: below `strength` to warm up, above it to break away from a surrogate near 1, whose
+            slope is nearly zero.
+        settling: epochs over which lambda goes from `first` to `strength`, linearly.
+        record_every: epochs between two records; the last epoch is always recorded.
+        final: share of the epochs, at the end, over which the rate falls linearly to zero.
+    """
+
+    epochs: int = 60
+    batch: int = 64
+    rate: float = 1e-3
+    strength: float = 0.0
+    first: float = 0.0
+    settling: float = 0.0
+    record_every: int = 5
+    final: float = 0.3
+
+    def __post_init__(self):
+        if min(self.epochs, self.batch, self.record_every) < 1 or not self.rate > 0:
+            raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
+        if min(self.strength, self.first, self.settling) < 0 or not 0 <= self.final <= 1:
+            raise ValueError(f"Strengths and epochs must not be negative, and `final` lies in [0, 1]; got {self}.")
+
+    def strength_at(self, epoch: float) -> float:
+        """Lambda after so many epochs."""
+        if epoch >= self.settling:
+            return self.strength
+        return self.strength + (self.first - self.strength) * (1 - epoch / self.settling)
+
+
+@dataclass(frozen=True)
+class History:
+    """What was recorded, each (T, R).
+
+    Attributes:
+        epochs: (T,).
+        train: accuracy on the training set.
+        loss: mean logistic loss on it.
+        test: accuracy on the test set.
+        similarity: the surrogate on the test set.
+        weights: of the networks at the end.
+    """
+
+    epochs: np.ndarray
+    train: np.ndarray
+    loss: np.ndarray
+    test: np.ndarray
+    similarity: np.ndarray
+    weights: Weights
+
+
+def train(
+    architecture: Architecture,
+    schedule: Schedule,
+    data: tuple[torch.Tensor, torch.Tensor],
+    held_out: tuple[torch.Tensor, torch.Tensor],
+    pairs: Callable[[torch.Generator], PatchPair],
+    rt: Runtime,
+    seed: int,
+    replicas: range,
+) -> History:
+    """Adam on the mean logistic loss plus lambda times the regularizer.
+
+    Args:
+        architecture: the networks.
+        schedule: how.
+        data: training images (R, N, C, H, W) and labels (R, N) in {0, 1}.
+        held_out: test images (M, C, H, W) and labels (M,).
+        pairs: draws the two patches of a step: where the gradient is read, and what is swapped.
+        rt: device and precision.
+        seed: of starts, batches and patches.
+        replicas: which replicas these are; each has its own start, whoever trains beside it.
+    """
+    images, labels = data
+    weights = networks.start(architecture, rt, networks.start_generators(seed, replicas, "locality"))
+    weights = [w.requires_grad_() for w in weights]
+    order = rng.generator(seed, "locality", "order")
+    places = rng.generator(seed, "locality", "patches")
+    optimizer = torch.optim.Adam(weights, lr=schedule.rate)
+    steps = images.shape[1] // schedule.batch
+    records = []
+    for epoch in range(schedule.epochs):
+        rows = rt.permutation(order, images.shape[1])
+        for step in range(steps):
+            part = epoch + step / steps
+            left = (1 - part / schedule.epochs) / schedule.final if schedule.final else 1.0
+            optimizer.param_groups[0]["lr"] = schedule.rate * min(1.0, left)
+            strength = schedule.strength_at(part)
+            batch = rows[step * schedule.batch : (step + 1) * schedule.batch]
+            loss = objective(architecture, weights, images[:, batch], labels[:, batch], strength, pairs(places))
+            optimizer.zero_grad()
+            loss.sum().backward()
+            optimizer.step()
+        if (epoch + 1) % schedule.record_every == 0 or epoch + 1 == schedule.epochs:
+            now = [w.detach() for w in weights]
+            accuracy, value = evaluate(architecture, now, images, labels)
+            test, _ = evaluate(architecture, now, held_out[0], held_out[1])
+            pair = pairs(rng.generator(seed, "locality", "measured patches"))
+            records.append([accuracy, value, test, similarity(architecture, now, held_out[0][:256], [pair])])
+            records[-1].insert(0, np.full(len(replicas), epoch + 1.0))
+    epochs, accuracy, value, test, similar = np.array(records).transpose(1, 0, 2)
+    return History(epochs[:, 0], accuracy, value, test, similar, [w.detach() for w in weights])
+
+
+def objective(
+    architecture: Architecture,
+    weights: Weights,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    strength: float,
+    pair: PatchPair,
+) -> torch.Tensor:
+    """Loss (R,) of a batch of images (R, B, C, H, W) with labels (R, B)."""
+
+    def model(inputs: torch.Tensor) -> torch.Tensor:
+        return networks.forward(architecture, weights, inputs)
+
+    if strength:
+        outputs, similar = regularizer.gradient_similarity(model, images, *pair, differentiable=True)
+        penalty = strength * similar.mean(-1)
+    else:
+        outputs, penalty = model(images), 0.0
+    return functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none").mean(-1) + penalty
+
+
+def evaluate(
+    architecture: Architecture, weights: Weights, images: torch.Tensor, labels: torch.Tensor, *, chunk: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy (R,) and mean logistic loss (R,) on images (R, N, C, H, W) or (N, C, H, W)."""
+    with torch.no_grad():
+        axis = images.dim() - 4
+        outputs = torch.cat([networks.forward(architecture, weights, x) for x in images.split(chunk, axis)], 1)
+        labels = labels.expand_as(outputs)
+        loss = functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none").mean(-1)
+        accuracy = ((outputs > 0) == (labels > 0.5)).double().mean(-1)
+    return accuracy.cpu().numpy(), loss.double().cpu().numpy()
+
+
+def similarity(
+    architecture: Architecture, weights: Weights, images: torch.Tensor, pairs: Sequence[PatchPair]
+) -> np.ndarray:
+    """Mean surrogate (R,) over images (N, C, H, W) and pairs of patches, in float64: 1 - |cos| may be tiny."""
+    precise, images = [w.double() for w in weights], images.double()
+    images = images.expand(len(weights[0]), *images.shape)
+    values = [
+        regularizer.gradient_similarity(lambda x: networks.forward(architecture, precise, x), images, *pair)[1]
+        for pair in pairs
+    ]
+    return torch.stack(values).mean((0, -1)).cpu().numpy()

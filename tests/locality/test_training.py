@@ -1,0 +1,129 @@
+"""Training: the objective against its parts, replicas against single runs, and what can be learned at all."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from offconvex import rng, runtime
+from offconvex.locality import networks, paper, regularizer, training
+from offconvex.locality.networks import Architecture
+from offconvex.locality.regularizer import Patch
+from offconvex.locality.training import Schedule
+
+PAIR = Patch(0, 0, 1, 2), Patch(0, 4, 1, 2)
+
+
+def one_pair(generator):
+    return PAIR
+
+
+def toy(rt, count, replicas, name="toy"):
+    """Strips of six pixels with two channels; the label is the sign of the first."""
+    x = rt.normal(rng.generator(0, name), replicas, count, 2, 1, 6)
+    return x, (x[:, :, 0, 0, 0] > 0).to(rt.dtype)
+
+
+def test_the_objective_is_loss_plus_lambda_times_surrogate(rt):
+    a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
+    weights = networks.start(a, rt, networks.start_generators(0, range(2), "test"))
+    x, y = toy(rt, 8, 2)
+    outputs, similar = regularizer.gradient_similarity(lambda v: networks.forward(a, weights, v), x, *PAIR)
+    for r in range(2):
+        plain = functional.binary_cross_entropy_with_logits(outputs[r], y[r])
+        for strength in (0.0, 0.7):
+            whole = training.objective(a, weights, x, y, strength, PAIR)[r]
+            assert whole.item() == pytest.approx((plain + strength * similar[r].mean()).item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_replica_trains_as_if_it_were_alone(rt, strength):
+    a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
+    schedule = Schedule(epochs=2, batch=8, rate=1e-2, strength=strength, settling=1, record_every=1)
+    x, y = toy(rt, 16, 3)
+    held = x[0], y[0]
+    both = training.train(a, schedule, (x, y), held, one_pair, rt, 5, range(3))
+    alone = training.train(a, schedule, (x[2:], y[2:]), held, one_pair, rt, 5, range(2, 3))
+    for w, v in zip(both.weights, alone.weights):
+        assert torch.allclose(w[2:], v, atol=1e-9)
+    assert both.similarity[:, 2] == pytest.approx(alone.similarity[:, 0], abs=1e-7)
+
+
+def test_what_one_pixel_tells_is_learned_and_what_none_tells_is_not(rt):
+    a = Architecture(2, channels=8, blocks=1, kernel=(1, 3))
+    schedule = Schedule(epochs=25, batch=32, rate=1e-2, record_every=5)
+    x, y = toy(rt, 128, 2)
+    x[1] = rt.normal(rng.generator(0, "other"), *x[1].shape)
+    test, label = toy(rt, 500, 1, "held out")
+    # Blind to position by its mean over places, the network tells the first pixel by the zeros beside it.
+    run = training.train(a, schedule, (x, y), (test[0], label[0]), one_pair, rt, 0, range(2))
+    assert run.test[-1, 0] > 0.75 > run.test[-1, 1]
+    assert run.epochs.tolist() == [5, 10, 15, 20, 25] and np.all(np.diff(run.loss[:, 0]) < 0)
+
+
+def test_lambda_warms_up_or_cools_down_and_settles():
+    up, down = Schedule(strength=2.0, settling=4), Schedule(strength=2.0, first=10.0, settling=4)
+    assert [up.strength_at(e) for e in (0, 1, 4, 9)] == [0, 0.5, 2, 2]
+    assert [down.strength_at(e) for e in (0, 1, 4, 9)] == [10, 8, 2, 2]
+    assert Schedule(strength=3.0, first=7.0).strength_at(0) == 3
+
+
+def test_the_penalty_lowers_the_surrogate(rt):
+    a = Architecture(2, channels=8, blocks=2, kernel=(1, 3))
+    x, y = toy(rt, 64, 2)
+    runs = [
+        training.train(
+            a,
+            Schedule(epochs=30, batch=32, rate=1e-2, strength=s, record_every=30),
+            (x, y),
+            (x[0], y[0]),
+            one_pair,
+            rt,
+            0,
+            range(2),
+        )
+        for s in (0.0, 5.0)
+    ]
+    assert np.all(runs[1].similarity[-1] < runs[0].similarity[-1] - 0.1)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_the_source_s_training_runs_and_stops_when_perfect(strength):
+    rt = runtime.resolve("cpu", torch.float32)
+    x = rt.normal(rng.generator(0, "images"), 5, 1, 32, 32)
+    y = rt.tensor([0.0, 1.0, 0.0, 1.0, 1.0])
+    config = paper.Paper(strength=strength, epochs=2, batch=2, patience=0)
+    pair = Patch(0, 0, 2, 2), Patch(20, 20, 2, 2)
+    record = paper.run(config, (x, y), (x, y), lambda g: pair, rt, 0)
+    assert 1 <= len(record.train) <= 2 and np.all((record.test >= 0) & (record.test <= 1))
+    assert np.isfinite(record.similarity).all() == bool(strength)
+
+
+def test_a_step_s_price_grows_with_the_batch_and_the_penalty():
+    rt = runtime.resolve("cpu", torch.float32)
+    small, large, penalized = (paper.price(32, b, s, rt, 0) for b, s in ((2, 0.0), (4, 0.0), (2, 1.0)))
+    assert 1.5 < large.bytes / small.bytes < 2.5 and penalized.bytes > 2 * small.bytes
+    assert small.seconds > 0
+
+
+def test_the_source_s_figure_at_tiny_size():
+    rt = runtime.resolve("cpu", torch.float32)
+    config = paper.Paper(epochs=1, batch=2)
+    records = paper.pathfinder_study((3,), (0.0,), 2, config, rt, 0)
+    assert list(records) == [(3, 0.0)] and len(records[3, 0.0].test) == 1
+
+
+def test_wrong_settings_are_told():
+    for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}, {"first": -1.0}):
+        with pytest.raises(ValueError, match="got"):
+            Schedule(**settings)
+    with pytest.raises(ValueError, match="got"):
+        paper.Paper(strength=-1)
+
+
+def test_devices_are_named(explicit_devices):
+    rt = runtime.resolve("cpu")
+    a = Architecture(2, channels=2, blocks=1, kernel=(1, 3))
+    x, y = toy(rt, 8, 1)
+    schedule = Schedule(epochs=1, batch=4, strength=1.0)
+    training.train(a, schedule, (x, y), (x[0], y[0]), one_pair, rt, 0, range(1))
