@@ -1,1 +1,1 @@
-"""Beyond the neural tangent kernel: Taylorized networks, kernels, random signs, and learners of low-rank polynomials."""
+"""Beyond the neural tangent kernel: Taylor models, kernels, random signs, learners of polynomials."""

@@ -27,10 +27,10 @@ def least_nuclear(
 ) -> LeastNuclear:
     """Least nuclear norm of symmetric M with h_i^T M h_i = y_i: the bias of a decayed quadratic Taylor model.
 
-    A two-layer quadratic model sum_r a_r (w_r^T h)^2 with penalty sum_r |w_r|^2 has this norm as its least penalty, since
-    M = sum_r a_r w_r w_r^T costs at least its nuclear norm and its eigenvectors reach it; ADMM finds the minimum without
-    the detour. It projects on the samples (M + A*(A A*)^-1 (y - A M), with (A A*)_ij = (h_i^T h_j)^2), thresholds
-    eigenvalues, and adds up the difference. The multiplier, projected on the range of A*, is a dual point.
+    A two-layer quadratic model sum_r a_r (w_r^T h)^2 with penalty sum_r |w_r|^2 has this norm as its least penalty,
+    since M = sum_r a_r w_r w_r^T costs at least its nuclear norm and its eigenvectors reach it; ADMM finds the minimum
+    without the detour. It projects on the samples (M + A*(A A*)^-1 (y - A M), with (A A*)_ij = (h_i^T h_j)^2),
+    thresholds eigenvalues, and adds up the difference. The multiplier, projected on the range of A*, is a dual point.
 
     Args:
         features: (R, n, D) of the samples.
@@ -49,7 +49,9 @@ def least_nuclear(
     # Where samples outnumber the space of quadratic forms the system is singular but consistent; the smallest ridge
     # that double precision notices keeps its factorization alive.
     ridge = 1e-11 * torch.diagonal(gram, dim1=1, dim2=2).mean(1)
-    factor = torch.linalg.cholesky(gram + ridge[:, None, None] * torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device))
+    factor = torch.linalg.cholesky(
+        gram + ridge[:, None, None] * torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
+    )
     pulled = _pull(features, _solve(factor, labels))
     low, excess = pulled, torch.zeros_like(pulled)
     threshold = 0.3 * torch.linalg.matrix_norm(pulled, 2)[:, None]
@@ -76,7 +78,9 @@ def quadratic_values(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tens
     return _push(features, matrix)
 
 
-def kernel_fit(kernel: torch.Tensor, across: torch.Tensor, labels: torch.Tensor, *, ridge: float = 1e-10) -> torch.Tensor:
+def kernel_fit(
+    kernel: torch.Tensor, across: torch.Tensor, labels: torch.Tensor, *, ridge: float = 1e-10
+) -> torch.Tensor:
     """Predictions (R, t) of kernel ridge regression.
 
     Args:
@@ -87,7 +91,9 @@ def kernel_fit(kernel: torch.Tensor, across: torch.Tensor, labels: torch.Tensor,
     """
     size = kernel.shape[1]
     scale = ridge * torch.diagonal(kernel, dim1=1, dim2=2).mean(1)
-    factor = torch.linalg.cholesky(kernel + scale[:, None, None] * torch.eye(size, dtype=kernel.dtype, device=kernel.device))
+    factor = torch.linalg.cholesky(
+        kernel + scale[:, None, None] * torch.eye(size, dtype=kernel.dtype, device=kernel.device)
+    )
     return (across @ _solve(factor, labels)[..., None])[..., 0]
 
 

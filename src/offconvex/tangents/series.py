@@ -9,12 +9,14 @@ Series = list[torch.Tensor]
 """Coefficients c_0, ..., c_k of a power series in t, equal shapes; missing higher ones are zero."""
 
 
-def expand(start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str) -> Series:
+def expand(
+    start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str
+) -> Series:
     """Coefficients of f(start + t move) in t up to t^order, each (R, B, outputs).
 
-    With t = 1 the sum of the first k + 1 is the Taylor model of order k of bai2020taylorized, without nested derivatives:
-    a linear layer takes c_j to W c_j + V c_{j-1}, with W its start and V its move, and an activation composes series.
-    Where a two-sided derivative is missing (ReLU at zero) the one-sided one from below is taken.
+    With t = 1 the sum of the first k + 1 is the Taylor model of order k of bai2020taylorized, without nested
+    derivatives: a linear layer takes c_j to W c_j + V c_{j-1}, with W its start and V its move, and an activation
+    composes series. Where a two-sided derivative is missing (ReLU at zero) the one-sided one from below is taken.
 
     Args:
         start: weights, per layer (R, out, in), or (R, out, in, 3, 3) for a convolution without padding.
@@ -38,11 +40,13 @@ def expand(start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: 
             series = [c.mean((3, 4)) for c in series]  # the last convolution is averaged over its places
         series = _affine(weight, step, series, order)
         if layer < len(start) - 1:
-            series = _COMPOSE[activation](series)
+            series = _COMPOSE[activation](series, order)
     return series
 
 
-def taylor(start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str) -> torch.Tensor:
+def taylor(
+    start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str
+) -> torch.Tensor:
     """Value (R, B, outputs) of the Taylor model of order k at start + move; arguments as in `expand`."""
     return torch.stack(expand(start, move, inputs, order, activation)).sum(0)
 
@@ -81,50 +85,47 @@ def _affine(weight: torch.Tensor, step: torch.Tensor, series: Series, order: int
     return out
 
 
-def _relu(u: Series) -> Series:
+def _relu(u: Series, order: int) -> Series:
     gate = (u[0] > 0).to(u[0].dtype)
     return [c * gate for c in u]
 
 
-def _tanh(u: Series) -> Series:
-    """y = tanh u from y' = s u', s = 1 - y^2: j y_j = sum_i i u_i s_{j-i}."""
+def _tanh(u: Series, order: int) -> Series:
+    """Series of tanh u, from y' = s u', s = 1 - y^2: j y_j = sum_i i u_i s_{j-i}."""
     y = [torch.tanh(u[0])]
     s = [1 - y[0] * y[0]]
-    for j in range(1, len(u)):
+    for j in range(1, order + 1):
         y.append(_integrated(u, s, j))
-        if j < len(u) - 1:
-            s.append(-_product(y, y, j))
+        if j < order:
+            s.append(-_square(y, j))
     return y
 
 
-def _softplus(u: Series) -> Series:
-    """y = log(1 + e^u) from y' = s u' and s' = (s - s^2) u', with s the logistic function."""
+def _softplus(u: Series, order: int) -> Series:
+    """Series of log(1 + e^u), from y' = s u' and s' = (s - s^2) u', with s the logistic function."""
     y, s = [functional.softplus(u[0])], [torch.sigmoid(u[0])]
     q = [s[0] - s[0] * s[0]]
-    for j in range(1, len(u)):
+    for j in range(1, order + 1):
         y.append(_integrated(u, s, j))
-        if j < len(u) - 1:
+        if j < order:
             s.append(_integrated(u, q, j))
-            if j < len(u) - 2:
-                q.append(s[j] - _product(s, s, j))
+            q.append(s[j] - _square(s, j))
     return y
 
 
 def _integrated(u: Series, s: Series, j: int) -> torch.Tensor:
-    """Coefficient j of the series y with y' = s u'."""
-    total = u[j] * s[0]
-    for i in range(1, j):
-        total = total + (i / j) * u[i] * s[j - i]
-    return total
+    """Coefficient j of the series y with y' = s u'; coefficients that u lacks are zero."""
+    terms = [u[i] * s[j - i] if i == j else (i / j) * (u[i] * s[j - i]) for i in range(1, min(j, len(u) - 1) + 1)]
+    return sum(terms[1:], terms[0])
 
 
-def _product(a: Series, b: Series, j: int) -> torch.Tensor:
-    """Coefficient j of a product."""
-    total = a[0] * b[j]
-    for i in range(1, j + 1):
-        total = total + a[i] * b[j - i]
-    return total
+def _square(a: Series, j: int) -> torch.Tensor:
+    """Coefficient j >= 1 of a^2; each mixed product is made once."""
+    terms = [2 * (a[i] * a[j - i]) for i in range((j + 1) // 2)]
+    if j % 2 == 0:
+        terms.append(a[j // 2] * a[j // 2])
+    return sum(terms[1:], terms[0])
 
 
-_COMPOSE = {"relu": _relu, "tanh": _tanh, "softplus": _softplus, "linear": lambda u: u}
+_COMPOSE = {"relu": _relu, "tanh": _tanh, "softplus": _softplus, "linear": lambda u, order: u}
 _PLAIN = {"relu": torch.relu, "tanh": torch.tanh, "softplus": functional.softplus, "linear": lambda u: u}

@@ -1,4 +1,4 @@
-"""Closed forms: tangent kernels of infinite width, kernel descent, dimensions of polynomial spaces, nuclear-norm thresholds."""
+"""Closed forms: infinite-width tangent kernels, kernel descent, dimensions of polynomials, nuclear-norm thresholds."""
 
 from math import comb
 
@@ -33,7 +33,9 @@ def tangent_kernel(left: np.ndarray, right: np.ndarray, activation: str) -> np.n
     raise ValueError(f"`activation` must be 'relu' or 'erf'; got {activation!r}.")
 
 
-def kernel_descent(kernel: np.ndarray, across: np.ndarray, labels: np.ndarray, step: float, times: np.ndarray) -> np.ndarray:
+def kernel_descent(
+    kernel: np.ndarray, across: np.ndarray, labels: np.ndarray, step: float, times: np.ndarray
+) -> np.ndarray:
     """Predictions (T, t) of a linear model after gradient descent from zero on half the sum of squares.
 
     K_* Q (1 - (1 - step lambda)^T) / lambda Q^T y, with K = Q lambda Q^T.

@@ -15,10 +15,10 @@ from offconvex.tangents.series import network, taylor
 
 @dataclass(frozen=True)
 class Training:
-    """Stochastic gradient descent on the cross-entropy of Fashion-MNIST, without offsets; the setting of bai2020taylorized in small.
+    """Stochastic gradient descent on the cross-entropy of Fashion-MNIST, without offsets: bai2020taylorized in small.
 
     Attributes:
-        widths: hidden widths.
+        widths: hidden widths, or channels.
         activation: "relu", "tanh" or "softplus".
         rate: learning rate, divided by ten after one half and again after three quarters of the epochs.
         epochs: passes over the training images.
@@ -27,19 +27,21 @@ class Training:
         clip: largest norm of a replica's gradient.
         replicas: independent starts, trained together on the same batches.
         records: times at which test logits are compared, evenly spaced in the square root of time.
-        gain: variance of a weight times its fan-in; He's 2 for ReLU.
+        gain: variance of a weight times its fan-in, but for the last layer, where it is 1.
+        convolutional: hidden layers are 3 x 3 convolutions of the whole image without padding, then an average.
     """
 
-    widths: tuple[int, ...] = (32, 32, 32)
-    activation: str = "tanh"
-    rate: float = 0.2
-    epochs: int = 8
+    widths: tuple[int, ...] = (32, 32, 32, 32, 32)
+    activation: str = "softplus"
+    rate: float = 0.04
+    epochs: int = 6
     batch: int = 100
     count: int = 10_000
     clip: float = 5.0
-    replicas: int = 16
+    replicas: int = 8
     records: int = 24
-    gain: float = 1.0
+    gain: float = 2.0
+    convolutional: bool = False
 
     @property
     def steps(self) -> int:
@@ -47,11 +49,20 @@ class Training:
         return self.epochs * (self.count // self.batch)
 
 
-def fashion(rt: Runtime, split: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first `count` images of the part inside the package, averaged to 14 x 14 and standardized, and their labels."""
+def source(epochs: int) -> Training:
+    """The thin convolutional network of bai2020taylorized on our images: four layers of 128 channels, ReLU."""
+    return Training((128,) * 4, "relu", rate=0.1, epochs=epochs, batch=256, replicas=1, gain=1.0, convolutional=True)
+
+
+def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first `count` images of the part inside the package, standardized, and their labels.
+
+    They are averaged to 14 x 14 pixels and flat, (n, 196), or `whole`, (n, 1, 28, 28).
+    """
     images = datasets.fashion_mnist(split, runtime=rt)
-    small = functional.avg_pool2d(images.pixels[:count, None], 2)[:, 0].flatten(1)
-    return (small - 0.286) / 0.333, images.labels[:count]
+    pixels = images.pixels[:count, None]
+    pixels = pixels if whole else functional.avg_pool2d(pixels, 2)[:, 0].flatten(1)
+    return (pixels - 0.286) / 0.333, images.labels[:count]
 
 
 def record_steps(config: Training) -> np.ndarray:
@@ -60,25 +71,28 @@ def record_steps(config: Training) -> np.ndarray:
 
 
 def draw_start(config: Training, rt: Runtime, seed: int, *stream: str | int) -> list[torch.Tensor]:
-    """Normal weights, one per layer (R, out, in)."""
-    sizes = (196, *config.widths, 10)
-    draw = rng.generator(seed, *stream, "start")
-    return [
-        rt.normal(draw, config.replicas, out, fan) * ((config.gain if i < len(sizes) - 2 else 1.0) / fan) ** 0.5
-        for i, (fan, out) in enumerate(zip(sizes, sizes[1:]))
-    ]
+    """Normal weights, one per layer, (R, out, in) or (R, out, in, 3, 3)."""
+    sizes = (1 if config.convolutional else 196, *config.widths, 10)
+    draw, last, start = rng.generator(seed, *stream, "start"), len(sizes) - 2, []
+    for layer, (fan, out) in enumerate(zip(sizes, sizes[1:])):
+        window = (3, 3) if config.convolutional and layer < last else ()
+        gain = config.gain if layer < last else 1.0
+        start.append(rt.normal(draw, config.replicas, out, fan, *window) * (gain / (fan * 3 ** len(window))) ** 0.5)
+    return start
 
 
-def train(config: Training, orders: Sequence[int], rt: Runtime, seed: int, *stream: str | int, steps: int | None = None) -> Arrays:
+def train(
+    config: Training, orders: Sequence[int], rt: Runtime, seed: int, *stream: str | int, steps: int | None = None
+) -> Arrays:
     """Train the network (order 0 stands for it) and its Taylor models side by side, on the same batches.
 
     Returns:
-        "steps" (T,), and (models, R, T): "loss" on the first 2000 training images, "accuracy" on the test images,
+        "steps" (T,), and (models, R, T): "loss" on the first 1000 training images, "accuracy" on the test images,
         "cosine" between the test logits and those of the first model in `orders`; "travel" (models, R), the distance of
         all weights from the start over the norm of the start.
     """
-    images, labels = fashion(rt, "train", config.count)
-    test, test_labels = fashion(rt, "test", 2000)
+    images, labels = fashion(rt, "train", config.count, whole=config.convolutional)
+    test, test_labels = fashion(rt, "test", 2000, whole=config.convolutional)
     start = draw_start(config, rt, seed, *stream)
     moves = [[torch.zeros_like(w).requires_grad_() for w in start] for _ in orders]
     marks, shuffle = record_steps(config), rng.generator(seed, *stream, "order")
@@ -93,11 +107,11 @@ def train(config: Training, orders: Sequence[int], rt: Runtime, seed: int, *stre
                 step(config, start, move, images[chosen], labels[chosen], order, rate)
             done += 1
             if done in marks:
-                kept.append(_record(config, orders, start, moves, (images[:2000], labels[:2000]), (test, test_labels)))
+                kept.append(_record(config, orders, start, moves, (images[:1000], labels[:1000]), (test, test_labels)))
             if done >= marks[-1]:
                 break
-    size = torch.stack([w.square().sum((1, 2)) for w in start]).sum(0)
-    travel = [(torch.stack([v.detach().square().sum((1, 2)) for v in m]).sum(0) / size).sqrt() for m in moves]
+    size = torch.stack([w.square().flatten(1).sum(1) for w in start]).sum(0)
+    travel = [(torch.stack([v.detach().square().flatten(1).sum(1) for v in m]).sum(0) / size).sqrt() for m in moves]
     arrays = {key: np.stack([k[key] for k in kept], axis=-1) for key in kept[0]}
     return {"steps": marks, **arrays, "travel": torch.stack(travel).cpu().numpy()}
 

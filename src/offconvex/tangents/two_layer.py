@@ -68,7 +68,7 @@ class TwoLayer:
         return inputs @ self.weights.mT
 
     def value(self, move: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """f at w + v, (R, n)."""
+        """Output f at w + v, (R, n)."""
         return self.read(self.act.value(inputs @ (self.weights + move).mT))
 
     def read(self, units: torch.Tensor) -> torch.Tensor:
@@ -93,7 +93,14 @@ class TwoLayer:
 
 
 def draw(
-    rt: Runtime, generator: torch.Generator, replicas: int, width: int, dimension: int, activation: str, *, scale: float = 1.0
+    rt: Runtime,
+    generator: torch.Generator,
+    replicas: int,
+    width: int,
+    dimension: int,
+    activation: str,
+    *,
+    scale: float = 1.0,
 ) -> TwoLayer:
     """Normal weights of deviation `scale` and random signs; every unit has a twin of opposite sign, so that f = 0.
 

@@ -61,7 +61,7 @@ def make_task(config: Widths, activation: str, rt: Runtime, seed: int) -> Task:
 
 
 def descend(net: TwoLayer, task: Task, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradient descent on the movement; returns it, (R, m, d), and the losses before each step and at the end, (steps + 1, R)."""
+    """Gradient descent on the movement; returns it, (R, m, d), and the losses at all times, (steps + 1, R)."""
     inputs, size = task.inputs[: len(task.labels)], net.signs.shape[1]
     move, losses = torch.zeros_like(net.weights), []
     for _ in range(steps):
@@ -82,12 +82,18 @@ def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
     """
     task = make_task(config, activation, rt, seed)
     n, times = config.samples, np.array([config.steps])
-    limit = rt.tensor(theory.kernel_descent(task.kernel[:n], task.kernel, task.labels.cpu().numpy(), task.step, times)[0])
+    limit = rt.tensor(
+        theory.kernel_descent(task.kernel[:n], task.kernel, task.labels.cpu().numpy(), task.step, times)[0]
+    )
     found: dict[str, list] = {"own": [], "kernel": []}
     for width in config.widths:
-        net = draw(rt, rng.generator(seed, "wide", activation, width), config.replicas, width, config.dimension, activation)
+        net = draw(
+            rt, rng.generator(seed, "wide", activation, width), config.replicas, width, config.dimension, activation
+        )
         values = net.value(descend(net, task, config.steps)[0], task.inputs)
-        linear = torch.stack([linear_prediction(k, task, config.steps) for k in net.tangent_kernel(task.inputs, task.inputs[:n])])
+        linear = torch.stack(
+            [linear_prediction(k, task, config.steps) for k in net.tangent_kernel(task.inputs, task.inputs[:n])]
+        )
         for name, other in (("own", linear), ("kernel", limit)):
             found[name].append((values - other).square().mean(1).sqrt().cpu().numpy())
     return {name: np.stack(rows) for name, rows in found.items()}
@@ -127,7 +133,9 @@ def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
     kernel = theory.kernel_losses(task.kernel[:n], labels, task.step, times)
     losses = []
     for width in config.widths:
-        net = draw(rt, rng.generator(seed, "decay", activation, width), config.replicas, width, config.dimension, activation)
+        net = draw(
+            rt, rng.generator(seed, "decay", activation, width), config.replicas, width, config.dimension, activation
+        )
         losses.append(descend(net, task, config.steps)[1].cpu().numpy())
     least = np.linalg.eigvalsh(task.kernel[:n])[0]
     return {
