@@ -37,7 +37,7 @@ class Signed:
     width: int = 400
     steps: int = 1500
     rate: float = 3e-3
-    replicas: int = 7
+    replicas: int = 5
     draws: int = 50
     tests: int = 2000
     records: int = 30

@@ -24,7 +24,7 @@ class Scalings:
         dimension: of the input.
     """
 
-    widths: tuple[int, ...] = (100, 400, 1600, 6400, 25_600, 102_400)
+    widths: tuple[int, ...] = (100, 400, 1600, 6400, 25_600)
     replicas: int = 16
     draws: int = 100
     dimension: int = 20

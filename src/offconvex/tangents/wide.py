@@ -1,6 +1,6 @@
 """Wide two-layer networks beside their linearization and their infinite-width kernel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,14 +23,17 @@ class Widths:
         samples: training points.
         tests: test points.
         steps: of descent, each 1 / lambda_max of the infinite-width kernel.
+        feature: the network is divided by (m / m_1)^(1/2), m_1 the first width, and its step multiplied by m / m_1:
+            then units move as far as those of the narrowest, however wide it is, and it leaves the kernel's regime.
     """
 
-    widths: tuple[int, ...] = (128, 256, 512, 1024, 2048, 4096)
+    widths: tuple[int, ...] = (128, 256, 512, 1024, 2048)
     replicas: int = 24
     dimension: int = 10
     samples: int = 20
     tests: int = 20
     steps: int = 100
+    feature: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,16 @@ def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
     Returns:
         "own": network minus its own linearization; "kernel": network minus the kernel of infinite width.
     """
-    task = make_task(config, activation, rt, seed)
+    base = make_task(config, activation, rt, seed)
     n, times = config.samples, np.array([config.steps])
     limit = rt.tensor(
-        theory.kernel_descent(task.kernel[:n], task.kernel, task.labels.cpu().numpy(), task.step, times)[0]
+        theory.kernel_descent(base.kernel[:n], base.kernel, base.labels.cpu().numpy(), base.step, times)[0]
     )
     found: dict[str, list] = {"own": [], "kernel": []}
     for width in config.widths:
+        # Dividing the network and multiplying the labels are the same descent, seen in other units.
+        unit = (width / config.widths[0]) ** 0.5 if config.feature else 1.0
+        task = replace(base, labels=unit * base.labels)
         net = draw(
             rt, rng.generator(seed, "wide", activation, width), config.replicas, width, config.dimension, activation
         )
@@ -94,8 +100,8 @@ def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
         linear = torch.stack(
             [linear_prediction(k, task, config.steps) for k in net.tangent_kernel(task.inputs, task.inputs[:n])]
         )
-        for name, other in (("own", linear), ("kernel", limit)):
-            found[name].append((values - other).square().mean(1).sqrt().cpu().numpy())
+        for name, other in (("own", linear), ("kernel", unit * limit)):
+            found[name].append(((values - other).square().mean(1).sqrt() / unit).cpu().numpy())
     return {name: np.stack(rows) for name, rows in found.items()}
 
 
@@ -133,10 +139,12 @@ def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
     kernel = theory.kernel_losses(task.kernel[:n], labels, task.step, times)
     losses = []
     for width in config.widths:
+        unit = width**0.5 if config.feature else 1.0
+        fitted = replace(task, labels=unit * task.labels)
         net = draw(
             rt, rng.generator(seed, "decay", activation, width), config.replicas, width, config.dimension, activation
         )
-        losses.append(descend(net, task, config.steps)[1].cpu().numpy())
+        losses.append((descend(net, fitted, config.steps)[1] / unit**2).cpu().numpy())
     least = np.linalg.eigvalsh(task.kernel[:n])[0]
     return {
         "loss": np.stack(losses) / losses[0][0],
