@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from offconvex import figures
@@ -72,8 +73,16 @@ def term_sizes(ax: Axes, widths: Sequence[int], sizes: Mapping[str, np.ndarray],
     ax.set(xlabel="width $m$", ylabel="size of the term")
 
 
+def ball_radii(ax: Axes, widths: Sequence[int], radii: Mapping[str, np.ndarray], slopes: Mapping[str, float]) -> None:
+    """Radii (widths,) where models hold, drawn as sizes of terms are."""
+    term_sizes(ax, widths, radii, slopes)
+    ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(ylabel=r"radius, in units of $m^{-1/4}$", ylim=(1, 14))
+
+
 def balls(ax: Axes, grid: np.ndarray, terms: Mapping[str, np.ndarray], tolerance: float, width: int):
-    """Regions of the plane where the linear and the quadratic model hold, and the linear term's size in color.
+    """Regions of the plane where the linear and the quadratic model hold, and the linear term's size as shading.
 
     Args:
         ax: where to draw.
@@ -86,7 +95,7 @@ def balls(ax: Axes, grid: np.ndarray, terms: Mapping[str, np.ndarray], tolerance
         the colored mesh, for a color bar.
     """
     first, second, value = terms["first"], terms["second"], terms["value"]
-    mesh = ax.pcolormesh(grid, grid, np.abs(first), cmap="Blues", vmin=0, vmax=12, shading="nearest", rasterized=True)
+    mesh = ax.pcolormesh(grid, grid, np.abs(first), cmap="Blues", vmin=0, vmax=12, shading="gouraud", rasterized=True)
     for error, color in ((value - first, BLUE), (value - first - second, ORANGE)):
         ax.contour(grid, grid, np.abs(error), levels=[tolerance], colors=[color], linewidths=2.2)
     ax.plot(0, 0, "+", color="black")
@@ -94,12 +103,11 @@ def balls(ax: Axes, grid: np.ndarray, terms: Mapping[str, np.ndarray], tolerance
     return mesh
 
 
-def ball_names(ax: Axes, linear: float, quadratic: float) -> None:
-    """Names of the two balls, at their lower edges."""
-    for radius, name, color in ((linear, "linear model holds", BLUE), (quadratic, "quadratic model holds", ORANGE)):
-        ax.annotate(
-            name, (0, -radius), (0, -4), textcoords="offset points", ha="center", va="top", color=color, fontsize=8
-        )
+def ball_names(figure: Figure) -> None:
+    """Names of the two curves, above the axes."""
+    lines = [Line2D([], [], color=color, linewidth=2.2) for color in (BLUE, ORANGE)]
+    names = ["inside: the linear model holds", "inside: the quadratic model holds"]
+    figure.legend(lines, names, loc="outside upper center", ncols=2, fontsize=8)
 
 
 def color_bar(figure: Figure, mesh, axes: Sequence[Axes], label: str) -> None:

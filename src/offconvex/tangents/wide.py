@@ -28,7 +28,7 @@ class Widths:
     """
 
     widths: tuple[int, ...] = (128, 256, 512, 1024, 2048)
-    replicas: int = 24
+    replicas: int = 32
     dimension: int = 10
     samples: int = 20
     tests: int = 20
