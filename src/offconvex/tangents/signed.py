@@ -33,7 +33,7 @@ class Signed:
     """
 
     dimension: int = 20
-    samples: tuple[int, ...] = (60, 100, 160)
+    samples: tuple[int, ...] = (60, 100)
     width: int = 400
     steps: int = 1500
     rate: float = 3e-3

@@ -2,6 +2,6 @@
 
 from offconvex.tangents.signed import SIGNED
 from offconvex.tangents.taylor_stored import TAYLOR
-from offconvex.tangents.thresholds import CURVES, QUADRATIC
+from offconvex.tangents.thresholds import CURVES
 
-STORED = (TAYLOR, SIGNED, CURVES, QUADRATIC)
+STORED = (TAYLOR, SIGNED, CURVES)

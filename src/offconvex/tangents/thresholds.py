@@ -182,14 +182,3 @@ def exponent(dimensions, sizes: np.ndarray) -> float:
 
 
 CURVES = StoredExperiment("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)
-
-# More samples of the quadratic model alone: nine leave its thresholds uncertain by eight percent each.
-MANY = Curves(
-    kernel=(),
-    tangent=(),
-    hierarchical=(),
-    ratios=(1.0, 1.5, 2.0, 2.5, 2.75, 3.0, 3.25, 3.5, 3.75, 4.0),
-    trials=24,
-    seed=1,
-)
-QUADRATIC = StoredExperiment("ntk-quadratic", "beyond-ntk", MANY, curve_parts, run_curves, assemble_curves)
