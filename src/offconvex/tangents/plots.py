@@ -143,7 +143,7 @@ def learning_curves(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]
     for size in vertical:
         ax.axvline(size, **{**figures.THEORY, "linewidth": 1.1})
     ax.axhline(0.05, color="0.6", linewidth=0.8, linestyle=":")
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    _ticks(ax, [50, 100, 200, 500, 1000])
     ax.set(xlabel="samples $n$", ylabel="relative test error", ylim=(0, 1.2))
 
 
