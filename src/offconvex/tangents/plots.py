@@ -21,7 +21,7 @@ MODELS = {
 }
 LEARNERS = {
     "quadratic": ("quadratic model", ORANGE, "o"),
-    "hierarchical": ("quadratic on degree 2", ORANGE, "o"),
+    "hierarchical": ("quadratic model", ORANGE, "o"),
     "kernel": ("polynomial kernel", BLUE, "s"),
     "kernel4": ("polynomial kernel", BLUE, "s"),
     "tangent": ("tangent kernel", PINK, "^"),
@@ -108,6 +108,12 @@ def ball_names(figure: Figure) -> None:
     lines = [Line2D([], [], color=color, linewidth=2.2) for color in (BLUE, ORANGE)]
     names = ["inside: the linear model holds", "inside: the quadratic model holds"]
     figure.legend(lines, names, loc="outside upper center", ncols=2, fontsize=8)
+
+
+def legend_above(figure: Figure, ax: Axes) -> None:
+    """One legend for all axes, that of `ax`, above them, where it hides no curve."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
 
 
 def color_bar(figure: Figure, mesh, axes: Sequence[Axes], label: str) -> None:
