@@ -1,0 +1,1 @@
+"""Beyond the neural tangent kernel: Taylor models, kernels, random signs, learners of polynomials."""

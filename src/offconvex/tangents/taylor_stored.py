@@ -1,0 +1,61 @@
+"""Stored experiment: networks and their Taylor models of orders one to four on Fashion-MNIST, in single precision."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from offconvex import runtime
+from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.tangents.training import Training, record_steps, train
+
+
+@dataclass(frozen=True)
+class TaylorRuns(Training):
+    """Groups of replicas of one training, each with its own starts and batches.
+
+    Attributes:
+        groups: of `replicas` networks.
+        orders: of the models, 0 for the network itself.
+        seed: of starts and batches.
+        device: where it runs.
+    """
+
+    groups: int = 4
+    orders: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seed: int = 0
+    device: str = "cpu"
+
+
+def run_group(config: TaylorRuns, part: str, *, steps: int | None = None) -> Arrays:
+    """One group, "group-INDEX": arrays of `training.train`, over the first `steps` or all."""
+    rt = runtime.resolve(config.device, torch.float32)
+    return train(config, config.orders, rt, config.seed, "taylor", int(part.removeprefix("group-")), steps=steps)
+
+
+def assemble_groups(config: TaylorRuns, parts: list[Arrays]) -> Arrays:
+    """Arrays of all groups, replicas of the groups one after the other on axis 1."""
+    joined = {key: np.concatenate([part[key] for part in parts], axis=1) for key in parts[0] if key != "steps"}
+    return {"steps": parts[0]["steps"], **joined}
+
+
+def slice_difference(config: TaylorRuns, stored: Stored, records: int) -> float:
+    """Largest difference of the first training losses of group 0, computed again, from the stored ones, relative."""
+    fresh = run_group(config, "group-0", steps=int(record_steps(config)[records - 1]))["loss"]
+    return float(np.abs(fresh / stored["loss"][:, : config.replicas, :records] - 1).max())
+
+
+def step_scores(values: np.ndarray) -> np.ndarray:
+    """Mean paired difference from each order to the next in standard errors, (orders - 1,), of values (orders, R)."""
+    differences = np.diff(values, axis=0)
+    return differences.mean(1) / (differences.std(1, ddof=1) / np.sqrt(differences.shape[1]))
+
+
+TAYLOR = StoredExperiment(
+    "ntk-taylor",
+    "beyond-ntk",
+    TaylorRuns(),
+    lambda config: [f"group-{i}" for i in range(config.groups)],
+    run_group,
+    assemble_groups,
+)
