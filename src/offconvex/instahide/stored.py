@@ -1,0 +1,5 @@
+"""Stored experiments of the chapter on InstaHide."""
+
+from offconvex.instahide.utility import UTILITY
+
+STORED = (UTILITY,)
