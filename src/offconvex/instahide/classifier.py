@@ -26,7 +26,7 @@ class Training:
         decay: of the weights.
     """
 
-    epochs: int = 20
+    epochs: int = 6
     batch: int = 100
     rate: float = 0.1
     momentum: float = 0.9
@@ -113,6 +113,7 @@ def train(
     seed: int,
     *stream: str | int,
     stop_after: int | None = None,
+    watch: Callable[[int, Classifier], None] | None = None,
 ) -> Trained:
     """Train on what `prepare` gives for each epoch, by the cross-entropy with mixed labels.
 
@@ -123,6 +124,7 @@ def train(
         seed: of start and batches.
         stream: name of the use.
         stop_after: epochs to run, the schedule being that of all; None for all.
+        watch: called after each epoch with its number and the classifier, outside the times taken.
     """
     classifier = start(seed, rt, *stream)
     parameters = [tensor.requires_grad_() for tensor in (*classifier.weights, *classifier.scales)]
@@ -146,6 +148,8 @@ def train(
             loss.backward()
             optimizer.step()
         training.append(time.process_time() - begin)
+        if watch is not None:
+            watch(epoch, classifier)
     for tensor in parameters:
         tensor.requires_grad_(False)
     return Trained(classifier, preparing, training)

@@ -65,8 +65,8 @@ class Utility:
     seeds: tuple[int, ...] = (0, 1, 2)
     private: int = 10_000
     public: int = 10_000
-    views: int = 10
-    epochs: int = 20
+    views: int = 4
+    epochs: int = 6
 
     def __post_init__(self):
         unknown = set(self.arms) - set(ARMS)
@@ -81,7 +81,7 @@ def centered(pixels: torch.Tensor) -> torch.Tensor:
 
 def train_arm(
     name: str, config: Utility, seed: int, images: torch.Tensor, labels: torch.Tensor, public, rt: Runtime,
-    stop_after: int | None = None,
+    stop_after: int | None = None, watch=None,
 ):  # fmt: skip
     """Train one arm on private images (n, 28, 28) with `public` ones, a fresh key every epoch; returns a `Trained`."""
     arm, keys = ARMS[name], SeededKeysForExperiments(seed, "utility", name)
@@ -96,7 +96,7 @@ def train_arm(
         return arm.view(mixed), mixed_labels
 
     settings = Training(epochs=config.epochs)
-    return train(prepare, settings, rt, seed, "utility", name, stop_after=stop_after)
+    return train(prepare, settings, rt, seed, "utility", name, stop_after=stop_after, watch=watch)
 
 
 def test_encryptions(images: torch.Tensor, scheme: Scheme, public: torch.Tensor, keys) -> torch.Tensor:
@@ -145,12 +145,17 @@ def run_arm(config: Utility, part: str) -> Arrays:
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
     labels, seen = full.labels[: config.private], centered(test.pixels)
     data = (name, config, int(seed), images, labels, public, rt)
-    first = first_epoch_accuracy(*data, seen[:2000], test.labels[:2000])
-    trained = train_arm(*data)
+    first = []
+
+    def watch(epoch: int, classifier: Classifier) -> None:
+        if epoch == 0:
+            first.append(_plain_accuracy(classifier, name, seen[:2000], test.labels[:2000]))
+
+    trained = train_arm(*data, watch=watch)
     found = accuracies(trained.classifier, name, config, int(seed), seen, test.labels, public)
     return {
         "accuracy": np.array(list(found.values())),
-        "first": np.array(first),
+        "first": np.array(first[0]),
         "seconds": np.array(
             [sum(trained.preparing), sum(trained.training), slow_seconds(name, config, images, labels, public)]
         ),
@@ -160,10 +165,10 @@ def run_arm(config: Utility, part: str) -> Arrays:
 def first_epoch_accuracy(name, config, seed, images, labels, public, rt, test_images, test_labels) -> float:
     """Accuracy on plain test images after the first epoch of `train_arm`: a slice that is cheap to run again."""
     trained = train_arm(name, config, seed, images, labels, public, rt, stop_after=1)
-    return _accuracy(trained.classifier.probabilities(ARMS[name].view(test_images)), test_labels)
+    return _plain_accuracy(trained.classifier, name, test_images, test_labels)
 
 
-def slow_seconds(name: str, config: Utility, images, labels, public, sample: int = 1000) -> float:
+def slow_seconds(name: str, config: Utility, images, labels, public, sample: int = 200) -> float:
     """Processor time of encrypting all epochs image by image, from a sample: what a plain loop costs."""
     scheme = ARMS[name].scheme
     if scheme is None:
@@ -194,6 +199,10 @@ def assemble(config: Utility, parts: Sequence[Arrays]) -> Arrays:
     """Arrays of all runs, arm first, then seed."""
     shape = (len(config.arms), len(config.seeds))
     return {name: np.stack([part[name] for part in parts]).reshape(*shape, -1) for name in parts[0]}
+
+
+def _plain_accuracy(classifier: Classifier, name: str, images: torch.Tensor, labels: torch.Tensor) -> float:
+    return _accuracy(classifier.probabilities(ARMS[name].view(images)), labels)
 
 
 def _accuracy(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
