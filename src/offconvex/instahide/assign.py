@@ -1,32 +1,18 @@
-"""Which private images does each encryption mix? Clusters by similarity, then decoding and assigning in turn."""
+"""Which private images does each encryption mix? Clusters of equal size by learned similarity, class by class."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
 
-from offconvex.instahide.decode import Likelihood, Mixtures, Prior, maximize
+from offconvex.instahide.decode import Mixtures
 from offconvex.instahide.scheme import Published
 from offconvex.instahide.similarity import Similarity
 
-SHARES = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the first image, tried where both images have one class
-
-
-@dataclass(frozen=True)
-class Assigning:
-    """Settings of the assignment.
-
-    Attributes:
-        rounds: of decoding and assigning again.
-        sweeps: of the likelihood decoder in each round.
-        restarts: of the clustering in each class.
-    """
-
-    rounds: int = 6
-    sweeps: int = 20
-    restarts: int = 8
+RESTARTS = 6  # of the clustering in each class
+REFINEMENTS = 5  # of the clusters after each
 
 
 @dataclass(frozen=True)
@@ -68,43 +54,29 @@ def read_labels(published: Published) -> Slots:
     return Slots(classes, masses, tuple(tuple(range(end - size, end)) for end, size in zip(ends, sizes)))
 
 
-def assign(
-    published: Published, similarity: Similarity, prior: Prior, settings: Assigning, draws: np.random.Generator
-) -> tuple[Mixtures, Mixtures]:
+def assign(published: Published, similarity: Similarity, draws: np.random.Generator) -> Mixtures:
     """Owners and coefficients of every encryption, from encryptions and mixed labels alone.
 
     Encryptions whose label names a class are clustered by their codes into as many clusters of equal size as the class
-    has images. Then images are decoded and every encryption is given the pair of images, one of each class of its
-    label, whose mixture fits best; several rounds. Numbers of images are the adversary's own: which real image is
-    number 7 she does not know.
+    has images; the coefficient of an owner is its class's mass. If a label names one class, its two nearest clusters
+    share the mass. Numbers of images are the adversary's own: which real image is her number 7 she does not know.
 
     Args:
         published: the release.
         similarity: learned.
-        prior: of images.
-        settings: of rounds.
         draws: of the clustering's starts.
-
-    Returns:
-        The clusters as a first guess, and the last assignment.
     """
     slots = read_labels(published)
-    codes = similarity.all_codes(published.images.float())
+    codes = similarity.all_codes(published.images)
     gram = (codes @ codes.T).double().cpu().numpy()
     owners = torch.zeros_like(slots.classes)
     for label, members in enumerate(slots.members):
         if members:
-            _cluster(owners, gram, slots, label, members, settings, draws)
-    public = published.scheme.public
-    first = mixtures = Mixtures(published.size, owners, slots.masses, public)
-    for _ in range(settings.rounds):
-        images = maximize(published.images, mixtures, prior, replace(Likelihood(), sweeps=settings.sweeps))
-        owners, coefficients = fit_pairs(published.images, images, prior, slots)
-        mixtures = Mixtures(published.size, owners, coefficients, public)
-    return first, mixtures
+            _cluster(owners, gram, slots, label, members, draws)
+    return Mixtures(published.size, owners, slots.masses, published.scheme.public)
 
 
-def _cluster(owners, gram, slots: Slots, label: int, members, settings: Assigning, draws) -> None:
+def _cluster(owners, gram, slots: Slots, label: int, members, draws) -> None:
     """Write the clusters of one class into `owners`."""
     here = (slots.classes == label).cpu().numpy()
     rows = np.flatnonzero(here.any(1))
@@ -112,7 +84,7 @@ def _cluster(owners, gram, slots: Slots, label: int, members, settings: Assignin
     mass = slots.masses[rows].cpu().numpy()
     weight = np.where(both, mass.sum(1), (mass * here[rows]).sum(1))
     count = len(members)
-    scores = _cluster_scores(gram[np.ix_(rows, rows)], weight, count, settings.restarts, draws)
+    scores = _cluster_scores(gram[np.ix_(rows, rows)], weight, count, draws)
     best = np.argsort(-scores, axis=1)
     first = torch.as_tensor(np.array(members)[_equal_sizes(scores)], device=owners.device)
     second = torch.as_tensor(np.array(members)[best[:, min(1, count - 1)]], device=owners.device)
@@ -122,7 +94,7 @@ def _cluster(owners, gram, slots: Slots, label: int, members, settings: Assignin
             owners[row, 1] = other
 
 
-def _cluster_scores(gram: np.ndarray, weight: np.ndarray, count: int, restarts: int, draws) -> np.ndarray:
+def _cluster_scores(gram: np.ndarray, weight: np.ndarray, count: int, draws) -> np.ndarray:
     """Scores (rows, count) of every encryption for every cluster: weighted mean similarity to its members."""
     gram = gram - np.diag(np.diag(gram))
     if count == 1:
@@ -130,9 +102,9 @@ def _cluster_scores(gram: np.ndarray, weight: np.ndarray, count: int, restarts: 
     values, vectors = np.linalg.eigh(gram)
     places = vectors[:, -count:] * np.sqrt(np.clip(values[-count:], 0, None))
     best, best_value = None, -np.inf
-    for _ in range(restarts):
+    for _ in range(RESTARTS):
         member = kmeans2(places, count, minit="++", seed=draws)[1]
-        for _ in range(5):
+        for _ in range(REFINEMENTS):
             scores = _mean_similarity(gram, weight, member, count)
             member = _equal_sizes(scores)
         value = (scores[np.arange(len(member)), member] * weight).sum()
@@ -153,61 +125,8 @@ def _equal_sizes(scores: np.ndarray) -> np.ndarray:
     return columns[linear_sum_assignment(-scores[:, columns])[1]]
 
 
-def fit_pairs(
-    encryptions: torch.Tensor, images: torch.Tensor, prior: Prior, slots: Slots
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Owners and coefficients (N, 2) whose mixture of decoded images is nearest to each encryption in absolute value.
-
-    Candidates are all pairs of the label's classes; where both have one class, all pairs of it, and five ways to
-    divide the mass.
-
-    Args:
-        encryptions: (N, height, width).
-        images: (n, height, width) decoded.
-        prior: its mean stands for the public part.
-        slots: read from the labels.
-    """
-    observed, flat = encryptions.abs().flatten(1).float(), images.flatten(1).float()
-    mean = prior.mean.float()
-    owners, coefficients = torch.zeros_like(slots.classes), slots.masses.clone()
-    for one, two in torch.unique(slots.classes, dim=0).tolist():
-        rows = torch.nonzero((slots.classes == slots.classes.new_tensor([one, two])).all(1))[:, 0]
-        pairs = _pairs(slots.members[one], slots.members[two], one == two, observed.device)
-        for part in rows.split(64):
-            masses = slots.masses[part].float()
-            offset = (1 - masses.sum(1))[:, None, None] * mean
-            candidates = SHARES if one == two else (None,)
-            errors = []
-            for share in candidates:
-                first, second = _divide(masses, share)
-                mixed = first[:, None, None] * flat[pairs[:, 0]] + second[:, None, None] * flat[pairs[:, 1]] + offset
-                errors.append(mixed.abs_().sub_(observed[part][:, None]).square_().sum(2))
-            best = torch.stack(errors, 1).flatten(1).argmin(1)
-            owners[part] = pairs[best % len(pairs)]
-            if one == two:
-                chosen = masses.new_tensor(SHARES)[best // len(pairs)]
-                total = masses.sum(1)
-                coefficients[part] = torch.stack([chosen * total, (1 - chosen) * total], 1).to(coefficients.dtype)
-    return owners, coefficients
-
-
-def _pairs(first, second, same: bool, device) -> torch.Tensor:
-    both = [(a, b) for a in first for b in second if not same or a < b]
-    # A lone image of its class can only have met itself.
-    return torch.tensor(both or [(first[0], first[0])], device=device)
-
-
-def _divide(masses: torch.Tensor, share: float | None) -> tuple[torch.Tensor, torch.Tensor]:
-    if share is None:
-        return masses[:, 0], masses[:, 1]
-    return share * masses.sum(1), (1 - share) * masses.sum(1)
-
-
-def match(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """For judging only: which decoded image (n,) belongs to each true one, the pairing of least total square error."""
+def names(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """For judging only: which true image (n,) each decoded one is called, the pairing of least total square error."""
     a, b = images.flatten(1).double(), truth.flatten(1).double()
     distance = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)
-    rows, columns = linear_sum_assignment(distance.cpu().numpy())
-    order = torch.empty(len(images), dtype=torch.int64, device=images.device)
-    order[torch.as_tensor(columns, device=images.device)] = torch.as_tensor(rows, device=images.device)
-    return order
+    return torch.as_tensor(linear_sum_assignment(distance.cpu().numpy())[1], device=images.device)

@@ -75,14 +75,14 @@ class Likelihood:
             neighboring pixels tell less than independent ones would.
     """
 
-    sweeps: int = 60
+    sweeps: int = 40
     heat: float = 3.0
     cooling: float = 0.6
     trust: float = 3.0
 
 
 def maximize(encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior, settings: Likelihood) -> torch.Tensor:
-    """Images (n, height, width), float64, of largest posterior density when every sign is lost.
+    """Images (n, height, width), of largest posterior density when every sign is lost.
 
     A pixel of an encryption is |M + s e|, with M the private part plus the public mean, e standard normal. Given the
     images, the expected lost sign times the pixel y is y tanh(y M / s^2); given those, the images solve a least squares
@@ -95,10 +95,10 @@ def maximize(encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior, settin
         prior: of images.
         settings: of the sweeps.
     """
-    observed = encryptions.abs().flatten(1).double()
-    images = prior.mean.expand(mixtures.size, -1)
+    problem = Problem.of(encryptions, mixtures, prior)
+    images = problem.mean.expand(mixtures.size, -1)
     for factor in temperatures(settings):
-        images = sweep(observed, images, mixtures, prior, factor, settings.trust)
+        images = sweep(problem, images, factor, settings.trust)
     return images.clamp(-1, 1).view(-1, *encryptions.shape[1:])
 
 
@@ -108,31 +108,70 @@ def temperatures(settings: Likelihood) -> list[float]:
     return [(1 + (settings.heat - 1) * part) ** 2 for part in falling]
 
 
-def sweep(
-    observed: torch.Tensor, images: torch.Tensor, mixtures: Mixtures, prior: Prior, factor: float, trust: float
-) -> torch.Tensor:
+@dataclass(frozen=True)
+class Problem:
+    """What every sweep needs, in the precision of the encryptions.
+
+    Attributes:
+        observed: (N, pixels) absolute values.
+        mixing: (N, n).
+        weighted: (n, N), the transpose times typical noise variance over each encryption's.
+        offset: (N, pixels) public mean.
+        noise: (N, 1) noise variances.
+        typical: their mean.
+        values: (n,) eigenvalues of weighted times mixing.
+        vectors: (n, n) its eigenvectors.
+        mean: (pixels,) of the prior.
+        spectrum: (pixels,) eigenvalues of its covariance.
+        basis: (pixels, pixels) their vectors.
+    """
+
+    observed: torch.Tensor
+    mixing: torch.Tensor
+    weighted: torch.Tensor
+    offset: torch.Tensor
+    noise: torch.Tensor
+    typical: float
+    values: torch.Tensor
+    vectors: torch.Tensor
+    mean: torch.Tensor
+    spectrum: torch.Tensor
+    basis: torch.Tensor
+
+    @classmethod
+    def of(cls, encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior) -> "Problem":
+        """The problem of encryptions (N, height, width) with given mixtures and prior."""
+        mixing, noise = mixtures.matrix(), noise_variance(mixtures, prior)
+        weighted = mixing.T * (noise.mean() / noise)
+        values, vectors = torch.linalg.eigh(weighted @ mixing)
+        offset = mixtures.left()[:, None] * prior.mean
+        rest = (mixing, weighted, offset, noise[:, None])
+        mixing, weighted, offset, column = (part.to(encryptions.dtype) for part in rest)
+        own = (values.clamp(min=0), vectors, prior.mean, prior.values, prior.vectors)
+        parts = (part.to(encryptions.dtype) for part in own)
+        observed = encryptions.abs().flatten(1)
+        return cls(observed, mixing, weighted, offset, column, noise.mean().item(), *parts)
+
+
+def sweep(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
     """One expectation of signs and one maximization over images, (n, pixels) to (n, pixels)."""
-    mixing, offset = mixtures.matrix(), mixtures.left()[:, None] * prior.mean
-    noise = noise_variance(mixtures, prior)
-    typical = noise.mean()
-    weighted = mixing.T * (typical / noise)
-    values, vectors = torch.linalg.eigh(weighted @ mixing)
-    signed = observed * torch.tanh(observed * (mixing @ images + offset) / (noise * factor)[:, None])
-    target = weighted @ (signed - offset - mixing.sum(1, keepdim=True) * prior.mean)
-    ridge = typical * factor * trust / prior.values
-    solved = (vectors.T @ target @ prior.vectors) / (values.clamp(min=0)[:, None] + ridge)
-    return prior.mean + vectors @ solved @ prior.vectors.T
+    p = problem
+    middle = p.mixing @ images + p.offset
+    # The expected signed pixel, y tanh(y M / s^2).
+    signed = middle.mul_(p.observed).div_(p.noise * factor).tanh_().mul_(p.observed)
+    target = p.weighted @ signed.sub_(p.offset) - (p.weighted @ p.mixing).sum(1, keepdim=True) * p.mean
+    ridge = p.typical * factor * trust / p.spectrum
+    solved = (p.vectors.T @ target @ p.basis) / (p.values[:, None] + ridge)
+    return p.mean + p.vectors @ solved @ p.basis.T
 
 
-def log_posterior(
-    observed: torch.Tensor, images: torch.Tensor, mixtures: Mixtures, prior: Prior, factor: float, trust: float
-) -> torch.Tensor:
+def log_posterior(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
     """Log posterior density of images (n, pixels), up to a constant: what `sweep` climbs."""
-    part = mixtures.matrix() @ images + mixtures.left()[:, None] * prior.mean
-    noise = noise_variance(mixtures, prior)[:, None] * factor
-    fit = torch.logaddexp(-((observed - part) ** 2) / (2 * noise), -((observed + part) ** 2) / (2 * noise)).sum()
-    moved = (images - prior.mean) @ prior.vectors
-    return fit - 0.5 * trust * (moved**2 / prior.values).sum()
+    p = problem
+    middle, twice = p.mixing @ images + p.offset, 2 * p.noise * factor
+    fit = torch.logaddexp(-((p.observed - middle) ** 2) / twice, -((p.observed + middle) ** 2) / twice).sum()
+    moved = (images - p.mean) @ p.basis
+    return fit - 0.5 * trust * (moved**2 / p.spectrum).sum()
 
 
 @dataclass(frozen=True)
@@ -146,7 +185,7 @@ class Descent:
         start: gray level of the first iterate; below zero, since at zero the sign of a mixture is undefined.
     """
 
-    steps: int = 200
+    steps: int = 150
     rate: float = 0.03
     pull: float = 0.05
     start: float = -0.01
