@@ -11,8 +11,8 @@ from offconvex.instahide.decode import Mixtures
 from offconvex.instahide.scheme import Published
 from offconvex.instahide.similarity import Similarity
 
-RESTARTS = 6  # of the clustering in each class
-REFINEMENTS = 5  # of the clusters after each
+RESTARTS = 4  # of the clustering in each class
+REFINEMENTS = 4  # of the clusters after each
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,14 @@ def assign(published: Published, similarity: Similarity, draws: np.random.Genera
     """
     slots = read_labels(published)
     codes = similarity.all_codes(published.images)
-    gram = (codes @ codes.T).double().cpu().numpy()
     owners = torch.zeros_like(slots.classes)
     for label, members in enumerate(slots.members):
         if members:
-            _cluster(owners, gram, slots, label, members, draws)
+            _cluster(owners, codes, slots, label, members, draws)
     return Mixtures(published.size, owners, slots.masses, published.scheme.public)
 
 
-def _cluster(owners, gram, slots: Slots, label: int, members, draws) -> None:
+def _cluster(owners, codes, slots: Slots, label: int, members, draws) -> None:
     """Write the clusters of one class into `owners`."""
     here = (slots.classes == label).cpu().numpy()
     rows = np.flatnonzero(here.any(1))
@@ -84,7 +83,8 @@ def _cluster(owners, gram, slots: Slots, label: int, members, draws) -> None:
     mass = slots.masses[rows].cpu().numpy()
     weight = np.where(both, mass.sum(1), (mass * here[rows]).sum(1))
     count = len(members)
-    scores = _cluster_scores(gram[np.ix_(rows, rows)], weight, count, draws)
+    own = codes[torch.as_tensor(rows, device=codes.device)]
+    scores = _cluster_scores((own @ own.T).double().cpu().numpy(), weight, count, draws)
     best = np.argsort(-scores, axis=1)
     first = torch.as_tensor(np.array(members)[_equal_sizes(scores)], device=owners.device)
     second = torch.as_tensor(np.array(members)[best[:, min(1, count - 1)]], device=owners.device)

@@ -176,7 +176,7 @@ def log_posterior(problem: Problem, images: torch.Tensor, factor: float, trust: 
 
 @dataclass(frozen=True)
 class Descent:
-    """Settings of the published decoder (carlini2021attack, Section 4.5 and released code).
+    """Settings of the published decoder (carlini2020attack, Section 4.5 and released code).
 
     Attributes:
         steps: of Adam.

@@ -28,7 +28,8 @@ def ssim(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     place = torch.arange(-5, 6, dtype=truth.dtype, device=truth.device)
     line = torch.exp(-(place**2) / (2 * 1.5**2))
     window = (line[:, None] * line / line.sum() ** 2)[None, None]
-    a, b = images.to(truth.dtype)[:, None], truth[:, None]
+    # The measure compares luminances, which are not negative: black is 0.
+    a, b = images.to(truth.dtype)[:, None] + 1, truth[:, None] + 1
     mean_a, mean_b = functional.conv2d(a, window), functional.conv2d(b, window)
     var_a = functional.conv2d(a * a, window) - mean_a**2
     var_b = functional.conv2d(b * b, window) - mean_b**2

@@ -10,7 +10,7 @@ import torch
 from offconvex.instahide.keys import BreakableReleasedKeys
 from offconvex.instahide.scheme import Key, Published, draw_coefficients, draw_key
 
-ROWS = 4  # first rows tried; each is useless if its first draw was rejected
+ROWS = 16  # first rows tried; nearly half are useless, rejected at first or with one class in their label
 TOLERANCE = 1e-6  # agreement of coefficients; labels are single precision
 
 
@@ -18,9 +18,9 @@ def search(published: Published, seeds: range, *, chunk: int = 4096) -> list[int
     """Seeds whose first coefficients appear among the mixed labels.
 
     A seed starts the released code's own NumPy generator, which draws the coefficients of all rows in order. A row
-    whose first draw broke a bound was drawn again much later, so that four rows are tried; it matches if some label
-    has its two private coefficients, or, where both images have one class, their sum. What matches by accident, one
-    seed in a hundred, is dropped when all of the first epoch's coefficients are compared.
+    whose first draw broke a bound was drawn again much later, and one with two images of a class shows only their sum,
+    so that several rows are tried; one matches if some label has its two private coefficients. A match by accident is
+    dropped when all of the first epoch's coefficients are compared.
 
     Args:
         published: the release, in any order.
@@ -29,24 +29,22 @@ def search(published: Published, seeds: range, *, chunk: int = 4096) -> list[int
     """
     top = published.labels.double().topk(2, dim=1)[0].cpu().numpy()
     sums, order = np.unique(top.sum(1), return_index=True)
-    top, k = top[order], published.scheme.images
+    largest, k, count = top[order, 0], published.scheme.images, min(ROWS, published.size)
     generator, found = np.random.RandomState(0), []
     for begin in range(seeds.start, seeds.stop, chunk):
         tried = range(begin, min(begin + chunk, seeds.stop))
-        draws = np.empty((len(tried), ROWS * k))
+        draws = np.empty((len(tried), count * k))
         for place, seed in enumerate(tried):
             # Seeding again costs a twentieth of a new generator.
             generator.seed(seed)
-            draws[place] = generator.normal(0.0, 1.0, ROWS * k)
-        size = np.abs(draws).reshape(len(tried), ROWS, k)
+            draws[place] = generator.normal(0.0, 1.0, count * k)
+        size = np.abs(draws).reshape(len(tried), count, k)
         pair = size[:, :, :2] / size.sum(2, keepdims=True)
         total = pair.sum(2)
         # The first label whose sum is not below by more than the tolerance.
         near = np.clip(np.searchsorted(sums, total - TOLERANCE), 0, len(sums) - 1)
         close = np.abs(sums[near] - total) <= TOLERANCE
-        same = np.abs(top[near, 0] - pair.max(2)) <= TOLERANCE
-        lone = top[near, 1] == 0
-        hit = (close & (same | lone)).any(1)
+        hit = (close & (np.abs(largest[near] - pair.max(2)) <= TOLERANCE)).any(1)
         found += _confirmed(published, [seed for seed, good in zip(tried, hit) if good], sums)
     return found
 

@@ -28,8 +28,8 @@ class Learning:
     steps: int = 400
     images: int = 64
     views: int = 3
-    rate: float = 5e-3
-    channels: tuple[int, int] = (16, 24)
+    rate: float = 6e-3
+    channels: tuple[int, int] = (32, 32)
     sample: int = 8000
 
     def __post_init__(self):
@@ -67,7 +67,7 @@ class Similarity:
         mean, variance, last_mean, last_variance = self.statistics
         hidden = functional.conv2d(seen, first, stride=2, padding=2)
         hidden = functional.batch_norm(hidden, mean, variance, scale, shift, training=training).relu()
-        hidden = functional.conv2d(hidden, second, padding=1)
+        hidden = functional.conv2d(hidden, second, stride=2, padding=1)
         hidden = functional.batch_norm(hidden, last_mean, last_variance, last_scale, last_shift, training=training)
         return functional.normalize(hidden.flatten(1) * weight)
 
@@ -143,7 +143,7 @@ def _start(absolute: torch.Tensor, size, settings: Learning, rt: Runtime, draws:
     # Half of the inverse square root, kept finite: background pixels hardly vary.
     whitening = 0.5 * (vectors / (values.clamp(min=0).sqrt() + 0.03)) @ vectors.T
     first, second = settings.channels
-    features = second * ((size[0] + 1) // 2) * ((size[1] + 1) // 2)
+    features = second * ((size[0] + 3) // 4) * ((size[1] + 3) // 4)
     weights = [
         rt.normal(draws, first, 2, 5, 5) * (1 / 50) ** 0.5,
         rt.zeros(first) + 1,

@@ -1,7 +1,7 @@
-"""The law of the coefficients, the overlap of absolute values, and the price of a seed search: closed forms."""
+"""The law of the coefficients and the overlap of absolute values: closed forms and quadrature."""
 
 import numpy as np
-from scipy import integrate, optimize, special, stats
+from scipy import optimize, special
 from scipy.stats import qmc
 
 
@@ -31,17 +31,25 @@ def accepted_share(k: int, upper: float, dominant: float, *, grid: int = 4000) -
         raise ValueError(
             f"Expected `upper` of at least one half, where only one coefficient can exceed it; got {upper}."
         )
-    step = 14.0 / grid
-    x = (np.arange(grid) + 0.5) * step
-    one = np.sqrt(2 / np.pi) * np.exp(-(x**2) / 2)
-    exceed = k * _excess(_sum_density(one, k - 1, step), x, upper, step)
+    x, step = _grid(grid)
+    one = _half_normal(x)
+    exceed = k * (_sum_density(one, k - 1, step) * special.erfc(upper * x / ((1 - upper) * np.sqrt(2)))).sum() * step
     if not dominant or k == 2:
         return 1 - exceed
     pair, others = _sum_density(one, 2, step), _sum_density(one, k - 2, step)
-    below = np.interp(dominant / (1 - dominant) * x, x, np.cumsum(pair) * step, left=0)
+    below = np.interp(dominant / (1 - dominant) * x, x, (np.cumsum(pair) - pair / 2) * step, left=0)
     low = (others * below).sum() * step
-    both = (k - 2) * _both(one, pair, _sum_density(one, k - 3, step) if k > 3 else None, x, upper, dominant, step)
-    return 1 - exceed - low + both
+    return 1 - exceed - low + (k - 2) * _both(k, upper, dominant, grid // 4)
+
+
+def _grid(count: int) -> tuple[np.ndarray, float]:
+    """Midpoints of `count` cells of [0, 14], beyond which sums of six |z| have no weight, and their width."""
+    step = 14.0 / count
+    return (np.arange(count) + 0.5) * step, step
+
+
+def _half_normal(x: np.ndarray) -> np.ndarray:
+    return np.sqrt(2 / np.pi) * np.exp(-(x**2) / 2)
 
 
 def _sum_density(one: np.ndarray, count: int, step: float) -> np.ndarray:
@@ -54,21 +62,21 @@ def _sum_density(one: np.ndarray, count: int, step: float) -> np.ndarray:
     return total
 
 
-def _excess(density: np.ndarray, x: np.ndarray, upper: float, step: float) -> float:
-    return (density * special.erfc(upper * x / ((1 - upper) * np.sqrt(2)))).sum() * step
-
-
-def _both(one, pair, rest, x, upper: float, dominant: float, step: float) -> float:
-    """Chance that one public coefficient exceeds `upper` while the first two stay below `dominant`.
+def _both(k: int, upper: float, dominant: float, grid: int) -> float:
+    """Chance that one given public coefficient exceeds `upper` while the first two stay below `dominant`.
 
     With A the pair, C the other public ones and z the large one: z > u (A + C) / (1 - u) and z > (1 - d) A / d - C.
     """
-    if rest is None:
+    x, step = _grid(grid)
+    one = _half_normal(x)
+    pair = _sum_density(one, 2, step)
+    if k == 3:
         least = np.maximum(upper / (1 - upper), (1 - dominant) / dominant) * x
         return (pair * special.erfc(least / np.sqrt(2))).sum() * step
-    a, c = x[::4, None], x[None, ::4]
+    a, c = x[:, None], x[None]
     least = np.maximum(upper * (a + c) / (1 - upper), (1 - dominant) * a / dominant - c)
-    return (pair[::4, None] * rest[None, ::4] * special.erfc(least / np.sqrt(2))).sum() * (4 * step) ** 2
+    rest = _sum_density(one, k - 3, step)
+    return (pair[:, None] * rest[None] * special.erfc(least / np.sqrt(2))).sum() * step**2
 
 
 def coefficient_moments(k: int, upper: float, dominant: float, *, power: int = 17) -> dict[str, float]:
@@ -102,22 +110,3 @@ def overlap_of(product: float) -> float:
     if not 2 / np.pi <= product <= 1:
         raise ValueError(f"The mean product of absolute values lies in [2/pi, 1]; got {product}.")
     return float(optimize.brentq(lambda r: folded_overlap(r) - product, 0.0, 1.0))
-
-
-def linear_error(mixing: np.ndarray, noise: float) -> float:
-    """Mean square error of least squares with all signs known: noise variance times tr((M^T M)^-1) / n."""
-    return float(noise * np.trace(np.linalg.inv(mixing.T @ mixing)) / mixing.shape[1])
-
-
-def chance_matches(rows: int, seeds: int, tried: int, tolerance: float) -> float:
-    """Expected number of accidental matches of a seed search, at most.
-
-    Each tried row meets a given label if both coefficients agree within the tolerance; their density is at most that
-    of the largest value on the relevant part of the simplex, for which 20 is an upper bound (k = 6, own computation).
-    """
-    return rows * seeds * tried * 20 * (2 * tolerance) ** 2
-
-
-def half_normal_excess(level: float) -> float:
-    """P(|z| > level), for tests of the quadrature: by integration rather than erfc."""
-    return 2 * integrate.quad(stats.norm.pdf, level, np.inf)[0]
