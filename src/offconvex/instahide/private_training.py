@@ -32,9 +32,9 @@ class PrivateTraining:
 
     budgets: tuple[float, ...] = (1.0, 8.0, 0.0)
     delta: float = 1e-5
-    seeds: tuple[int, ...] = (0, 1)
+    seeds: tuple[int, ...] = (0,)
     images: int = 10_000
-    epochs: int = 6
+    epochs: int = 5
     batch: int = 250
     clip: float = 1.0
     rate: float = 0.5
