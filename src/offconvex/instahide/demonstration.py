@@ -23,12 +23,10 @@ class Coefficients:
     Attributes:
         kept: (rows, k).
         accepted: share of the drawn rows that were accepted.
-        accepted_error: its standard error.
     """
 
     kept: np.ndarray
     accepted: float
-    accepted_error: float
 
     def scores(self, accepted: float, moments: dict[str, float]) -> dict[str, float]:
         """Largest distance from theory in standard errors: of the accepted share, and of three moments."""
@@ -40,15 +38,15 @@ class Coefficients:
         # With two images both sums are constant: nothing to compare.
         varying = {name: values for name, values in samples.items() if values.std() > 1e-9}
         distances = [abs(v.mean() - moments[name]) / (v.std() / len(v) ** 0.5) for name, v in varying.items()]
-        return {"acceptance": abs(self.accepted - accepted) / self.accepted_error, "moments": max(distances)}
+        error = accepted * ((1 - accepted) / len(self.kept)) ** 0.5
+        return {"acceptance": abs(self.accepted - accepted) / error, "moments": max(distances)}
 
 
 def coefficients(scheme: Scheme, rows: int, seed: int) -> Coefficients:
     """`rows` accepted rows of coefficients, drawn as the encryption draws them."""
     keys = SeededKeysForExperiments(seed, "coefficients", scheme.images, str(scheme.dominant))
     kept, drawn = draw_coefficients(scheme, rows, keys)
-    share_kept = rows / drawn
-    return Coefficients(kept, share_kept, share_kept * ((1 - share_kept) / rows) ** 0.5)
+    return Coefficients(kept, rows / drawn)
 
 
 def repeated_masks(data: Data, keys: tuple[Keys | None, Keys | None]) -> int:
