@@ -34,7 +34,7 @@ def arms(ax: Axes, names: Sequence[str], plain: np.ndarray, many: np.ndarray) ->
         ax.plot([], [], marker, color=color, markersize=5, label=label)
     ax.axvline(plain[0].mean(), color="0.6", linewidth=1, zorder=0)
     ax.set_yticks(place, names)
-    ax.set(xlabel="test accuracy", xlim=(0.42, 0.92), ylim=(-0.6, len(names) - 0.4))
+    ax.set(xlabel="test accuracy", xlim=(0.34, 0.92), ylim=(-0.6, len(names) - 0.4))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
@@ -46,6 +46,8 @@ def quality(ax: Axes, epochs: Sequence[int], curves: Mapping[str, np.ndarray], m
     ax.axhline(mean, color="0.5", linewidth=1.2, zorder=0)
     ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=8,
         color="0.35")  # fmt: skip
+    top = max(values.max() for values in curves.values())
+    ax.set_ylim(mean - 0.14 * (top - mean), top + 0.05 * (top - mean))
     ax.set_xscale("log")
     ax.set_xticks(epochs, [str(t) for t in epochs])
     ax.minorticks_off()
@@ -59,16 +61,6 @@ def receiver(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> N
     ax.plot([0, 1], [0, 1], **figures.THEORY)
     ax.set(xlabel="pairs without a common image, called similar", ylabel="pairs with one, called similar")
     ax.legend(loc="lower right", fontsize=8)
-
-
-def coefficients(
-    ax: Axes, edges: np.ndarray, counts: Mapping[str, np.ndarray], colors: Sequence = (BLUE, ORANGE)
-) -> None:
-    """Histograms of the largest coefficient, name -> density (bins,)."""
-    for (name, density), color in zip(counts.items(), colors):
-        ax.stairs(density, edges, color=color, linewidth=1.8, label=name)
-    ax.set(xlabel="largest coefficient", ylabel="density", xlim=(edges[0], edges[-1]), ylim=(0, None))
-    ax.legend(loc="upper right")
 
 
 def rates(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence) -> None:
