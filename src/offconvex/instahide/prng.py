@@ -11,6 +11,7 @@ from offconvex.instahide.keys import BreakableReleasedKeys
 from offconvex.instahide.scheme import Key, Published, draw_coefficients, draw_key
 
 ROWS = 16  # first rows tried; nearly half are useless, rejected at first or with one class in their label
+TIE = 3e-7  # sums nearer than this may be out of order after rounding to single precision
 TOLERANCE = 1e-6  # agreement of coefficients; labels are single precision
 
 
@@ -77,7 +78,7 @@ class Opened:
     """A release with its masks undone.
 
     Attributes:
-        images: (N, pixels) float64 mixtures, signs restored.
+        images: (N, pixels) float64 mixtures, signs restored, N counting those not left out.
         mixing: (N, n) float64 coefficients of the private images.
         partners: (N, public) which public images were mixed in.
         shares: (N, public) their coefficients.
@@ -92,6 +93,8 @@ class Opened:
 def undo(published: Published, keys: list[Key]) -> Opened:
     """Take the masks off, matching encryptions to keys by the sum of their private coefficients.
 
+    Encryptions whose sums agree in single precision could be exchanged, and are left out: a few of thousands.
+
     Raises:
         ValueError: if some key's coefficients appear in no label: the seed is wrong.
     """
@@ -105,14 +108,18 @@ def undo(published: Published, keys: list[Key]) -> Opened:
     place[np.argsort(seen)] = np.argsort(totals)
     if np.abs(totals[place] - seen).max() > 4 * TOLERANCE:
         raise ValueError("Some key's coefficients appear in no label: expected the seed that made this release.")
-    coefficients, partners, mask = coefficients[place], partners[place], mask[place]
+    order = np.argsort(totals)
+    tied = np.diff(totals[order]) <= TIE
+    keep = np.ones(len(seen), dtype=bool)
+    keep[np.isin(place, order[np.concatenate([tied, [False]]) | np.concatenate([[False], tied])])] = False
+    coefficients, partners, mask = coefficients[place][keep], partners[place][keep], mask[place][keep]
     device = published.images.device
-    mixing = np.zeros((len(seen), published.size))
+    mixing = np.zeros((len(partners), published.size))
     for slot in range(own):
-        np.add.at(mixing, (np.arange(len(seen)), partners[:, slot]), coefficients[:, slot])
+        np.add.at(mixing, (np.arange(len(partners)), partners[:, slot]), coefficients[:, slot])
     signs = 1 - 2 * torch.as_tensor(mask, device=device).view(torch.int8).double()
     return Opened(
-        published.images.flatten(1).double() * signs,
+        published.images[torch.as_tensor(keep, device=device)].flatten(1).double() * signs,
         torch.as_tensor(mixing, device=device),
         torch.as_tensor(partners[:, own:], device=device),
         torch.as_tensor(coefficients[:, own:], device=device),
