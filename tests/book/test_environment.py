@@ -81,10 +81,11 @@ def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, 
         assert canonicalize_name(requirement.name) in pinned
 
 
-def test_what_a_benchmark_compares_with_is_pinned_apart(project, pinned):
+@pytest.mark.parametrize("extra", ["comparison", "private"])
+def test_what_no_output_needs_to_be_made_again_is_pinned_apart(project, pinned, extra):
     # The book's environment is the same with and without it.
-    assert set(project["optional-dependencies"]) == {"book", "cluster", "comparison"}
-    for requirement in map(Requirement, project["optional-dependencies"]["comparison"]):
+    assert set(project["optional-dependencies"]) == {"book", "cluster", "comparison", "private"}
+    for requirement in map(Requirement, project["optional-dependencies"][extra]):
         assert [pin.operator for pin in requirement.specifier] == ["=="]
         assert canonicalize_name(requirement.name) not in pinned
 

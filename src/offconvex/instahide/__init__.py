@@ -1,0 +1,1 @@
+"""InstaHide: images hidden by mixing and sign flips, what a classifier learns from them, and the attacks."""

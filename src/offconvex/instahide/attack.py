@@ -1,0 +1,212 @@
+"""The attack from end to end, judged by the truth, as a stored experiment. Float32: networks and their pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from offconvex import datasets, rng, runtime
+from offconvex.instahide import measure
+from offconvex.instahide.assign import assign, names
+from offconvex.instahide.decode import Descent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
+from offconvex.instahide.keys import SeededKeysForExperiments
+from offconvex.instahide.scheme import Published, Truth, cross, release
+from offconvex.instahide.similarity import Learning, Similarity, learn, share
+from offconvex.runtime import Runtime
+from offconvex.stored import Arrays, StoredExperiment
+
+HALF = 5000  # of the training images inside the package: the first half is private, the second public
+DECODERS = ("published", "likelihood")
+ASSIGNMENTS = ("true", "learned")
+SHOWN = 6  # private images whose pictures are kept
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Settings of the sweep.
+
+    Attributes:
+        seeds: of private images, keys and learning.
+        size: private images n.
+        epochs: numbers T of epochs released.
+        images: numbers k of images in a mixture.
+        steps: of the similarity's training.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    size: int = 100
+    epochs: tuple[int, ...] = (1, 3, 10, 20, 50)
+    images: tuple[int, ...] = (4, 6)
+    steps: int = 250
+
+
+@dataclass(frozen=True)
+class Data:
+    """Who has what.
+
+    Attributes:
+        private: (n, 28, 28) images in [-1, 1] of the owner.
+        labels: (n,) their classes.
+        public: (5000, 28, 28) images that everybody has.
+        public_labels: (5000,) their classes.
+    """
+
+    private: torch.Tensor
+    labels: torch.Tensor
+    public: torch.Tensor
+    public_labels: torch.Tensor
+
+
+def data_of(size: int, seed: int, rt: Runtime) -> Data:
+    """`size` private images at random from the private half, and the public half.
+
+    Raises:
+        ValueError: if the private half has fewer images.
+    """
+    if not 1 < size <= HALF:
+        raise ValueError(f"The private half has {HALF} images and an attack needs two; got {size}.")
+    images = datasets.fashion_mnist("train", runtime=rt)
+    pixels = 2 * images.pixels - 1
+    chosen = rt.permutation(rng.generator(seed, "instahide", "private"), HALF)[:size]
+    return Data(pixels[chosen], images.labels[chosen], pixels[HALF:], images.labels[HALF:])
+
+
+def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Truth]:
+    """A release of the cross-dataset scheme with seeded keys."""
+    keys = SeededKeysForExperiments(seed, "release", k, epochs)
+    order = rng.generator(seed, "release", k, epochs)
+    return release(data.private, data.labels, cross(k), data.public, epochs, order, keys=keys)
+
+
+def learned(data: Data, images: Sequence[int], steps: int, rt: Runtime, seed: int) -> Similarity:
+    """Similarity learned from public images for all k at once."""
+    schemes = [cross(k) for k in images]
+    return learn(data.public, data.public_labels, schemes, Learning(steps=steps), rt, seed)
+
+
+def true_mixtures(truth: Truth, published: Published) -> Mixtures:
+    """What only the owner knows: the oracle that bounds a decoder."""
+    return Mixtures(published.size, truth.owners, truth.coefficients[:, :2], published.scheme.public)
+
+
+def decoded(published: Published, mixtures: Mixtures, prior: Prior) -> dict[str, torch.Tensor]:
+    """Images (n, 28, 28) by both decoders."""
+    return {
+        "published": descend(published.images, mixtures, Descent()),
+        "likelihood": maximize(published.images, mixtures, prior, Likelihood()),
+    }
+
+
+def quality(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
+    """Mean PSNR in dB and mean SSIM."""
+    return measure.psnr(images, truth).mean().item(), measure.ssim(images, truth).mean().item()
+
+
+def similarity_scores(published: Published, truth: Truth, similarity: Similarity) -> tuple[float, float, float]:
+    """Areas under the curve over all pairs: of plain correlation, of the codes alone, and of codes with labels.
+
+    With labels, a pair without a common class comes after all others: it shares no private image.
+    """
+    codes = similarity.all_codes(published.images)
+    score = codes @ codes.T
+    pairs = torch.triu(torch.ones_like(score, dtype=torch.bool), 1)
+    shared = share(truth.owners, published.size)[pairs]
+    named = (published.labels > 0).to(score.dtype)
+    apart = named @ named.T == 0
+    plain = torch.corrcoef(published.images.abs().flatten(1))
+    scores = (plain[pairs], score[pairs], (score - 2 * apart)[pairs])
+    return tuple(measure.auc(values, shared) for values in scores)
+
+
+def attack(published: Published, similarity: Similarity, prior: Prior, seed: int) -> tuple[Mixtures, dict]:
+    """Assignment and decoded images from what is published alone."""
+    mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
+    return mixtures, decoded(published, mixtures, prior)
+
+
+def named(images: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Tensor]:
+    """Decoded images in the order of the true ones, and the true name (n,) of each; for judging only."""
+    called = names(images, truth.images)
+    return images[called.argsort()], called
+
+
+def run_seed(config: Attack, part: str) -> Arrays:
+    """The whole sweep for one seed.
+
+    Returns:
+        "quality" (k, T, assignment, decoder, 2): PSNR and SSIM; "found" (k, T): share of owners found; "auc" (k, 3) at
+        the largest T up to 10; "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
+        likelihood decoder, learned assignment: truth, one encryption, and decoded images.
+    """
+    seed = int(part.removeprefix("seed-"))
+    rt = runtime.resolve("cpu", torch.float32)
+    data = data_of(config.size, seed, rt)
+    similarity, prior = learned(data, config.images, config.steps, rt, seed), prior_of(data.public)
+    table, found, areas, pictures = [], [], [], []
+    for k in config.images:
+        for epochs in config.epochs:
+            published, truth = publish(data, k, epochs, seed)
+            oracle = decoded(published, true_mixtures(truth, published), prior)
+            mixtures, mine = attack(published, similarity, prior, seed)
+            mine = {name: named(images, truth) for name, images in mine.items()}
+            called = mine["likelihood"][1]
+            rows = [[quality(oracle[d], data.private) for d in DECODERS]]
+            rows += [[quality(mine[d][0], data.private) for d in DECODERS]]
+            table.append(rows)
+            found.append(measure.owners_found(called[mixtures.owners], truth.owners))
+            if epochs == max(t for t in config.epochs if t <= 10):
+                areas.append(similarity_scores(published, truth, similarity))
+            if k == config.images[-1]:
+                pictures.append(mine["likelihood"][0][:SHOWN])
+    own = torch.stack([published.images[(truth.owners[:, 0] == i).nonzero()[0, 0]] for i in range(SHOWN)])
+    mean = prior.mean.to(rt.dtype).view(1, 28, 28).expand_as(data.private)
+    shape = (len(config.images), len(config.epochs))
+    return {
+        "quality": np.array(table).reshape(*shape, 2, 2, 2),
+        "found": np.array(found).reshape(shape),
+        "auc": np.array(areas),
+        "mean": np.array(quality(mean, data.private)),
+        "pictures": torch.stack([data.private[:SHOWN], own, *pictures]).numpy().astype(np.float16),
+    }
+
+
+def assemble(config: Attack, parts: Sequence[Arrays]) -> Arrays:
+    """Arrays of all seeds, seed first."""
+    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+
+def single_views(data: Data, k: int, seed: int, prior: Prior, *, rounds: int = 8) -> dict[str, float]:
+    """Gain in dB over the mean image, by decoder, where every private image is released in one encryption only.
+
+    From one epoch, encryptions are kept whose two private images occur in no other that is kept; the decoders are told
+    what each mixes. The gain is the mean over `rounds` such releases, each attacked by itself.
+    """
+    # Far apart, so that no two seeds of a chapter share a release.
+    gains = [_single_view(data, k, seed + 1_000_003 * number, prior) for number in range(rounds)]
+    return {name: sum(gain[name] for gain in gains) / rounds for name in gains[0]}
+
+
+def _single_view(data: Data, k: int, seed: int, prior: Prior) -> dict[str, float]:
+    published, truth = publish(data, k, 1, seed)
+    used, kept = set(), []
+    for row, pair in enumerate(truth.owners.tolist()):
+        if pair[0] != pair[1] and used.isdisjoint(pair):
+            used.update(pair)
+            kept.append(row)
+    alone = Published(published.images[kept], published.labels[kept], published.scheme, published.size)
+    mixtures = Mixtures(published.size, truth.owners[kept], truth.coefficients[kept, :2], published.scheme.public)
+    covered = torch.tensor(sorted(used), device=published.images.device)
+    private = data.private[covered]
+    mean = quality(prior.mean.to(private.dtype).view(1, 28, 28).expand_as(private), private)[0]
+    return {name: quality(x[covered], private)[0] - mean for name, x in decoded(alone, mixtures, prior).items()}
+
+
+ATTACK = StoredExperiment(
+    "instahide-attack",
+    "instahide",
+    Attack(),
+    lambda config: [f"seed-{seed}" for seed in config.seeds],
+    run_seed,
+    assemble,
+)

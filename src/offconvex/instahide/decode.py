@@ -1,0 +1,229 @@
+"""Images from encryptions whose mixtures are known up to signs: the published decoder, and the likelihood's."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the adversary knows of images before she sees an encryption, from public ones.
+
+    Attributes:
+        mean: (pixels,) float64.
+        variance: average variance of a pixel.
+        vectors: (pixels, pixels) eigenvectors of the covariance.
+        values: (pixels,) its eigenvalues, at least 1e-3.
+    """
+
+    mean: torch.Tensor
+    variance: float
+    vectors: torch.Tensor
+    values: torch.Tensor
+
+
+def prior_of(public: torch.Tensor) -> Prior:
+    """Mean and covariance of public images (m, height, width)."""
+    flat = public.flatten(1).double()
+    covariance = torch.cov(flat.T)
+    values, vectors = torch.linalg.eigh(covariance)
+    return Prior(flat.mean(0), covariance.diagonal().mean().item(), vectors, values.clamp(min=0) + 1e-3)
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Which images an adversary believes each encryption to mix, and how.
+
+    Attributes:
+        size: number n of private images.
+        owners: (N, 2) places of the two private images.
+        coefficients: (N, 2) their coefficients.
+        public: number of public images in each.
+    """
+
+    size: int
+    owners: torch.Tensor
+    coefficients: torch.Tensor
+    public: int
+
+    def matrix(self) -> torch.Tensor:
+        """(N, n) float64 matrix that mixes the private images."""
+        weights = self.coefficients.double()
+        mixing = torch.zeros((len(weights), self.size), dtype=torch.float64, device=weights.device)
+        return mixing.scatter_add_(1, self.owners, weights)
+
+    def left(self) -> torch.Tensor:
+        """(N,) total coefficient of the public images."""
+        return (1 - self.coefficients.double().sum(1)).clamp(min=0)
+
+
+def noise_variance(mixtures: Mixtures, prior: Prior) -> torch.Tensor:
+    """Variance (N,) of a pixel of the public part, equal shares raised by a quarter for their spread."""
+    shares = 1.25 / max(mixtures.public, 1)
+    return mixtures.left() ** 2 * shares * prior.variance + 4e-4
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Settings of the likelihood decoder.
+
+    Attributes:
+        sweeps: of expectation and maximization.
+        heat: standard deviation of the noise, in its own units, in the first sweep; it falls to one.
+        cooling: share of the sweeps in which it falls.
+        trust: factor of the prior's precision; above one because the public part is as smooth as images are, so that
+            neighboring pixels tell less than independent ones would.
+    """
+
+    sweeps: int = 40
+    heat: float = 3.0
+    cooling: float = 0.6
+    trust: float = 3.0
+
+
+def maximize(encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior, settings: Likelihood) -> torch.Tensor:
+    """Images (n, height, width), of largest posterior density when every sign is lost.
+
+    A pixel of an encryption is |M + s e|, with M the private part plus the public mean, e standard normal. Given the
+    images, the expected lost sign times the pixel y is y tanh(y M / s^2); given those, the images solve a least squares
+    problem with the covariance of `prior`, exactly, in the eigenvectors of both sides. Each sweep does both: at fixed
+    s the posterior density never falls (dempster1977maximum).
+
+    Args:
+        encryptions: (N, height, width); their signs are not used.
+        mixtures: what they mix.
+        prior: of images.
+        settings: of the sweeps.
+    """
+    problem = Problem.of(encryptions, mixtures, prior)
+    images = problem.mean.expand(mixtures.size, -1)
+    for factor in temperatures(settings):
+        images = sweep(problem, images, factor, settings.trust)
+    return images.clamp(-1, 1).view(-1, *encryptions.shape[1:])
+
+
+def temperatures(settings: Likelihood) -> list[float]:
+    """Factor of the noise variance in each sweep."""
+    falling = [max(0.0, 1 - step / (settings.cooling * settings.sweeps)) for step in range(settings.sweeps)]
+    return [(1 + (settings.heat - 1) * part) ** 2 for part in falling]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every sweep needs, in the precision of the encryptions.
+
+    Attributes:
+        observed: (N, pixels) absolute values.
+        mixing: (N, n).
+        weighted: (n, N), the transpose times typical noise variance over each encryption's.
+        offset: (N, pixels) public mean.
+        noise: (N, 1) noise variances.
+        typical: their mean.
+        values: (n,) eigenvalues of weighted times mixing.
+        vectors: (n, n) its eigenvectors.
+        mean: (pixels,) of the prior.
+        spectrum: (pixels,) eigenvalues of its covariance.
+        basis: (pixels, pixels) their vectors.
+    """
+
+    observed: torch.Tensor
+    mixing: torch.Tensor
+    weighted: torch.Tensor
+    offset: torch.Tensor
+    noise: torch.Tensor
+    typical: float
+    values: torch.Tensor
+    vectors: torch.Tensor
+    mean: torch.Tensor
+    spectrum: torch.Tensor
+    basis: torch.Tensor
+
+    @classmethod
+    def of(cls, encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior) -> "Problem":
+        """The problem of encryptions (N, height, width) with given mixtures and prior."""
+        mixing, noise = mixtures.matrix(), noise_variance(mixtures, prior)
+        weighted = mixing.T * (noise.mean() / noise)
+        values, vectors = torch.linalg.eigh(weighted @ mixing)
+        offset = mixtures.left()[:, None] * prior.mean
+        rest = (mixing, weighted, offset, noise[:, None])
+        mixing, weighted, offset, column = (part.to(encryptions.dtype) for part in rest)
+        own = (values.clamp(min=0), vectors, prior.mean, prior.values, prior.vectors)
+        parts = (part.to(encryptions.dtype) for part in own)
+        observed = encryptions.abs().flatten(1)
+        return cls(observed, mixing, weighted, offset, column, noise.mean().item(), *parts)
+
+
+def sweep(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
+    """One expectation of signs and one maximization over images, (n, pixels) to (n, pixels)."""
+    p = problem
+    middle = p.mixing @ images + p.offset
+    # The expected signed pixel, y tanh(y M / s^2).
+    signed = middle.mul_(p.observed).div_(p.noise * factor).tanh_().mul_(p.observed)
+    target = p.weighted @ signed.sub_(p.offset) - (p.weighted @ p.mixing).sum(1, keepdim=True) * p.mean
+    ridge = p.typical * factor * trust / p.spectrum
+    solved = (p.vectors.T @ target @ p.basis) / (p.values[:, None] + ridge)
+    return p.mean + p.vectors @ solved @ p.basis.T
+
+
+def log_posterior(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
+    """Log posterior density of images (n, pixels), up to a constant: what `sweep` climbs."""
+    p = problem
+    middle, twice = p.mixing @ images + p.offset, 2 * p.noise * factor
+    fit = torch.logaddexp(-((p.observed - middle) ** 2) / twice, -((p.observed + middle) ** 2) / twice).sum()
+    moved = (images - p.mean) @ p.basis
+    return fit - 0.5 * trust * (moved**2 / p.spectrum).sum()
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Settings of the published decoder (carlini2020attack, Section 4.5 and released code).
+
+    Attributes:
+        steps: of Adam.
+        rate: its learning rate.
+        pull: weight of the term that pushes gray levels to the ends of [-1, 1].
+        start: gray level of the first iterate; below zero, since at zero the sign of a mixture is undefined.
+    """
+
+    steps: int = 150
+    rate: float = 0.03
+    pull: float = 0.05
+    start: float = -0.01
+
+
+def descend(encryptions: torch.Tensor, mixtures: Mixtures, settings: Descent) -> torch.Tensor:
+    """Images (n, height, width) by gradient descent on mean((|y| - |m|)^2) + pull mean(1 - |x|).
+
+    The public part counts as noise. The gradient is written by hand: a residual times the sign of the mixture, summed
+    over the encryptions of each image. Each image is scaled to fill [-1, 1] at the end, as in the released code.
+
+    Args:
+        encryptions: (N, height, width); their signs are not used.
+        mixtures: what they mix.
+        settings: of the descent.
+    """
+    observed = encryptions.abs().flatten(1)
+    mixing = mixtures.matrix().to(observed.dtype)
+    images = torch.full(
+        (mixtures.size, observed.shape[1]), settings.start, dtype=observed.dtype, device=observed.device
+    )
+    mean, square = torch.zeros_like(images), torch.zeros_like(images)
+    for step in range(1, settings.steps + 1):
+        gradient = descent_gradient(observed, images, mixing, settings.pull)
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        images = images - settings.rate * (mean / (1 - 0.9**step)) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+    low, high = images.amin(1, keepdim=True), images.amax(1, keepdim=True)
+    return (2 * (images - low) / (high - low).clamp(min=1e-6) - 1).view(-1, *encryptions.shape[1:])
+
+
+def descent_gradient(observed: torch.Tensor, images: torch.Tensor, mixing: torch.Tensor, pull: float) -> torch.Tensor:
+    """Gradient (n, pixels) of the published decoder's loss, by hand."""
+    mixed = mixing @ images
+    slope = 2 / observed.numel() * (mixed - observed.copysign(mixed))
+    return mixing.T @ slope - pull / images.numel() * images.sign()
+
+
+def descent_loss(observed: torch.Tensor, images: torch.Tensor, mixing: torch.Tensor, pull: float) -> torch.Tensor:
+    """Loss of the published decoder."""
+    return ((observed - (mixing @ images).abs()) ** 2).mean() + pull * (1 - images.abs()).mean()

@@ -1,0 +1,72 @@
+"""Figures of the chapter on InstaHide: arrays and axes in, ink out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from offconvex import figures
+
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = figures.KIND_COLORS
+
+
+def gallery(axes: np.ndarray, pictures: np.ndarray, rows: Sequence[str]) -> None:
+    """Gray pictures (rows, columns, height, width) with levels in [-1, 1], a name beside each row."""
+    for line, name, images in zip(axes, rows, pictures):
+        for ax, image in zip(line, images):
+            ax.imshow(image, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+            ax.set(xticks=[], yticks=[])
+            ax.grid(False)
+            for spine in ax.spines.values():
+                spine.set_visible(False)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
+
+
+def arms(ax: Axes, names: Sequence[str], plain: np.ndarray, many: np.ndarray) -> None:
+    """Test accuracies (arms, seeds) on plain images and by averaging encryptions, the unencrypted level dashed."""
+    place = np.arange(len(names))[::-1]
+    for values, color, marker, label in (
+        (plain, BLUE, "o", "plain test images"),
+        (many, ORANGE, "D", "mean over encryptions"),
+    ):
+        for column in values.T:
+            ax.plot(column, place, marker, color=color, markersize=5, alpha=0.8)
+        ax.plot([], [], marker, color=color, markersize=5, label=label)
+    ax.axvline(plain[0].mean(), color="0.6", linewidth=1, zorder=0)
+    ax.set_yticks(place, names)
+    ax.set(xlabel="test accuracy", xlim=(0.34, 0.92), ylim=(-0.6, len(names) - 0.4))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def quality(ax: Axes, epochs: Sequence[int], curves: Mapping[str, np.ndarray], mean: float, *, label: str) -> None:
+    """Quality (seeds, T) for each arm against the number of epochs released; the mean image's as a gray line."""
+    for (name, values), color, marker in zip(curves.items(), (BLUE, SKY, ORANGE, YELLOW), "osD^"):
+        ax.plot(epochs, values.mean(0), marker + "-", color=color, markersize=4.5, label=name)
+        ax.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.18, linewidth=0)
+    ax.axhline(mean, color="0.5", linewidth=1.2, zorder=0)
+    ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=8,
+        color="0.35")  # fmt: skip
+    top = max(values.max() for values in curves.values())
+    ax.set_ylim(mean - 0.14 * (top - mean), top + 0.05 * (top - mean))
+    ax.set_xscale("log")
+    ax.set_xticks(epochs, [str(t) for t in epochs])
+    ax.minorticks_off()
+    ax.set(xlabel="epochs released, $T$", ylabel=label)
+
+
+def receiver(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """True against false positive rate of each similarity, name -> (false, true)."""
+    for (name, (false, true)), color in zip(curves.items(), ("0.55", BLUE, ORANGE)):
+        ax.plot(false, true, color=color, linewidth=1.8, label=name)
+    ax.plot([0, 1], [0, 1], **figures.THEORY)
+    ax.set(xlabel="pairs without a common image, called similar", ylabel="pairs with one, called similar")
+    ax.legend(loc="lower right", fontsize=8)
+
+
+def rates(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence) -> None:
+    """Test accuracies of several ways to train, one row of dots each."""
+    place = np.arange(len(names))[::-1]
+    for row, accuracy, color in zip(place, values, colors):
+        ax.plot(accuracy, np.full(len(accuracy), row), "o", color=color, markersize=6, alpha=0.85)
+    ax.set_yticks(place, names)
+    ax.set(xlabel="test accuracy", ylim=(-0.6, len(names) - 0.4))

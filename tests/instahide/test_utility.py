@@ -1,0 +1,98 @@
+"""Classifiers, their training on encryptions, and the stored experiments' settings."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from offconvex import datasets, runtime, stored
+from offconvex.instahide import attack, classifier, demonstration, private_training, scheme, utility
+from offconvex.instahide.keys import SeededKeysForExperiments
+
+RT = runtime.resolve("cpu", torch.float32)
+
+
+@pytest.fixture(scope="module")
+def images():
+    found = datasets.fashion_mnist("train", runtime=RT)
+    return utility.centered(found.pixels), found.labels
+
+
+def test_a_classifier_learns_and_its_first_epoch_repeats(images):
+    pixels, labels = (part[:2000] for part in images)
+    config = utility.Utility(arms=("none",), epochs=2)
+    whole = []
+    trained = utility.train_arm("none", config, 0, pixels, labels, None, RT,
+        watch=lambda epoch, c: whole.append(c.probabilities(pixels)))  # fmt: skip
+    assert (trained.classifier.probabilities(pixels).argmax(1) == labels).float().mean() > 0.7
+    assert len(trained.preparing) == len(trained.training) == len(whole) == 2
+    again = utility.train_arm("none", config, 0, pixels, labels, None, RT, stop_after=1)
+    assert torch.allclose(again.classifier.probabilities(pixels), whole[0], atol=1e-5)
+
+
+def test_the_rate_rises_and_falls():
+    settings = classifier.Training(rate=0.1)
+    rates = [settings.rate_at(step, 100) for step in range(100)]
+    assert max(rates) == pytest.approx(0.1) and np.argmax(rates) in (19, 20)
+    assert np.all(np.diff(rates[:20]) > 0) and np.all(np.diff(rates[20:]) < 0)
+    with pytest.raises(ValueError, match="positive"):
+        classifier.Training(epochs=0)
+
+
+def test_the_loss_is_the_cross_entropy_with_mixed_labels(images):
+    """One step of the last layer's offset: mean of softmax weighted by label mass, minus labels."""
+    pixels = images[0][:50]
+    labels = torch.rand(50, 10, device="cpu", generator=torch.Generator(device="cpu").manual_seed(0)) / 20
+    settings = classifier.Training(epochs=1, batch=50, momentum=0.9, decay=0.0)
+    before = classifier.start(0, RT, "loss")
+    probabilities = before.logits(pixels, training=True).softmax(1)
+    expected = -0.1 * 1.9 * (labels.sum(1, keepdim=True) * probabilities - labels).mean(0)
+    trained = classifier.train(lambda epoch: (pixels, labels), settings, RT, 0, "loss")
+    assert torch.allclose(trained.classifier.weights[4], expected, atol=1e-6)
+
+
+def test_a_test_encryption_mixes_the_test_image_most(images):
+    pixels = images[0]
+    kind = scheme.Scheme(2, 2, flip=False)
+    keys = SeededKeysForExperiments(0, "test")
+    mixed = utility.test_encryptions(pixels[:200], kind, torch.zeros_like(pixels[200:500]), keys)
+    weight = (mixed * pixels[:200]).flatten(1).sum(1) / (pixels[:200] ** 2).flatten(1).sum(1)
+    assert weight.min() >= 1 / 4 - 1e-6 and weight.max() <= 0.65 + 1e-6
+
+
+def test_the_loop_encrypts_the_same_way(images):
+    pixels, labels = images
+    found, label = utility.encrypt_one(
+        3, pixels[:9], labels[:9], pixels[9:99], scheme.cross(6), SeededKeysForExperiments(0, "loop")
+    )
+    assert found.shape == (28, 28) and 0.3 - 1e-6 <= label.sum() < 1
+
+
+def test_controls_are_at_chance():
+    assert demonstration.control_accuracy("cross6sign", 1, 0, RT) < 0.3
+    assert demonstration.control_accuracy("cross6shuffled", 1, 0, RT) < 0.3
+
+
+def test_unknown_arms_are_refused():
+    with pytest.raises(ValueError, match="Arms are"):
+        utility.Utility(arms=("rot13",))
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("instahide-utility", utility.Utility()),
+        ("instahide-attack", attack.Attack()),
+        ("instahide-private", private_training.PrivateTraining()),
+    ],
+)
+def test_stored_results_have_the_present_settings(name, config):
+    found = stored.load("instahide", name, config)
+    assert all(np.isfinite(values).all() for key, values in found.arrays.items() if key != "spent")
+
+
+def test_private_training_says_what_it_needs(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install --no-deps opacus==1.6.0"):
+        private_training.run_private(private_training.PrivateTraining(), "budget-1.0-seed-0")
