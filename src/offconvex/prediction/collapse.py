@@ -1,0 +1,99 @@
+"""The birthday test on samples: which pairs are duplicates in a classifier's features, and the support that implies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from offconvex import rng
+from offconvex.prediction import theory
+from offconvex.stored import Stored
+
+NAMES = ("GAN 1", "GAN 2", "GAN 3", "mixture")  # order of the stored feature sets
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Pairs of a set's items that are closer than a threshold.
+
+    Attributes:
+        items: number of items.
+        pairs: (p, 2) places of the close pairs, i < j.
+    """
+
+    items: int
+    pairs: np.ndarray
+
+    @property
+    def support(self) -> float:
+        """Effective support: pairs of items over close pairs."""
+        return float(theory.effective_support(len(self.pairs), self.items))
+
+
+def threshold(found: Stored) -> float:
+    """Median distance of a fresh real image's features to those of the same image moved by one pixel."""
+    moved = found["features moved"].astype(np.float32)
+    return float(np.median(np.linalg.norm(found["features real"][: len(moved)] - moved, axis=1)))
+
+
+def duplicates(features: np.ndarray, limit: float, chunk: int = 1000) -> Duplicates:
+    """Pairs of rows of `features` (n, d) at a distance below `limit`."""
+    points = features.astype(np.float32)
+    squares = (points**2).sum(1)
+    found = []
+    for low in range(0, len(points), chunk):
+        part = slice(low, low + chunk)
+        distance = squares[part, None] + squares - 2 * points[part] @ points.T
+        rows, columns = np.nonzero(distance < limit**2)
+        rows += low
+        found.append(np.stack([rows, columns], axis=1)[rows < columns])
+    return Duplicates(len(points), np.concatenate(found))
+
+
+def supports(features: np.ndarray, limits: np.ndarray, chunk: int = 1000) -> np.ndarray:
+    """Effective support of rows of `features` (n, d) at each threshold, infinite where no pair is that close."""
+    points = features.astype(np.float32)
+    squares = (points**2).sum(1)
+    counts = np.zeros(len(limits))
+    for low in range(0, len(points), chunk):
+        part = slice(low, low + chunk)
+        distance = squares[part, None] + squares - 2 * points[part] @ points.T
+        above = np.arange(len(points)) > np.arange(low, low + len(distance))[:, None]
+        counts += [np.count_nonzero(above & (distance < limit**2)) for limit in limits]
+    return theory.effective_support(counts, len(points))
+
+
+def birthday_test(
+    features: np.ndarray, limit: float, sizes: tuple[int, ...], repetitions: int, seed: int, name: str
+) -> np.ndarray:
+    """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate."""
+    draws, points = rng.numpy_generator(seed, "birthday", name), features.astype(np.float32)
+    shares = []
+    for size in sizes:
+        hits = 0
+        for _ in range(repetitions):
+            drawn = points[draws.choice(len(points), size, replace=False)]
+            squares = (drawn**2).sum(1)
+            distance = squares[:, None] + squares - 2 * drawn @ drawn.T
+            hits += bool((distance[np.triu_indices(size, 1)] < limit**2).any())
+        shares.append(hits / repetitions)
+    return np.array(shares)
+
+
+def half_size(sizes: tuple[int, ...], shares: np.ndarray) -> float:
+    """Number of draws at which a duplicate has chance one half, by interpolation; infinite if that is never reached."""
+    if shares.max() < 0.5:
+        return float("inf")
+    return float(np.interp(0.5, np.maximum.accumulate(shares), sizes))
+
+
+def split_ratio(features: np.ndarray, limit: float, seed: int) -> float:
+    """Effective support of one random half of a set over that of the other: the control, near one."""
+    order = rng.numpy_generator(seed, "halves").permutation(len(features))
+    halves = np.array_split(order, 2)
+    return duplicates(features[halves[0]], limit).support / duplicates(features[halves[1]], limit).support
+
+
+def support_ratios(found: Stored, limit: float) -> dict[str, float]:
+    """Effective support of fresh real images over that of each set of samples."""
+    real = duplicates(found["features real"], limit).support
+    return {name: real / duplicates(set, limit).support for name, set in zip(NAMES, found["features"])}

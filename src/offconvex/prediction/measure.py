@@ -1,0 +1,193 @@
+"""The stored pool -> rank correlations within strata, scores and errors, with bootstrap samples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from offconvex import rng
+from offconvex.prediction import theory
+from offconvex.prediction.baselines import BASELINES
+from offconvex.prediction.classifiers import Member
+from offconvex.prediction.study import KINDS, Study, members, twins, unpacked
+from offconvex.stored import Stored
+
+GANS = "GAN"  # predictors of the networks are called "GAN 1", "GAN 2", ...
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the long experiment says of its n classifiers.
+
+    Attributes:
+        config: its settings.
+        members: (n,) what each classifier is.
+        test: (n,) accuracy on the 10,000 test images.
+        fit: (n,) accuracy on the clean training images.
+        lengths: (gans, lengths, n) accuracy on the samples of each network after each number of steps.
+        simple: by name, (n,) accuracy on the samples of the simpler generators.
+        baselines: by name, (n,), larger where a better test accuracy is promised.
+        twin_test: (2, m) test accuracy of the members that have a second start, and of those.
+        twin_score: (2, m) the same on the first network's samples.
+    """
+
+    config: Study
+    members: list[Member]
+    test: np.ndarray
+    fit: np.ndarray
+    lengths: np.ndarray
+    simple: Mapping[str, np.ndarray]
+    baselines: Mapping[str, np.ndarray]
+    twin_test: np.ndarray
+    twin_score: np.ndarray
+
+    def values(self, name: str) -> np.ndarray:
+        """A setting of every member, (n,)."""
+        return np.array([getattr(member, name) for member in self.members])
+
+    @property
+    def settings(self) -> dict[str, np.ndarray]:
+        """The grid of hyper-parameters that the competition's score conditions on."""
+        return {name: self.values(name) for name in ("poison", "family", "wide", "recipe")}
+
+    @property
+    def gans(self) -> np.ndarray:
+        """Accuracy on the samples of each network at its final length, (gans, n)."""
+        return self.lengths[:, -1]
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Pairs of members of equal poison, (n, n)."""
+        return theory.same_stratum(self.values("poison"))
+
+    @property
+    def predictors(self) -> dict[str, np.ndarray]:
+        """Every predictor by name, (n,): networks, simpler generators, baselines."""
+        named = {f"{GANS} {place + 1}": score for place, score in enumerate(self.gans)}
+        return named | dict(self.simple) | dict(self.baselines)
+
+
+def pool(found: Stored) -> Pool:
+    """The stored experiment as a pool, its twins set apart."""
+    config = Study(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
+    own, other = members(config), twins(config)
+    count = len(own)
+    pairs = np.array([[own.index(Member(t.family, poison=t.poison)), count + i] for i, t in enumerate(other)]).T
+    return Pool(
+        config=config,
+        members=own,
+        test=found["test accuracy"][:count],
+        fit=found["measures"][:count, 1 + BASELINES.index("training accuracy")],
+        lengths=found["scores"][..., :count],
+        simple=dict(zip(KINDS, found["simple scores"][:, :count])),
+        baselines=dict(zip(BASELINES, found["measures"][:count, 1:].T)),
+        twin_test=found["test accuracy"][pairs],
+        twin_score=found["scores"][0, -1][pairs],
+    )
+
+
+def inside(pool: Pool, predictor: np.ndarray) -> float:
+    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there."""
+    found = theory.kendall(predictor, pool.test, pool.strata)
+    return 0.0 if np.isnan(found) else found
+
+
+def error(pool: Pool, predictor: np.ndarray) -> float:
+    """Mean absolute difference to test accuracy."""
+    return float(np.abs(predictor - pool.test).mean())
+
+
+def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
+    """Tau-b of each family, over pairs of equal poison."""
+    result = {}
+    for name in pool.config.families:
+        own = pool.values("family") == name
+        result[name] = theory.kendall(predictor[own], pool.test[own], pool.strata[np.ix_(own, own)])
+    return result
+
+
+def resamples(pool: Pool, count: int, seed: int) -> np.ndarray:
+    """How often each member occurs in bootstrap samples drawn within strata of equal poison, (count, n)."""
+    poison, draws = pool.values("poison"), rng.numpy_generator(seed, "bootstrap")
+    result = np.zeros((count, len(poison)))
+    for value in np.unique(poison):
+        rows = np.flatnonzero(poison == value)
+        result[:, rows] = draws.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=count)
+    return result
+
+
+def inside_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """`inside` of each bootstrap sample (count,), copies of one member being no pair."""
+    first, second = theory.pair_signs(predictor), theory.pair_signs(pool.test)
+
+    def total(signs: np.ndarray) -> np.ndarray:
+        return ((counts @ (pool.strata * signs)) * counts).sum(1)
+
+    norm = np.sqrt(total(first**2) * total(second**2))
+    return np.divide(total(first * second), norm, out=np.zeros(len(counts)), where=norm > 0)
+
+
+def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """`theory.conditional_score` of a promise of accuracy, by one count of all cells; of a bootstrap sample if given.
+
+    Copies of one member are no pair.
+    """
+    gap = pool.fit - pool.test
+    greater = 2 * np.greater.outer(gap, gap) + np.less.outer(predictor, predictor)
+    weights = np.ones(greater.shape) if counts is None else np.multiply.outer(counts, counts)
+    weights = weights * ~np.eye(len(gap), dtype=bool)
+    codes = [np.unique(values, return_inverse=True)[1] for values in pool.settings.values()]
+    scores = []
+    for place, first in enumerate(codes):
+        for second in codes[place + 1 :]:
+            both = first * (second.max() + 1) + second
+            cells = (both[:, None] * (both.max() + 1) + both) * 4 + greater
+            tables = np.bincount(cells.ravel(), weights.ravel()).astype(float)
+            tables = np.pad(tables, (0, -len(tables) % 4)).reshape(-1, 2, 2)
+            tables = tables[tables.sum((1, 2)) > 0]
+            tables = tables / tables.sum((1, 2), keepdims=True)
+            rows = _entropy(tables.sum(2)).sum()
+            information = rows + _entropy(tables.sum(1)).sum() - _entropy(tables.reshape(-1, 4)).sum()
+            scores.append(information / rows if rows > 0 else 0.0)
+    return 100 * float(min(scores))
+
+
+def competition_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """`competition` of each bootstrap sample (count,)."""
+    return np.array([competition(pool, predictor, each) for each in counts])
+
+
+def shuffled(pool: Pool, found: Stored, repetitions: int, seed: int) -> np.ndarray:
+    """`inside` of the first network's samples whose labels were permuted, (repetitions,)."""
+    predictions = unpacked(found["predictions"][0])[: len(pool.members)]
+    labels = np.arange(predictions.shape[1]) % 10
+    draws = rng.numpy_generator(seed, "shuffled")
+    return np.array(
+        [inside(pool, (predictions == draws.permutation(labels)).mean(1)) for _ in range(repetitions)]
+    )  # fmt: skip
+
+
+def small_supports(
+    pool: Pool, found: Stored, supports: tuple[int, ...], repetitions: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A perfect generator that knows m real images only: mean absolute error and `inside`, (supports, repetitions).
+
+    Its m images are test images drawn at random; it is judged on the others.
+    """
+    count = len(pool.members)
+    right = np.unpackbits(found["test right"], axis=1)[:count].astype(float)
+    draws = rng.numpy_generator(seed, "supports")
+    errors, ranks = np.empty((2, len(supports), repetitions))
+    for row, support in enumerate(supports):
+        for column in range(repetitions):
+            order = draws.permutation(right.shape[1])
+            known, rest = (right[:, rows].mean(1) for rows in (order[:support], order[support:]))
+            errors[row, column] = np.abs(known - rest).mean()
+            ranks[row, column] = theory.kendall(known, rest, pool.strata)
+    return errors, ranks
+
+
+def _entropy(shares: np.ndarray) -> np.ndarray:
+    """Entropy in bits over the last axis."""
+    logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
+    return -(shares * logs).sum(-1)

@@ -1,0 +1,157 @@
+"""Figures of the chapter on predicting generalization: arrays and axes in, ink out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from offconvex import figures
+
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = figures.KIND_COLORS
+MARKERS = {"mlp": "o", "deep": "s", "cnn": "^", "residual": "D"}
+FAMILY_NAMES = {"mlp": "one layer", "deep": "three layers", "cnn": "convolutions", "residual": "residual"}
+
+
+def scatter(
+    ax: Axes, predicted: np.ndarray, test: np.ndarray, poison: np.ndarray, family: np.ndarray, limits: tuple
+) -> None:
+    """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed)."""
+    ax.plot(limits, limits, **figures.THEORY)
+    levels = np.unique(poison)
+    for level, color in zip(levels, figures.ordered_colors(len(levels))):
+        for name, marker in MARKERS.items():
+            own = (poison == level) & (family == name)
+            ax.plot(1 - predicted[own], 1 - test[own], marker, color=color, markersize=4, alpha=0.85)
+    ax.set(xlim=limits, ylim=limits, xlabel="error on samples", ylabel="test error", aspect="equal")
+
+
+def scatter_legend(ax: Axes, levels: Sequence[int], families: Sequence[str]) -> None:
+    """Colors of the poison and markers of the families, once."""
+    colors = figures.ordered_colors(len(levels))
+    lines = [Line2D([], [], marker="o", linestyle="", color=c, label=f"{n:,}") for n, c in zip(levels, colors)]
+    lines += [
+        Line2D([], [], marker=MARKERS[f], linestyle="", color="0.4", markersize=4, label=FAMILY_NAMES[f])
+        for f in families
+    ]
+    ax.legend(handles=lines, fontsize=7, loc="upper left", ncols=2, title="poison; family", title_fontsize=7)
+
+
+def pictures(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
+    """Rows of images (k, 28, 28), gray levels 0..255, one row for each name."""
+    sheet = np.concatenate([np.concatenate(list(images), axis=1) for images in rows.values()])
+    ax.imshow(255 - sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    ax.set_yticks(np.arange(len(rows)) * 28 + 14, list(rows))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.grid(False)
+
+
+def ranking(
+    ax: Axes, names: Sequence[str], inside: np.ndarray, intervals: np.ndarray, whole: np.ndarray, kinds: Sequence[str]
+) -> None:
+    """Conditional tau of each predictor with its interval (n, 2), and the tau over all pairs as an open circle."""
+    places = np.arange(len(names))[::-1]
+    for place, value, (low, high), all_pairs, kind in zip(places, inside, intervals, whole, kinds):
+        ax.plot([low, high], [place, place], color=kind, linewidth=1.6)
+        ax.plot(value, place, "o", color=kind, markersize=5)
+        ax.plot(all_pairs, place, "o", color="0.55", markersize=5, markerfacecolor="none")
+        ax.annotate(f"{value:.2f}", (1.02, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+    ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    ax.set_yticks(places, names, fontsize=8)
+    ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-1, 1))
+    ax.grid(axis="y", visible=False)
+    ax.plot([], [], "o-", color="0.2", markersize=5, label="equal poison")
+    ax.plot([], [], "o", color="0.55", markerfacecolor="none", markersize=5, label="all pairs")
+    ax.legend(loc="lower left", fontsize=7)
+
+
+def contest(ax: Axes, scores: np.ndarray, intervals: np.ndarray, kinds: Sequence[str]) -> None:
+    """Competition scores in percent with intervals (n, 2), in the order of `ranking`."""
+    places = np.arange(len(scores))[::-1]
+    for place, value, (low, high), kind in zip(places, scores, intervals, kinds):
+        ax.plot([low, high], [place, place], color=kind, linewidth=1.6)
+        ax.plot(value, place, "o", color=kind, markersize=5)
+        ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+    ax.set_yticks(places, [])
+    ax.set(xlabel="competition's score, percent", xlim=(0, None))
+    ax.grid(axis="y", visible=False)
+
+
+def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str) -> None:
+    """A quantity at each length for each network (gans, lengths), and the simpler generator's as a dotted line."""
+    for line, color in zip(values, (BLUE, SKY, GREEN)):
+        ax.plot(steps, line, "o-", color=color, markersize=4, linewidth=1.4)
+    ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
+    ax.annotate(text, (steps[0], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8)
+    ax.set(xscale="log", xlabel="steps of training", ylabel=label)
+    ax.set_xticks(steps, [f"{s:,}" for s in steps])
+    ax.minorticks_off()
+
+
+def birthdays(ax: Axes, sizes: Sequence[int], shares: Mapping[str, np.ndarray], laws: Mapping[str, np.ndarray]) -> None:
+    """Share of draws with a duplicate for each set, and the formula for uniform support (dashed)."""
+    for (name, values), color in zip(shares.items(), (GREEN, BLUE, ORANGE)):
+        ax.plot(sizes, values, "o", color=color, markersize=4.5, label=name)
+        ax.plot(sizes, laws[name], **figures.THEORY)
+    ax.set(xscale="log", xlabel="images drawn", ylabel="chance of a duplicate", ylim=(-0.03, 1.03))
+    ax.legend(loc="upper left", fontsize=8)
+
+
+def support_curves(ax: Axes, limits: np.ndarray, curves: Mapping[str, np.ndarray], chosen: float) -> None:
+    """Effective support against the threshold, in units of the chosen one."""
+    colors = {"real": GREEN, "mixture": ORANGE}
+    for name, values in curves.items():
+        style = "--" if name == "mixture" else "-"
+        ax.plot(limits / chosen, values, style, color=colors.get(name, BLUE), linewidth=1.5,
+                label="GANs" if name == "GAN 1" else None if name.startswith("GAN") else name)  # fmt: skip
+    ax.axvline(1, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(yscale="log", xlabel="threshold over that of a one-pixel move", ylabel="effective support")
+    ax.legend(loc="upper right", fontsize=8)
+
+
+def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
+    """Test accuracy (sets, families) after training on real, on other real images, and on each network's samples."""
+    places = np.arange(len(families))
+    ax.plot(places - 0.1, accuracy[0], "o", color=GREEN, markersize=6, label="the same real images")
+    ax.plot(
+        places + 0.0, accuracy[1], "o", color=GREEN, markersize=6, markerfacecolor="none", label="other real images"
+    )
+    for row in accuracy[2:]:
+        ax.plot(places + 0.1, row, "s", color=BLUE, markersize=5, label="samples" if row is accuracy[2] else None)
+    ax.plot([], [], "s", color=BLUE, label="samples")
+    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
+    ax.set(ylabel="test accuracy", xlim=(-0.5, len(families) - 0.5))
+    ax.legend(fontsize=7.5, loc="center")
+
+
+def known(
+    ax: Axes, supports: Sequence[int], errors: np.ndarray, law: np.ndarray, gans: float, label: str, scale: str = "log"
+) -> None:
+    """What a perfect generator of m images reaches, its law if any (dashed), and the networks' value (dotted)."""
+    ax.plot(supports, errors, "o", color=GREEN, markersize=5)
+    if len(law):
+        ax.plot(supports, law, **figures.THEORY)
+    ax.axhline(gans, color=BLUE, linestyle=":", linewidth=1.6)
+    ax.set(xscale="log", yscale=scale, xlabel="real images known, $m$", ylabel=label)
+
+
+def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str) -> None:
+    """A quantity in each family (predictors, families): networks, and last the mixture."""
+    places = np.arange(len(families))
+    for row, shift in zip(values[:-1], (-0.12, 0, 0.12)):
+        ax.plot(places + shift, row, "s", color=BLUE, markersize=5)
+    ax.plot(places, values[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
+    ax.plot([], [], "s", color=BLUE, label="GANs")
+    ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
+    ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
+    ax.legend(fontsize=8)
+
+
+def kind(name: str) -> str:
+    """Color of a predictor: networks, simpler generators, the knob, everything else."""
+    if name.startswith("GAN"):
+        return BLUE
+    return {"mixture": ORANGE, "one Gaussian": ORANGE, "poison": "0.4"}.get(name, GREEN)

@@ -1,0 +1,152 @@
+"""What is read from the stored pool, on a made-up one; and the long experiment at tiny sizes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from offconvex import datasets, rng, runtime, stored
+from offconvex.prediction import collapse, live, measure, study, theory
+from offconvex.prediction.classifiers import Member, standardize
+
+RT = runtime.resolve("cpu", torch.float32)
+TINY = study.Study(
+    training=1200, poison=(0, 60), families=("mlp", "cnn"), recipes=("plain",), longest=2, gans=1, lengths=(1, 2),
+    samples=1000, kept=500, compared=1000,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pool(found):
+    return measure.pool(found)
+
+
+def test_predictions_survive_packing():
+    classes = rng.numpy_generator(0, "pack").integers(0, 10, (3, 2, 100)).astype(np.uint8)
+    assert study.packed(classes).shape == (3, 2, 50)
+    assert np.array_equal(study.unpacked(study.packed(classes)), classes)
+
+
+def test_the_pool_is_a_grid_with_twins(pool):
+    assert len(pool.members) == len(set(pool.members)) == 72 and pool.config.gans == 3
+    assert len(pool.twin_test[0]) == 12
+    for place, twin in enumerate(study.twins(pool.config)):
+        first = dataclasses.replace(twin, twin=0)
+        assert pool.twin_test[0][place] == pool.test[pool.members.index(first)]
+    assert len(set(study.parts(pool.config))) == 3 + 12 + 2
+
+
+def test_bad_sizes_are_refused():
+    with pytest.raises(ValueError, match="feature network"):
+        study.Study(training=9000)
+    with pytest.raises(ValueError, match="multiple"):
+        study.Study(samples=1234)
+
+
+def test_conditional_tau_and_its_samples(pool):
+    network, knob = pool.gans[0], -pool.values("poison")
+    assert measure.inside(pool, network) > 0.7 and measure.inside(pool, knob) == 0
+    assert abs(measure.inside(pool, pool.baselines["mixup"])) < 0.3
+    counts = measure.resamples(pool, 50, 0)
+    for value in pool.config.poison:
+        assert (counts[:, pool.values("poison") == value].sum(1) == 18).all()
+    fast = measure.inside_samples(pool, network, counts)
+    slow = [theory.kendall(network, pool.test, pool.strata, c) for c in counts]
+    assert np.allclose(fast, slow)
+    assert np.allclose(measure.inside_samples(pool, network, np.ones((1, 72))), measure.inside(pool, network))
+    assert not measure.inside_samples(pool, knob, counts).any()
+
+
+def test_families_are_taken_apart(pool):
+    found = measure.families(pool, pool.gans[0])
+    family = pool.values("family")
+    total = 0
+    for name, value in found.items():
+        pairs = pool.strata & np.equal.outer(family, family) & (family == name)[:, None]
+        assert value == pytest.approx(theory.kendall(pool.gans[0], pool.test, pairs))
+        total += np.triu(pairs, 1).sum()
+    assert total == 3 * 4 * 15
+
+
+def test_the_fast_score_is_the_enumerated_one(pool):
+    gap = pool.fit - pool.test
+    for predictor in (pool.gans[0], pool.baselines["mixup"], -pool.values("poison").astype(float), pool.test):
+        slow = theory.conditional_score(gap, -predictor, pool.settings)
+        assert measure.competition(pool, predictor) == pytest.approx(slow, abs=1e-9)
+    assert measure.competition(pool, pool.gans[0]) > 3 * measure.competition(pool, pool.baselines["mixup"])
+    ones = measure.competition_samples(pool, pool.gans[0], np.ones((1, 72)))
+    assert ones == pytest.approx(measure.competition(pool, pool.gans[0]))
+
+
+def test_permuted_labels_rank_nothing(pool, found):
+    taus = measure.shuffled(pool, found, 60, 0)
+    assert abs(taus.mean()) < 5 * taus.std() / 60**0.5 and taus.std() > 0
+
+
+def test_known_images_follow_the_law(pool, found):
+    errors, ranks = measure.small_supports(pool, found, (100, 1000), 40, 0)
+    law = theory.known_images_error(pool.test, np.array([100, 1000]), 10_000)
+    assert np.allclose(errors.mean(1), law, rtol=0.1)
+    assert ranks[1].mean() > ranks[0].mean() > 0
+
+
+def test_duplicates_are_the_close_pairs():
+    points = rng.numpy_generator(0, "points").normal(size=(150, 4))
+    distance = np.linalg.norm(points[:, None] - points, axis=-1)
+    expected = np.argwhere(np.triu(distance < 1, 1))
+    found = collapse.duplicates(points, 1.0, chunk=40)
+    assert np.array_equal(found.pairs[np.lexsort(found.pairs.T[::-1])], expected)
+    assert found.support == pytest.approx(150 * 149 / 2 / len(expected))
+    curve = collapse.supports(points, np.array([1e-9, 1.0, 100.0]), chunk=40)
+    assert np.isinf(curve[0]) and curve[1] == pytest.approx(found.support) and curve[2] == 1
+
+
+def test_the_birthday_test_finds_a_known_support():
+    """4000 items of 200 kinds: drawing without replacement is nearly drawing kinds."""
+    kinds = rng.numpy_generator(0, "kinds").permutation(np.repeat(np.arange(200), 20))
+    points = np.eye(200)[kinds]
+    found = collapse.duplicates(points, 0.5)
+    assert found.support == pytest.approx(200, rel=0.06)
+    sizes = (5, 10, 15, 20, 30, 40)
+    shares = collapse.birthday_test(points, 0.5, sizes, 200, 0, "test")
+    exact = np.array([theory.birthday_chance(s, found.support) for s in sizes])
+    assert np.abs(shares - exact).max() < 5 * 0.5 / 200**0.5
+    assert collapse.half_size(sizes, shares) == pytest.approx(theory.birthday_size(found.support), rel=0.15)
+    assert collapse.half_size((5,), shares[:1]) == np.inf
+
+
+def test_collapse_shows_and_halves_agree(found):
+    limit = collapse.threshold(found)
+    ratios = collapse.support_ratios(found, limit)
+    assert min(ratios[f"GAN {i}"] for i in (1, 2, 3)) > 2
+    assert ratios["mixture"] == pytest.approx(1)
+
+
+def test_real_samples_are_in_turn():
+    shown = live.real_samples()
+    assert shown.shape == (20, 28, 28) and shown.dtype == np.uint8
+
+
+def test_the_long_experiment_at_tiny_size(monkeypatch):
+    # The part inside the package in place of the full set, and few images for the feature network.
+    monkeypatch.setattr(datasets, "full_arrays", datasets.subset_arrays)
+    monkeypatch.setattr(study, "FEATURE_IMAGES", (8000, 8500))
+    parts = [study.run(TINY, part) for part in study.parts(TINY)]
+    arrays = study.assemble(TINY, parts)
+    found = stored.Stored(arrays, stored.settings(TINY), {})
+    pool = measure.pool(found)
+    assert pool.lengths.shape == (1, 2, 8) and arrays["alone"].shape == (3, 2)
+    images, labels = study.real_images(TINY, RT)
+    again = study.trained(TINY, pool.members[3], images, labels, RT)
+    right, predictions = live.stored_right(found)
+    assert again.epochs == arrays["measures"][3, 0]
+    samples = standardize(RT.tensor(arrays["samples"]) / 255)
+    assert np.array_equal(again.predict(samples).numpy(), predictions[3, :500])
+    assert right[:8].mean(1) == pytest.approx(pool.test)
+    part = live.retrain(pool, found, RT, 5)
+    assert part.distance() == 0 < part.distance_to_another()
+    assert dataclasses.replace(part, again=part.again + part.units[:, None]).distance() == pytest.approx(1)
+    poisoned = study.poisoned(TINY, labels[:1260])
+    assert torch.equal(poisoned[:1200], labels[:1200]) and not torch.equal(poisoned[1200:], labels[1200:1260])
+    assert study.restored(Member("cnn"), parts[1] | parts[2] | parts[3] | parts[4], RT).weights[0].shape == (8, 1, 3, 3)
