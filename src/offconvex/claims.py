@@ -12,7 +12,7 @@ from pathlib import Path
 from offconvex import paths
 from offconvex.runtime import active_run
 
-KINDS = ("claim", "control", "finding")
+KINDS = ("claim", "control", "finding", "unreproduced")
 SCALES = ("paper", "reduced", "exact")
 RECORD_ONLY = "OFFCONVEX_RECORD_ONLY"
 """Environment variable under which a missed bound is stored and printed but ends nothing: for runs over many seeds."""
@@ -57,7 +57,8 @@ class Claim:
     Attributes:
         id: stable name that is cited.
         chapter: the one chapter that measures it.
-        kind: "claim" (a source says it), "control" (a hypothesis is removed) or "finding" (ours).
+        kind: "claim" (a source says it), "control" (a hypothesis is removed), "finding" (ours), or "unreproduced" (a
+            source says it and it did not show at this scale; the measures bound what showed instead).
         sentence: the statement, in words.
         source: bib key and place.
         scale: "paper" (the source's own setting), "reduced", or "exact" (an identity or theorem).

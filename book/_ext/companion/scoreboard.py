@@ -13,10 +13,15 @@ from offconvex.book import catalog, code, sweep
 from .claim_cells import anchor
 from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset
 
-KINDS = {"claim": "claim", "control": "control", "finding": "our finding"}
+KINDS = {"claim": "claim", "control": "control", "finding": "our finding", "unreproduced": "not reproduced"}
 SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
-VERDICTS = {"holds": "✓", "misses": "✗", "open": "○"}
-WORDS = {"holds": "Holds: ", "misses": "Misses: ", "open": "Not measured yet: "}
+VERDICTS = {"holds": "✓", "unreproduced": "≠", "misses": "✗", "open": "○"}
+WORDS = {
+    "holds": "Holds: ",
+    "unreproduced": "Not reproduced: ",
+    "misses": "Misses: ",
+    "open": "Not measured yet: ",
+}
 
 
 def setup(app: Sphinx) -> None:
@@ -40,11 +45,17 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Whether it "holds", "misses" (or its control holds), or is "open": not measured under the present bound."""
+        """Whether it "holds", "misses" (or its control holds), or is "open": not measured under the present bound.
+
+        A claim of kind "unreproduced" whose values keep their bounds is "unreproduced": what showed is not what its
+        source says.
+        """
         bounds = claims.as_mapping(self.stored.get("bound", {}))
         if not self.stored or bounds != {measure.name: measure.bound for measure in self.claim.measures}:
             return "open"
-        return "holds" if self.stored["holds"] and self.stored.get("control_fails", True) else "misses"
+        if not self.stored["holds"] or not self.stored.get("control_fails", True):
+            return "misses"
+        return "unreproduced" if self.claim.kind == "unreproduced" else "holds"
 
     @property
     def observed(self) -> dict[str, float]:
@@ -101,13 +112,14 @@ class ScoreboardLine(ClaimDirective):
         held = [row for row in rows if row.verdict == "holds"]
         scale = {name: sum(row.claim.scale == name for row in held) for name in SCALES}
         controlled = sum("control" in row.stored for row in held)
-        rest = {name: sum(row.verdict == name for row in rows) for name in ("misses", "open")}
+        rest = {name: sum(row.verdict == name for row in rows) for name in ("unreproduced", "misses", "open")}
         verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold"
-        verdict += f", {rest['misses']} not" if rest["misses"] else ""
+        verdict += f", {rest['unreproduced']} were not reproduced" if rest["unreproduced"] else ""
+        verdict += f", {rest['misses']} miss their bounds" if rest["misses"] else ""
         verdict += f", {rest['open']} not measured yet" if rest["open"] else ""
         places = {"paper": "at the sources’ own scale", "exact": "exact", "reduced": "at reduced scale"}
         scales = ", ".join(f"{scale[name]} {words}" for name, words in places.items() if scale[name])
-        text = f": {verdict}. Of these {scales}; {controlled} beside a control that must fail, and does."
+        text = f": {verdict}. Of those that hold, {scales}; {controlled} beside a control that must fail, and does."
         line = self.link("book/claims", f"{len(rows)} claims" + ("" if rest["open"] else " checked"))
         return [paragraph(line, text if held else f": {verdict}.", classes="scoreboard-line")]
 

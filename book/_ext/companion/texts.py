@@ -80,7 +80,7 @@ class Texts(Listing):
         for i, chapter in enumerate(chapters):
             intro += [", " if i else "Run in ", self.link(chapter.page, heading(chapter))]
         held = sum(row.verdict == "holds" for row in about)
-        intro.append(f": {held} of {len(about)} statements hold." if chapters else "No chapter runs this text yet.")
+        intro.append(f": {held} of {len(about)} claims hold." if chapters else "No chapter runs this text yet.")
         content = [self.listing(about, source=True)] if about else []
         return section([nodes.Text(title)], f"text-{key}", paragraph(*intro), *content)
 
