@@ -140,11 +140,11 @@ def test_descriptions_differ_whenever_trials_do():
     assert len(texts) == count
 
 
-def test_the_slice_sees_a_network_that_was_changed():
+def test_the_slice_sees_networks_that_were_changed():
     found = stored.load("meta-overfitting", "holdout-search", search.Search())
     assert trials.retrained_difference(found, (0,), RT) <= 0.02
     altered = found["right"].copy()
-    altered[0, 0, :60] ^= 255
+    altered[0, :4, :60] ^= 255  # the four networks of the first group
     changed = stored.Stored(found.arrays | {"right": altered}, found.config, found.provenance)
     assert trials.retrained_difference(changed, (0,), RT) > 0.2
 
