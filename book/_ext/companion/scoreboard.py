@@ -115,7 +115,7 @@ class ScoreboardLine(ClaimDirective):
         rest = {name: sum(row.verdict == name for row in rows) for name in ("unreproduced", "misses", "open")}
         verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold"
         verdict += f", {rest['unreproduced']} were not reproduced" if rest["unreproduced"] else ""
-        verdict += f", {rest['misses']} miss their bounds" if rest["misses"] else ""
+        verdict += f", {rest['misses']} not within bounds" if rest["misses"] else ""
         verdict += f", {rest['open']} not measured yet" if rest["open"] else ""
         places = {"paper": "at the sources’ own scale", "exact": "exact", "reduced": "at reduced scale"}
         scales = ", ".join(f"{scale[name]} {words}" for name, words in places.items() if scale[name])
