@@ -18,7 +18,7 @@ help:
 	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
-	@echo "make bench                speed ratios of the engines"
+	@echo "make bench                what the engines cost and how it grows: one table, and the page on performance"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
 env: .venv/.ready
@@ -74,7 +74,7 @@ site: env offline
 	$(BIN)/python -m pytest -q -rs -m "site or browser" tests
 
 bench: env
-	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+	$(BIN)/python benchmarks
 
 release: env offline
 	$(BIN)/offconvex release
