@@ -46,7 +46,7 @@ def rows() -> list[Comparison]:
         timing.Contestant("one NumPy byte a bit", functools.partial(plain, SLICE), SLICE / QUERIES),
     ]
     problem = "a boosting analyst on 10,000 labels"
-    return [timing.compare("adaptive queries", problem, "million queries", contestants, rounds=1, warm=False)]
+    return [timing.compare("adaptive queries", problem, "million queries", contestants, rounds=3, warm=False)]
 
 
 if __name__ == "__main__":

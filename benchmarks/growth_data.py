@@ -1,6 +1,6 @@
 """How sampling, encryption, adaptive queries, scores and drawn scenes grow with their sizes.
 
-Operations are what each has to do for every number that it makes: draws, sums, comparisons, pixels.
+Operations are what each has to do for every number that it makes: multiplications, sums, comparisons, pixels.
 
     OMP_NUM_THREADS=1 python benchmarks/growth_data.py
 """
@@ -80,7 +80,7 @@ KNOBS = (
     Knob(LANGEVIN, "chains", "double well on the line", "step of all chains", (1000, 10_000, 100_000, 1_000_000),
          chains, float, "linear"),
     Knob(LANGEVIN, "rows d", "d x 3 matrices, 500 chains", "step of all chains", (20, 40, 80, 160),
-         matrices, lambda d: 500 * (3 * d**2 + 18 * d), "3 d² + 18 d a chain"),
+         matrices, lambda d: 500 * (3 * d**2 + 18 * d), "3 d² + 18 d a chain, besides its noise"),
     Knob(INSTAHIDE, "images n", "28 x 28 pixels, k = 4", "epoch", (1250, 2500, 5000, 10_000),
          lambda n: encryption(n, 4), lambda n: n * 784 * 5, "784 n (k + 1)"),
     Knob(INSTAHIDE, "mixed images k", "2500 images of 28 x 28", "epoch", (4, 8, 16, 32),

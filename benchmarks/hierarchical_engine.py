@@ -20,7 +20,7 @@ from offconvex.descent import LowRank, descend
 from offconvex.factorizations import hierarchical, tensor
 from offconvex.factorizations.hierarchical_task import TreeCompletion
 
-ROUNDS, STEP, STD = 5, 0.1, 3e-2
+ROUNDS, STEP, STD = 7, 0.1, 3e-2
 STEPS = {64: 60, 512: 10}
 Entries = Callable[..., torch.Tensor]
 """Matrices of the seven nodes -> tensor."""
