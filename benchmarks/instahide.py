@@ -58,7 +58,7 @@ def decoders(rt: runtime.Runtime) -> list[Comparison]:
     ]
     seeds = [
         timing.Contestant(
-            "search", lambda: prng.search(published, range(SPACE)), SPACE / 2**32, meaning="of all 2^32 seeds"
+            "search", lambda: prng.search(published, range(SPACE)), SPACE / 2**32, meaning="of all 2³² seeds"
         )
     ]
     return [

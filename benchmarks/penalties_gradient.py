@@ -50,7 +50,7 @@ def rows() -> list[Comparison]:
 
     def contestant(name: str, run) -> timing.Contestant:
         error = float((run() - exact).norm() / exact.norm())
-        return timing.Contestant(name, run, REPLICAS, meaning=f"error {error:.0e}")
+        return timing.Contestant(name, run, REPLICAS, meaning=f"error {error:.0e}" if error else "no error")
 
     contestants = [
         contestant("engine, nuclear norm", lambda: by_engine("nuclear")),

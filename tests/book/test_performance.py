@@ -301,7 +301,16 @@ def test_the_page_shows_the_whole_record(build):
     assert "most, by 1.00, for an engine as size n grows" in text
     for words in ("An engine", "; time per step.", "plainer", "20.0 ms", "10.0", "missed", "kept", "a bound"):
         assert words in text
-    for words in ("size n", "depth 3", "16.0 ms", "n³", "Not run", "it is not here.", "a processor, 2 cores"):
+    for words in (
+        "An engine: size n",
+        "(depth 3)",
+        "2, 4, 8:",
+        "16.0 ms",
+        "n³",
+        "Not run",
+        "it is not here.",
+        "a processor, 2 cores",
+    ):
         assert words in text
     assert "abcdef0123" in text and "uncommitted" not in text
 

@@ -1,5 +1,6 @@
 """The page on performance: what the instruments cost, and how the cost grows."""
 
+import re
 import statistics
 
 from docutils import nodes
@@ -8,7 +9,7 @@ from sphinx.application import Sphinx
 from offconvex.book import performance
 from offconvex.book.performance import Comparison, Growth, Method
 
-from .markup import Generated, block, number, paragraph, section, span, table
+from .markup import Generated, block, number, paragraph, section, span, table, typeset
 
 
 def setup(app: Sphinx) -> None:
@@ -65,14 +66,14 @@ def comparisons(record: performance.Record) -> list[nodes.Node]:
     sections = []
     for engine, rows in engines.items():
         parts = [block(problem(row), methods(row), classes="comparison") for row in rows]
-        sections.append(section([nodes.Text(capitalized(engine))], identifier(engine), *parts))
-    skipped = [paragraph(f"{capitalized(row.engine)}: not run. {row.reason}") for row in record.skipped]
+        sections.append(section([nodes.Text(written(engine))], identifier(engine), *parts))
+    skipped = [paragraph(f"{written(row.engine)}: not run. {row.reason}") for row in record.skipped]
     return [*sections, *([section([nodes.Text("Not run")], "performance-not-run", *skipped)] if skipped else [])]
 
 
 def problem(row: Comparison) -> nodes.paragraph:
     """What the times below are of."""
-    return paragraph(capitalized(row.problem), f"; time per {row.unit}.", classes="problem")
+    return paragraph(f"{written(row.problem)}; time per {row.unit}.", classes="problem")
 
 
 def methods(row: Comparison) -> nodes.table:
@@ -88,7 +89,7 @@ def methods(row: Comparison) -> nodes.table:
 
 def named(method: Method) -> list[nodes.Node | str]:
     """A method's name, and what it is there for."""
-    return [method.name, *([span(f" ({method.meaning})", classes="meaning")] if method.meaning else [])]
+    return [method.name, *([span(f" ({typeset(method.meaning)})", classes="meaning")] if method.meaning else [])]
 
 
 def bar(method: Method) -> list[nodes.Node | str]:
@@ -102,20 +103,19 @@ def bar(method: Method) -> list[nodes.Node | str]:
 
 def growth(record: performance.Record) -> list[nodes.Node]:
     """One table of all growths."""
-    header = ["Engine", "Grows with", "Sizes and times", "Exponent", "Counted"]
-    return [table(header, [cells(row) for row in record.growth], classes="growth", widths=[3, 4, 4, 2, 4])]
+    header = ["Engine and size", "Exponent", "Counted", "Sizes and times"]
+    return [table(header, [cells(row) for row in record.growth], classes="growth", widths=[5, 2, 4, 5])]
 
 
 def cells(row: Growth) -> list[list[nodes.Node | str]]:
     """One growth."""
-    sizes = ", ".join(performance.digits(size) for size in row.sizes)
+    sizes = ", ".join(f"{size:,}" for size in row.sizes)
     times = ", ".join(performance.duration(time) for time in row.milliseconds)
     return [
-        [capitalized(row.engine)],
-        [row.knob, span(f" ({row.setting})", classes="meaning")],
-        [f"{sizes}: ", span(f"{times} per {row.unit}", classes="meaning")],
+        [f"{written(row.engine)}: {row.knob}", span(f" ({crossed(row.setting)})", classes="meaning")],
         [f"{row.measured:.2f}"],
         [f"{row.predicted:.2f}", span(f" {row.count}", classes="meaning")],
+        [f"{sizes}: ", span(f"{times} per {row.unit}", classes="meaning")],
     ]
 
 
@@ -134,7 +134,7 @@ def machine(record: performance.Record) -> list[nodes.Node]:
         [["Commit"], [commit, *([" and uncommitted changes"] if about.get("dirty") else [])]],
         [["Duration"], [f"{minutes}, {about['seconds'] / 60:.1f} by the clock"]],
     ]
-    return [table(["What", "On this page"], body, classes="machine", widths=[2, 6])]
+    return [table(["Property", "Value"], body, classes="machine", widths=[2, 6])]
 
 
 def counted(things, name: str) -> str:
@@ -142,9 +142,15 @@ def counted(things, name: str) -> str:
     return f"one {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
-def capitalized(text: str) -> str:
-    """Text that opens a sentence or a cell."""
+def written(text: str) -> str:
+    """Text that opens a sentence or a cell, with its numbers and products written by hand."""
+    text = typeset(crossed(text))
     return text[:1].upper() + text[1:]
+
+
+def crossed(text: str) -> str:
+    """Text with the sign of multiplication for an x between spaces."""
+    return re.sub(r"(?<=\w) x (?=\w)", " × ", text)
 
 
 def identifier(engine: str) -> str:
