@@ -171,7 +171,7 @@ def compare_distant() -> Comparison:
 
 def rows() -> list[Comparison | Skipped]:
     if blackjax is None:
-        return [Skipped(ENGINE, "BlackJAX is not installed here; pip install 'offconvex[comparison]' brings it.")]
+        return [Skipped(ENGINE, "BlackJAX is not installed here; it comes with the extra offconvex[comparison].")]
     return [compare_mala(), compare_distant()]
 
 
