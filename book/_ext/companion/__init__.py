@@ -2,11 +2,12 @@
 
 from sphinx.application import Sphinx
 
-from . import addresses, cards, claim_cells, figure_links, house, performance, provenance, scoreboard, texts
+from . import addresses, cards, claim_cells, figure_links, house, law_map, performance, provenance, scoreboard, texts
 
 
 def setup(app: Sphinx) -> dict:
     """Register the extension with Sphinx."""
-    for module in (house, addresses, claim_cells, figure_links, scoreboard, texts, cards, provenance, performance):
+    modules = (house, addresses, claim_cells, figure_links, scoreboard, texts, law_map, cards, provenance, performance)
+    for module in modules:
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
