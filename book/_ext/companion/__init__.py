@@ -2,11 +2,11 @@
 
 from sphinx.application import Sphinx
 
-from . import addresses, cards, claim_cells, figure_links, house, provenance, scoreboard, texts
+from . import addresses, cards, claim_cells, damage, figure_links, house, provenance, scoreboard, texts
 
 
 def setup(app: Sphinx) -> dict:
     """Register the extension with Sphinx."""
-    for module in (house, addresses, claim_cells, figure_links, scoreboard, texts, cards, provenance):
+    for module in (house, damage, addresses, claim_cells, figure_links, scoreboard, texts, cards, provenance):
         module.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,14 +29,15 @@ def _execute(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import chapters, compare
+    from offconvex.book import chapters, checksums, compare
 
     wrong = 0
     for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
         fresh = paths.live_results(chapter)
         if not fresh.is_dir():
             raise ValueError(f"{chapter} was not executed freshly: no results in _build/live/{chapter}.")
-        found = compare.differences(fresh, paths.committed_results(chapter), compare.load_tolerances())
+        found = checksums.faults(chapter)
+        found += compare.differences(fresh, paths.committed_results(chapter), compare.load_tolerances())
         wrong += len(found)
         print(f"{chapter}: {'fresh results agree with the committed ones' if not found else ''}")
         for sentence in found:
@@ -83,6 +84,18 @@ def _publish(options: argparse.Namespace) -> int:
 
     for id in published.append_new():
         print(f"published: {id}")
+    return 0
+
+
+def _seal(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import chapters, checksums, sweep
+
+    for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
+        if (paths.committed_results(chapter) / "claims.json").exists():
+            checksums.write(chapter)
+        if records := sweep.load(chapter):
+            sweep.save(chapter, records)
     return 0
 
 
@@ -189,6 +202,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--size", type=_count, metavar="N", help="examples in the test set")
     command.add_argument("--delta", type=float, default=0.05, help="chance that the bound fails (default: 0.05)")
     command.set_defaults(command=_razor)
+
+    command = commands.add_parser(
+        "seal",
+        help="write the checksums of committed results as they are",
+        description="An execution and a sweep do this themselves; it is needed after a merge that brought results "
+        "together. Look at what git says has changed first: what is damaged now would be vouched for.",
+    )
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.set_defaults(command=_seal)
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)
