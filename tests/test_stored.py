@@ -68,7 +68,7 @@ def test_missing_damaged_truncated_or_foreign_results_are_one_clear_sentence(che
 
 
 def array_lost(content):
-    """A bit flipped in the archive's directory, after which NumPy reads it without its second array, and says nothing."""
+    """A bit flipped in the archive's directory, after which NumPy reads it without its second array, silently."""
     for place in range(len(content) - 8, 0, -1):
         flipped = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
         try:

@@ -9,7 +9,7 @@ from offconvex import paths, stored
 FILE = "checksums.json"
 NOTEBOOK = "notebook"
 APART = (FILE, "sweep.json")
-"""Files of a chapter's results without an entry: this one, and the sweep, which grows later and has its own checksum."""
+"""Files of a chapter's results without an entry: this one, and the sweep, which grows later with its own checksum."""
 
 
 def of(results: Path, notebook: Path) -> dict[str, str]:

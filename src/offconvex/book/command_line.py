@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from offconvex import __version__, runtime
+from offconvex import __version__
+
+DEVICES = ("auto", "cpu", "cuda", "mps")  # those of offconvex.runtime, which takes seconds to import
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     command.add_argument("--profile", help="parameter set: smoke (tiny sizes) or paper (the source's own)")
-    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--device", choices=DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="chapters at a time (default: 2)")
     command.set_defaults(command=_execute)
 
@@ -170,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         "kept, so that an interrupted run goes on where it stopped.",
     )
     command.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="default: list the experiments")
-    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--device", choices=DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="parts at a time (default: 2)")
     command.set_defaults(command=_run)
 

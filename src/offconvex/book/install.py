@@ -47,7 +47,8 @@ def finish(chapter: str) -> None:
     manifest = set(json.loads((ready / "manifest.json").read_text()))
     results = paths.committed_results(chapter)
     results.mkdir(parents=True, exist_ok=True)
-    for file in sorted((ready / "results").iterdir()):
+    # Everything below may have been done before, up to any point; `glob` finds nothing in a folder that is gone.
+    for file in sorted((ready / "results").glob("*")):
         os.replace(file, results / file.name)
     for pattern in GENERATED:
         for file in results.glob(pattern):
@@ -58,7 +59,7 @@ def finish(chapter: str) -> None:
         notebook.parent.mkdir(parents=True, exist_ok=True)
         os.replace(ready / NOTEBOOK, notebook)
     # The manifest goes last: while it is there, the installation can be taken up again.
-    shutil.rmtree(ready / "results")
+    shutil.rmtree(ready / "results", ignore_errors=True)
     (ready / "manifest.json").unlink()
     shutil.rmtree(ready)
 
