@@ -51,7 +51,8 @@ def test_every_part_of_the_package_has_a_page_in_the_contents():
 
 
 def test_a_docstring_is_cut_into_its_pieces():
-    text = "Sum of x_i^2.\n\nMore\nof it.\n\nArgs:\n    x: (n,) first,\n        and more.\n    *rest: others.\n\nReturns:\n    A number:\n    one."
+    text = "Sum of x_i^2.\n\nMore\nof it.\n\nArgs:\n    x: (n,) first,\n        and more.\n    *rest: others."
+    text += "\n\nReturns:\n    A number:\n    one."
     assert api.sections(text) == [
         ("", ["Sum of x_i^2."]),
         ("", ["More of it."]),
