@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html test lint unit notebooks fresh site bench killed release clean
+.PHONY: help env book execute chapter smoke html offline test lint unit notebooks fresh site bench killed release clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -12,9 +12,10 @@ export OMP_NUM_THREADS := 1
 unexport MPLBACKEND
 
 help:
-	@echo "make book                 environment, every chapter executed, HTML in _build/html"
+	@echo "make book                 environment, every chapter executed, HTML, PDF and archive in _build/html"
 	@echo "make test                 environment, lint, unit tests, notebooks re-executed, book built and checked"
 	@echo "make html                 HTML from the committed notebooks"
+	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
 	@echo "make bench                speed ratios of the engines"
@@ -31,7 +32,7 @@ env: .venv/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-book: execute html
+book: execute html offline
 
 execute: env
 	$(BIN)/offconvex execute
@@ -47,7 +48,10 @@ html: env
 	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
 	@echo "The book: _build/html/index.html"
 
-test: lint unit notebooks fresh html site
+offline: env html
+	$(BIN)/offconvex offline
+
+test: lint unit notebooks fresh html offline site
 	@echo "All checks passed."
 
 lint: env
@@ -67,7 +71,7 @@ notebooks: env
 fresh: env notebooks
 	$(BIN)/python -m pytest -q -m fresh tests
 
-site: env html
+site: env offline
 	$(BIN)/python -m pytest -q -rs -m "site or browser" tests
 
 bench: env
@@ -77,7 +81,7 @@ bench: env
 killed: env
 	$(BIN)/python tests/book/killing.py --kills $(or $(KILLS),20)
 
-release: env html
+release: env offline
 	$(BIN)/offconvex release
 
 clean:

@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import shutil
 import threading
 from pathlib import Path
 
@@ -10,15 +9,7 @@ import page_checks
 import pytest
 
 from offconvex import paths
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
+from offconvex.book import printed
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +30,13 @@ def pages(html) -> page_checks.Pages:
 @pytest.fixture(scope="session")
 def browser():
     """A real browser without a window."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    program = printed.browser()
     if program is None:
-        pytest.skip(f"no browser found (looked for {', '.join(BROWSERS)}): pages are not checked in a browser")
+        pytest.skip(f"no browser found (looked for {', '.join(printed.BROWSERS)}): pages are not checked in a browser")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        opened = playwright.chromium.launch(executable_path=program, args=list(printed.QUIET))
         yield opened
         opened.close()
 

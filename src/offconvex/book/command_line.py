@@ -101,6 +101,17 @@ def _seal(options: argparse.Namespace) -> int:
     return 0
 
 
+def _offline(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import offline, printed
+
+    for file in offline.make():
+        print(file.relative_to(paths.require_project_root()))
+    if printed.browser() is None:
+        print("no PDF: printing needs a browser; install Chromium and run this again.")
+    return 0
+
+
 def _release(options: argparse.Namespace) -> int:
     from offconvex import paths
     from offconvex.book import release
@@ -216,6 +227,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)
+
+    command = commands.add_parser(
+        "offline", help="the built book as one PDF and one archive, linked from its first page"
+    )
+    command.set_defaults(command=_offline)
 
     command = commands.add_parser(
         "release", help="archive the present commit with its built pages and their description"

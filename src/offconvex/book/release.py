@@ -17,7 +17,7 @@ from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from offconvex import __version__, paths
-from offconvex.book import catalog, cite
+from offconvex.book import catalog, cite, offline
 from offconvex.book.bundle import DATE
 
 METADATA = "ro-crate-metadata.json"
@@ -50,7 +50,11 @@ def make(folder: Path | None = None) -> Path:
         with tarfile.open(fileobj=io.BytesIO(_git(root, "archive", "--format=tar", "HEAD"))) as archive:
             archive.extractall(stage, filter="data")
         described = describe(stage, commit)
-        pages = {f"{PAGES}/{file.relative_to(html)}": file for file in html.rglob("*") if file.is_file()}
+        pages = {
+            f"{PAGES}/{file.relative_to(html)}": file
+            for file in html.rglob("*")
+            if file.is_file() and file.name != offline.ARCHIVE
+        }
         own = {str(file.relative_to(stage)): file for file in stage.rglob("*") if file.is_file()}
         unfinished, finished = folder / f"{name}.zip.part", folder / f"{name}.zip"
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
