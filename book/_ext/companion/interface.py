@@ -34,9 +34,11 @@ class Interface(Generated):
 
     def module(self, module: api.Module) -> nodes.section:
         """Its docstring and its names."""
-        title = module.name.removeprefix("offconvex.")
+        title = module.name.split(".")[-1]  # the part's name stands above: a telephone has no room for both
         entries = [self.entry(entry) for entry in module.entries]
-        return section([nodes.literal("", title)], module.name, *self.doc(module.doc), *entries)
+        found = section([nodes.literal("", title)], module.name, *self.doc(module.doc), *entries)
+        found["support_smartquotes"] = False  # an empty text is "", and a tuple ends in three dots
+        return found
 
     def entry(self, entry: api.Entry) -> nodes.container:
         """Signature and docstring, at the address of the dotted name."""
