@@ -8,8 +8,8 @@ those that it names besides:
 * floating-point results have the precision of the arguments, and no tensor is made on an unnamed device;
 * results are finite.
 
-`each`: along its leading axis, the result for many replicas (or entries) is that of one at a time. `refuses`: impossible
-arguments are one clear `ValueError`.
+`each`: along its leading axis, the result for many replicas (or entries) is that of one at a time. `refuses`: arguments
+that are impossible are one clear `ValueError`.
 """
 
 from __future__ import annotations
