@@ -247,3 +247,29 @@ def test_cell_ids_come_from_content_not_position(tiny):
     after = {cell.source: cell.id for cell in convert.to_notebook("tiny").cells}
     assert all(after[source] == id for source, id in before.items() if source in after)
     assert len(after) == len(before) + 2
+
+
+def test_changed_text_is_taken_over_and_changed_code_is_not(tiny, capsys):
+    assert run_tiny().error == ""
+    path = tiny / "book/chapters/tiny.ipynb"
+    assert main(["retell"]) == 0 and capsys.readouterr().out == ""
+    before = nbformat.read(path, as_version=4)
+    edit_source(tiny, "The slope is judged.", "Now the slope is judged.")
+    edit_source(tiny, "The line is straight.", "The line is as straight as a line can be.")
+    assert main(["retell", "tiny"]) == 0
+    assert capsys.readouterr().out == "tiny: text taken over\n"
+    after = nbformat.read(path, as_version=4)
+    assert [cell.get("outputs") for cell in after.cells] == [cell.get("outputs") for cell in before.cells]
+    assert checksums.faults("tiny") == []
+    assert "Now the slope is judged." in [cell.source for cell in after.cells]
+    assert run_tiny().error == ""
+    assert nbformat.read(path, as_version=4) == after
+
+    kept = path.read_bytes()
+    edit_source(tiny, "slope * x)", "slope * x + 0)")
+    assert main(["retell", "tiny"]) == 2
+    assert "the code of tiny changed, and its outputs with it; run `offconvex execute tiny`" in capsys.readouterr().err
+    assert path.read_bytes() == kept
+    path.unlink()
+    assert main(["retell", "tiny"]) == 2
+    assert "tiny was never executed" in capsys.readouterr().err

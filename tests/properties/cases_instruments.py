@@ -3,6 +3,7 @@
 import math
 import pathlib
 
+import matplotlib.pyplot
 import numpy as np
 import torch
 from properties import Draw, case
@@ -113,6 +114,7 @@ case(
     descending,
     check_descent,
     examples=10,
+    single=False,  # the clock is kept in double precision
     refuses=[
         lambda changed=changed: ((OBJECTIVE, START), {"steps": 1, "step_size": 0.1} | changed)
         for changed in (
@@ -243,4 +245,35 @@ case(
     "book.api.sections",
     lambda d: d.one("One.", "One.\n\nArgs:\n    x: it.", ""),
     lambda result, doc: within(len(result), 0, 2),
+)
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def check_new(result, width, *, rows, columns):
+    figure, axes = result
+    assert len(np.ravel(axes)) == rows * columns
+    matplotlib.pyplot.close(figure)
+
+
+case(
+    "figures.new",
+    lambda d: ((d.one("single", "double"),), {"rows": d.int(1, 3), "columns": d.int(1, 3)}),
+    check_new,
+    examples=2,
+    refuses=[lambda: (("triple",), {})],
+)
+case("paths.build_folder", lambda d: ((), {}), lambda result: within(result.name == "_build", 1, 1), examples=1)
+case("stored.experiments", lambda d: ((), {}), lambda result: within(len(result) > 5, 1, 1), examples=1)
+case(
+    "flow_vs_descent.model.images",
+    lambda d: ((d.rt,), {"count": d.int(1, 50), "side": d.one(28, 14, 7)}),
+    lambda result, rt, *, count, side: within(tuple(result.inputs.shape) == (side * side, count), 1, 1),
+    examples=2,
+    refuses=[
+        lambda: ((RT,), {"count": 0}),
+        lambda: ((RT,), {"count": 10_001}),
+        lambda: ((RT,), {"side": 10}),
+    ],
 )

@@ -1,4 +1,4 @@
-"""Properties of sampling, of tangents and Taylor models, and of the rooms on locality, prediction and InstaHide."""
+"""Properties of sampling, and of tangents and Taylor models."""
 
 import math
 
@@ -661,18 +661,24 @@ case(
     each=[0],
 )
 
-# --- locality, prediction, InstaHide: what is no experiment -----------------------------------------------------------
 
+# --- what takes longer, once each -------------------------------------------------------------------------------------
+
+EXACT = f"{ROOM}.exact"
+case(f"{EXACT}.tilted_gap", lambda d: (d.float(1.5, 2.5), d.float(0, 1)), lambda r, *_: within(r, 0, 9), examples=1)
+case(f"{EXACT}.langevin_log_gap", lambda d: (d.float(2, 4), 1.0, 0.02), lambda r, *_: within(r, -20, 1), examples=2)
 case(
-    "locality.theory.receptive_field",
-    lambda d: ([(d.int(1, 5), d.int(1, 2)) for _ in range(d.int(1, 4))],),
-    lambda result, layers: within(result, max(k for k, _ in layers), math.inf),
+    f"{EXACT}.shapes_on_the_line",
+    lambda d: ((1.0, d.float(0.4, 0.9)), 2.0),
+    lambda result, shapes, _: shape_is(result, (len(shapes),)),
+    examples=1,
 )
-case("prediction.theory.birthday_chance", lambda d: (d.int(0, 60), d.float(1, 999)), lambda r, *_: within(r, 0, 1))
-case("prediction.theory.birthday_size", lambda d: d.float(2, 9999), lambda r, support: within(r, 2, support + 1))
+case(f"{EXACT}.engine_imbalance", lambda d: (d.rt,), lambda r, _: within(r, 0, 1e-6), examples=1)
+case(f"{ROOM}.fibers.memory_rate", lambda d: (*along(d), 1.0), finite=False)
 case(
-    "instahide.theory.accepted_share",
-    lambda d: (d.int(2, 4), d.float(0.55, 1), 0.0),
-    lambda result, *_: within(result, 0, 1),
-    examples=3,
+    f"{TANGENTS}.learners.least_nuclear",
+    lambda d: (d.tensor(2, 3, 2), d.tensor(2, 3)),
+    lambda result, *_: within(result.gap.numpy(), -1e-6, math.inf),
+    examples=2,
+    refuses=[lambda: ((RT.zeros(2, 3), RT.zeros(2)), {}), lambda: ((RT.zeros(1, 2, 3), RT.zeros(1, 3)), {})],
 )

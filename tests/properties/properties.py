@@ -174,7 +174,7 @@ def _equal(a, b) -> bool:
         a, b = a.detach().cpu().numpy(), b.detach().cpu().numpy()
     if isinstance(a, np.ndarray | np.generic | float):
         a, b = np.asarray(a), np.asarray(b)
-        equal = np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+        equal = a.dtype.kind == "O" or np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
         return a.dtype == b.dtype and a.shape == b.shape and equal
     if isinstance(a, int | str | bool | bytes | type(None)):
         return a == b

@@ -6,14 +6,20 @@ import numpy as np
 import properties
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from properties import CASES
 
 for _file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
     __import__(_file.stem)
 
-SETTINGS = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+SETTINGS = {
+    "derandomize": True,
+    "deadline": None,
+    "database": None,
+    "phases": [Phase.explicit, Phase.generate],  # sizes are small as they are: a failure need not be made smaller
+    "suppress_health_check": list(HealthCheck),
+}
 
 
 def reseeded(case, draw):

@@ -146,3 +146,15 @@ def test_every_claim_stands_under_a_text_and_every_finding_on_its_page(book, reg
     assert listed("book/findings") == own
     missing = {anchor(claim.id) for claim in registry} - listed("book/texts")
     assert missing <= own, "a claim that a text makes must name the text, or the paper behind it, as its source"
+
+
+def test_every_mark_of_the_map_leads_to_a_check_of_its_law(book, registry):
+    page, chapter_of = book["book/map"], {claim.id: claim.chapter for claim in registry}
+    told = {link.get_text(strip=True) for link in page.select("table.law-forms td:last-child a")}
+    marks = page.select("table.law-map a[href*='#claim-']")
+    named = [mark.select_one(".visually-hidden").get_text(strip=True).split(", ") for mark in marks]
+    assert {id for ids in named for id in ids} == told <= set(chapter_of)
+    for mark, ids in zip(marks, named, strict=True):
+        assert mark["href"] == f"chapters/{chapter_of[ids[0]]}.html#{anchor(ids[0])}"
+        assert len({chapter_of[id] for id in ids}) == 1
+    assert {chapter_of[id] for id in told} == set(chapter_of.values()), "a chapter that no law of the map reaches"

@@ -28,6 +28,20 @@ def write(chapter: str, root: Path | None = None) -> Path:
     return results / FILE
 
 
+def renew_notebook(chapter: str, notebook: Path) -> None:
+    """Vouch for another notebook of a chapter; the entries of its results stay as they are.
+
+    Raises:
+        ValueError: if the checksums are missing or unreadable.
+    """
+    results, _ = _places(chapter, None)
+    try:
+        known = json.loads((results / FILE).read_text(encoding="utf-8")) | {NOTEBOOK: _digest(notebook)}
+    except (OSError, ValueError, TypeError):
+        raise ValueError(f"{FILE} of {chapter} is missing or unreadable; run `offconvex execute {chapter}`.") from None
+    stored.replace(results / FILE, text(known))
+
+
 def text(digests: dict[str, str]) -> bytes:
     """Content of the file."""
     return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()

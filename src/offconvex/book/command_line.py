@@ -29,6 +29,15 @@ def _execute(options: argparse.Namespace) -> int:
     return int(any(outcome.error for outcome in execute.run(jobs, workers=options.jobs)))
 
 
+def _retell(options: argparse.Namespace) -> int:
+    from offconvex.book import chapters, retell
+
+    for chapter in options.chapters or chapters.names():
+        if retell.retell(chapter):
+            print(f"{chapter}: text taken over")
+    return 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     from offconvex import paths
     from offconvex.book import chapters, checksums, compare
@@ -171,6 +180,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", choices=DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="chapters at a time (default: 2)")
     command.set_defaults(command=_execute)
+
+    command = commands.add_parser(
+        "retell",
+        help="take changed text into executed notebooks",
+        description="Chapters whose text, captions or alternative texts changed and whose code did not need no new "
+        "execution: their committed notebooks take the text over and keep their outputs.",
+    )
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.set_defaults(command=_retell)
 
     command = commands.add_parser("compare", help="compare fresh results (_build/live) with the committed ones")
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
