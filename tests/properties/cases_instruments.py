@@ -101,7 +101,7 @@ def check_descent(result, objective, start, *, steps, step_size, record_every):
     assert [p.shape for p in result.parameters] == [p.shape for p in start]
     if steps and not isinstance(step_size, descent.GroupRMSprop):
         assert (result.loss.diff(dim=0) <= 0).all()
-        factor = (1 - 2 * torch.as_tensor(step_size)) ** steps
+        factor = (1 - 2 * torch.as_tensor(step_size, device="cpu")) ** steps
         for after, before in zip(result.parameters, start):
             shaped = factor.reshape(-1, *[1] * (before.ndim - 1)) if factor.ndim else factor
             assert torch.allclose(after, shaped * before)
