@@ -71,7 +71,7 @@ title: Tiny
 only_build_toc_files: true
 execute:
   execute_notebooks: "off"
-exclude_patterns: [_build, .venv, book/sources, book/results]
+exclude_patterns: [_build, .venv, .bin, book/sources, book/results]
 """
 
 
@@ -81,8 +81,9 @@ def make(root):
         (root / folder).mkdir(parents=True)
     (root / "_toc.yml").write_text(TOC)
     (root / "_config.yml").write_text(CONFIG)
-    (root / "book/index.md").write_text("# Tiny\n\nTwo chapters.\n")
+    (root / "book/index.md").write_text('# Tiny\n\nTwo chapters.\n\n<p class="offline-copies"></p>\n')
     killing.prepare(root)
+    killing.hide_browsers(root)
     write(root, "first")
     return root
 
