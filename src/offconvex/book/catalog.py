@@ -61,7 +61,7 @@ class Chapter:
 def pages(root: Path | None = None) -> list[str]:
     """Every page, as a path without suffix, in the order of `_toc.yml`."""
     toc = _yaml(root, "_toc.yml")
-    return [toc["root"], *(file for part in toc["parts"] for entry in part["chapters"] for file in _files(entry))]
+    return [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
 
 
 def chapters(root: Path | None = None) -> list[Chapter]:
@@ -119,10 +119,6 @@ def first_sentence(text: str) -> str:
         if before.count("$") % 2 == 0 and not re.search(r"\b(e\.g|i\.e|cf|vs|Fig|Eq|et al)\.$", before):
             return before
     return text
-
-
-def _files(entry: dict) -> list[str]:
-    return [entry["file"], *(file for below in entry.get("sections", []) for file in _files(below))]
 
 
 def _chapter(root: Path, page: str, number: str, part: dict) -> Chapter:
