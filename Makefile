@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html offline test lint unit notebooks fresh site bench release clean
+.PHONY: help env book execute chapter smoke html offline test lint unit notebooks fresh site bench killed release clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,7 +18,8 @@ help:
 	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
-	@echo "make bench                speed ratios of the engines"
+	@echo "make bench                what the engines cost and how it grows: one table, and the page on performance"
+	@echo "make killed               make book killed at 20 random moments, in a clone: hours"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
 env: .venv/.ready
@@ -74,7 +75,11 @@ site: env offline
 	$(BIN)/python -m pytest -q -rs -m "site or browser" tests
 
 bench: env
-	@for file in benchmarks/*.py; do $(BIN)/python $$file; done
+	$(BIN)/python benchmarks
+
+# The same as tests/book/test_killed.py, with the whole book for the small one.
+killed: env
+	$(BIN)/python tests/book/killing.py --kills $(or $(KILLS),20)
 
 release: env offline
 	$(BIN)/offconvex release

@@ -3,26 +3,26 @@
 784-50-50-10 with ReLU, 1000 images, float64, one core: the engine of the stored runs, which takes the first layer as a
 combination of the images, and the plain one. "Products" are the matrix products of that engine and nothing else. The
 source's loop fetches, transforms and collates the images one by one through a DataLoader at every step; a DataLoader
-over tensors that are ready only collates. Rounds alternate; medians of processor time are printed.
+over tensors that are ready only collates. Rounds alternate; medians of processor time are taken.
 
     OMP_NUM_THREADS=1 python benchmarks/flow_engine.py
 """
 
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
+import timing
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from offconvex import datasets, runtime
+from offconvex.book.performance import Comparison
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
 
-ROUNDS, RATE = 7, 1e-3
+ROUNDS, RATE, MOST = 5, 1e-3, 1.6  # an engine may take at most 1.6 times its products
 CPU = runtime.resolve("cpu", threads=1)
 DATA = images(CPU, count=1000)
 
@@ -121,42 +121,31 @@ def loader(dataset: Dataset) -> Callable[[], None]:
     return step
 
 
-def seconds(step: Callable[[], None], count: int) -> float:
-    """Processor time of a step."""
-    start = time.process_time()
-    for _ in range(count):
-        step()
-    return (time.process_time() - start) / count
+def contestant(name: str, step: Callable[[], None], count: int, bar: float | None = None, meaning: str = ""):
+    run = timing.repeated(step)
+    return timing.Contestant(name, lambda: run(count), count, bar, meaning, reference="products" in name)
 
 
-if __name__ == "__main__":
+def rows() -> list[Comparison]:
     network = PAPER_NETWORKS["relu"]
     start = network.start(CPU, 0, "benchmark")
     dual = DualLoss(network, DATA)
-    contestants = {
-        "engine, dual coordinates": (steps(dual, dual.lift(start)), 40),
-        "its products": (products(start, dual=True), 40),
-        "engine, layer by layer": (steps(network_loss(network, DATA), tuple(p.clone() for p in start)), 40),
-        "its products ": (products(start, dual=False), 40),
-        "autograd, one tensor": (autograd(), 40),
-        "DataLoader over tensors": (loader(TensorDataset(DATA.inputs.T.contiguous(), DATA.labels)), 3),
-        "DataLoader, the source's": (loader(SourceImages()), 2),
-    }
-    spent: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(ROUNDS):
-        for name, (step, count) in contestants.items():
-            spent[name].append(seconds(step, count))
-    middle = {name: statistics.median(values) for name, values in spent.items()}
-    for name, value in middle.items():
-        print(f"{name:28s} {1e3 * value:8.2f} ms")
-    dual_time, layered = middle["engine, dual coordinates"], middle["engine, layer by layer"]
-    ratios = {
-        "engine over its products": (dual_time / middle["its products"], "at most 1.6"),
-        "layered over its products": (layered / middle["its products "], "at most 1.6"),
-        "autograd over the engine": (middle["autograd, one tensor"] / dual_time, "at least 1"),
-        "autograd over layered": (middle["autograd, one tensor"] / layered, "at least 1"),
-        "tensor loader over the engine": (middle["DataLoader over tensors"] / dual_time, ""),
-        "source's loop over the engine": (middle["DataLoader, the source's"] / dual_time, "at least 10"),
-    }
-    for name, (ratio, bar) in ratios.items():
-        print(f"{name:28s} {ratio:8.2f}    {bar}")
+    own = tuple(p.clone() for p in start)
+    layered = [
+        contestant("engine, layer by layer", steps(network_loss(network, DATA), own), 40),
+        contestant("its matrix products", products(start, dual=False), 40, 1 / MOST, "no layered method is faster"),
+        contestant("autograd, one tensor", autograd(), 40, 1),
+    ]
+    combined = [
+        contestant("engine, dual coordinates", steps(dual, dual.lift(start)), 40),
+        contestant("its matrix products", products(start, dual=True), 40, 1 / MOST, "no dual method is faster"),
+        contestant("autograd, one tensor", autograd(), 40, 1),
+        contestant("DataLoader over tensors", loader(TensorDataset(DATA.inputs.T.contiguous(), DATA.labels)), 2),
+        contestant("DataLoader over pictures", loader(SourceImages()), 1, 10, "the source's loop"),
+    ]
+    problem = "784-50-50-10, ReLU, 1000 images, float64"
+    return [timing.compare("network", problem, "step", group, rounds=ROUNDS) for group in (layered, combined)]
+
+
+if __name__ == "__main__":
+    timing.show(rows())

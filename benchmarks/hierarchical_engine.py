@@ -3,24 +3,24 @@
 The problem is that of the chapter: order 4, length 8, 2048 observed entries, binary tree, widths 64 and 512, in float64
 and float32. Contestants: one einsum with its operands in the order of the tree, one einsum a node, pairs of axes
 multiplied by hand before each node, and the sum of all components written out. All are timed in turn, several times
-over, and medians of processor time are printed, besides the time that the six products of (64 x width) (width x width)
+over, and medians of processor time are taken, besides the time that the six products of (64 x width) (width x width)
 take alone: every method that makes gradients needs them, so no ratio can exceed the loops' time over theirs.
 
     OMP_NUM_THREADS=1 python benchmarks/hierarchical_engine.py
 """
 
-import statistics
-import time
 from collections.abc import Callable
 
+import timing
 import torch
 
 from offconvex import runtime
+from offconvex.book.performance import Comparison
 from offconvex.descent import LowRank, descend
 from offconvex.factorizations import hierarchical, tensor
 from offconvex.factorizations.hierarchical_task import TreeCompletion
 
-ROUNDS, STEP, STD = 9, 0.1, 3e-2
+ROUNDS, STEP, STD = 7, 0.1, 3e-2
 STEPS = {64: 60, 512: 10}
 Entries = Callable[..., torch.Tensor]
 """Matrices of the seven nodes -> tensor."""
@@ -108,35 +108,28 @@ class Problem:
                 torch.testing.assert_close(a[0], b, rtol=0, atol=1e-6 * float(b.abs().max()))
 
 
-def measure(width: int, dtype: torch.dtype) -> None:
+def measure(width: int, dtype: torch.dtype) -> Comparison:
     problem = Problem(width, dtype)
     if dtype == torch.float64:
         problem.check()
     slow = max(1, problem.steps // 20)
-    contestants = {
-        "engine": (problem.engine, problem.steps),
-        "its six large products": (problem.products, problem.steps),
-    }
+    contestants = [
+        timing.Contestant("engine", problem.engine, problem.steps),
+        timing.Contestant(
+            "its six large products", problem.products, problem.steps, meaning="no method is faster", reference=True
+        ),
+    ]
     for name, entries in LOOPS.items():
         steps = slow if entries is components else problem.steps
-        contestants[name] = (lambda entries=entries, steps=steps: problem.loop(entries, steps), steps)
-    times = {name: [] for name in contestants}
-    for _ in range(ROUNDS):
-        for name, (run, steps) in contestants.items():
-            begin = time.process_time()
-            run()
-            times[name].append((time.process_time() - begin) / steps * 1e3)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    print(f"width {width}, {str(dtype)[6:]}: {'':12s} milliseconds an iteration: median, fastest; ratio of medians")
-    for name, median in medians.items():
-        print(f"  {name:36s} {median:9.3f} {min(times[name]):9.3f} {median / medians['engine']:8.2f}", flush=True)
+        run = lambda entries=entries, steps=steps: problem.loop(entries, steps)  # noqa: E731
+        contestants.append(timing.Contestant(f"{name}, autograd + SGD", run, steps))
+    sizes = f"order 4, length 8, width {width}, {str(dtype)[6:]}"
+    return timing.compare("hierarchical factorization", sizes, "iteration", contestants, rounds=ROUNDS)
 
 
-def main() -> None:
-    for dtype in (torch.float64, torch.float32):
-        for width in STEPS:
-            measure(width, dtype)
+def rows() -> list[Comparison]:
+    return [measure(width, dtype) for dtype in (torch.float64, torch.float32) for width in STEPS]
 
 
 if __name__ == "__main__":
-    main()
+    timing.show(rows())

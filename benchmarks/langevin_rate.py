@@ -6,30 +6,22 @@ factorization posterior. Both sides alternate, so that a busy machine slows them
     OMP_NUM_THREADS=1 python benchmarks/langevin_rate.py
 """
 
-import time
-
-import numpy as np
+import timing
 import torch
 
 from offconvex import rng, runtime
+from offconvex.book.performance import Comparison
 from offconvex.sampling.langevin import start, ula
 from offconvex.sampling.manifold_experiments import begin_at
 from offconvex.sampling.model import double_well
 from offconvex.sampling.posterior import Posterior
 
 CPU = runtime.resolve("cpu", threads=1)
-REPEATS, STEPS = 15, 20
+ROUNDS, STEPS = 9, 20
 
 
-def seconds(work) -> float:
-    """CPU seconds of one call."""
-    begin = time.process_time()
-    work()
-    return time.process_time() - begin
-
-
-def compare(name: str, target, state, step: float, bar: float) -> None:
-    """Print the rate of updates over the rate of noise."""
+def compare(name: str, target, state, step: float, bar: float) -> Comparison:
+    """Updates against the noise alone; the bar says how long an update may take."""
     torch_noise = rng.generator(0, "benchmark noise")
     generator = rng.numpy_generator(0, "benchmark", name)
     shape = tuple(state.position.shape)
@@ -41,19 +33,25 @@ def compare(name: str, target, state, step: float, bar: float) -> None:
     def move():
         ula(target, state, CPU, generator, step=step, steps=STEPS)
 
-    draw(), move()  # warm up
-    pairs = np.array([(seconds(draw), seconds(move)) for _ in range(REPEATS)])
-    noise, update = np.median(pairs, 0) / STEPS
-    ratio = np.median(pairs[:, 0] / pairs[:, 1])
-    print(
-        f"{name:28} noise {shape[0] / noise / 1e6:7.2f}, updates {shape[0] / update / 1e6:7.2f} million chains/s: "
-        f"{ratio:.0%} of the noise's rate (bar: {bar:.0%})"
-    )
+    contestants = [
+        timing.Contestant("Langevin updates", move, STEPS),
+        timing.Contestant(
+            "torch.randn alone", draw, STEPS, bar=bar, meaning="noise that an update needs", reference=True
+        ),
+    ]
+    return timing.compare("Langevin dynamics", name, "step of all chains", contestants, rounds=ROUNDS)
+
+
+def rows() -> list[Comparison]:
+    well = double_well(CPU)
+    chains = start(well, CPU.normal(rng.generator(0, "benchmark start"), 100_000))
+    posterior = Posterior(5, (1.0, 1.0, 1.0), 100.0)
+    matrices, step = begin_at(posterior, CPU, 10_000), posterior.step(0.5)
+    return [
+        compare("double well on the line, 100,000 chains, float64", well, chains, 1e-3, 0.5),
+        compare("5 x 3 matrices, 10,000 chains, float64", posterior.target(CPU), matrices, step, 0.25),
+    ]
 
 
 if __name__ == "__main__":
-    well = double_well(CPU)
-    positions = CPU.normal(rng.generator(0, "benchmark start"), 100_000)
-    compare("double well, 100,000 chains", well, start(well, positions), 1e-3, 0.5)
-    posterior = Posterior(5, (1.0, 1.0, 1.0), 100.0)
-    compare("5 x 3, 10,000 chains", posterior.target(CPU), begin_at(posterior, CPU, 10_000), posterior.step(0.5), 0.25)
+    timing.show(rows())

@@ -1,23 +1,23 @@
 """Speed of the matrix engine against automatic differentiation with torch.optim.SGD, on one core.
 
 The problem is that of the chapter's first figure: 64 x 64, depth 3, 2048 observed entries, float64. All contestants are
-timed in turn, several times over, and medians are printed, so that a busy machine slows all of them alike.
+timed in turn, several times over, and medians are taken, so that a busy machine slows all of them alike.
 
     OMP_NUM_THREADS=1 python benchmarks/matrix_engine.py
 """
 
-import statistics
-import time
 from collections.abc import Callable
 
+import timing
 import torch
 
 from offconvex import runtime
+from offconvex.book.performance import Comparison
 from offconvex.descent import descend
 from offconvex.factorizations import matrix
 from offconvex.factorizations.matrix_task import Completion
 
-STEPS, ROUNDS, STEP, STD = 400, 15, 0.1, 1e-2
+STEPS, ROUNDS, STEP, STD = 200, 9, 0.1, 1e-2
 CPU = runtime.resolve("cpu", threads=1)
 TASK = Completion(size=64, rank=5, observed=2048)
 
@@ -54,29 +54,21 @@ def autograd(*, gather: bool) -> Callable[[], object]:
     return run
 
 
-def main() -> None:
-    contestants = {
-        "engine, 1 replica": (engine(1), 1),
-        "engine, 8 replicas": (engine(8), 8),
-        "autograd + SGD, entries looked up": (autograd(gather=True), 1),
-        "autograd + SGD, masked residual": (autograd(gather=False), 1),
-    }
-    mine = contestants["engine, 1 replica"][0]().parameters
-    theirs = contestants["autograd + SGD, entries looked up"][0]()
+def rows() -> list[Comparison]:
+    looked_up = autograd(gather=True)
+    mine, theirs = engine(1)().parameters, looked_up()
     for a, b in zip(mine, theirs, strict=True):
         torch.testing.assert_close(a[0], b.detach(), rtol=1e-9, atol=1e-12)
-    times = {name: [] for name in contestants}
-    for _ in range(ROUNDS):
-        for name, (run, replicas) in contestants.items():
-            begin = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - begin) / STEPS / replicas * 1e3)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    base = medians["engine, 1 replica"]
-    print(f"{'milliseconds per iteration and replica':40s} {'median':>8s} {'fastest':>8s} {'ratio':>7s}")
-    for name, median in medians.items():
-        print(f"{name:40s} {median:8.3f} {min(times[name]):8.3f} {median / base:7.2f}")
+    contestants = [
+        timing.Contestant("engine, 1 replica", engine(1), STEPS),
+        timing.Contestant("engine, 8 replicas", engine(8), 8 * STEPS, meaning="one of the replicas", reference=True),
+        timing.Contestant("autograd + SGD, entries looked up", looked_up, STEPS),
+        timing.Contestant("autograd + SGD, masked residual", autograd(gather=False), STEPS),
+    ]
+    problem = "completion, 64 x 64, depth 3, 2048 entries, float64"
+    unit = "iteration and replica"
+    return [timing.compare("matrix factorization", problem, unit, contestants, rounds=ROUNDS)]
 
 
 if __name__ == "__main__":
-    main()
+    timing.show(rows())

@@ -8,11 +8,11 @@ CPU time is printed, so that a busy machine changes little.
     OMP_NUM_THREADS=1 python benchmarks/norms_completion.py
 """
 
-import time
-
+import timing
 import torch
 
 from offconvex import rng, runtime
+from offconvex.book.performance import Comparison
 from offconvex.factorizations import norms_tensor
 from offconvex.factorizations.tensor import gaussian_factors
 
@@ -21,8 +21,8 @@ CPU = runtime.resolve("cpu", threads=1)
 CONFIG = norms_tensor.TensorCompletion(stds=(1e-3,))
 
 
-def loop_step(count: int) -> float:
-    """Seconds per step of one start trained alone by automatic differentiation."""
+def loop(count: int) -> None:
+    """A slice of the steps of one start trained alone by automatic differentiation."""
     target, order = norms_tensor.draw_target(CONFIG, CPU, 0)
     seen = order[:count]
     values = target.flatten()[seen]
@@ -30,7 +30,7 @@ def loop_step(count: int) -> float:
         CPU, [rng.generator(0, "benchmark")], shape=CONFIG.shape, components=CONFIG.components, std=CONFIG.stds[0]
     )
     factors = [factor[0].clone().requires_grad_() for factor in start]
-    mean, begin = 0.0, time.process_time()
+    mean = 0.0
     for step in range(1, SLICE + 1):
         tensor = torch.einsum("ar,br,cr->abc", *factors)
         gradients = torch.autograd.grad((tensor.flatten()[seen] - values).square().mean(), factors)
@@ -39,23 +39,23 @@ def loop_step(count: int) -> float:
         with torch.no_grad():
             for factor, gradient in zip(factors, gradients, strict=True):
                 factor -= size * gradient
-    return (time.process_time() - begin) / SLICE
 
 
-def main() -> None:
-    fits, loop = 0.0, 0.0
+def fit(count: int) -> int:
+    """Steps that the starts take together, until all have converged."""
+    return int(norms_tensor.complete(CONFIG, CPU, 0, count=count, std=CONFIG.stds[0])["steps"])
+
+
+def rows() -> list[Comparison]:
+    spent = {"all starts at once": 0.0, "one by one, autograd": 0.0}
     for count in CONFIG.observed:
-        begin = time.process_time()
-        run = norms_tensor.complete(CONFIG, CPU, 0, count=count, std=CONFIG.stds[0])
-        fits += time.process_time() - begin
-        loop += loop_step(count) * int(run["steps"]) * CONFIG.starts
-    begin = time.process_time()
-    norms_tensor.sweep(CONFIG, CPU, 0)
-    whole = time.process_time() - begin
-    print(f"sweep, fits and ranks            {whole:8.1f} s")
-    print(f"of these, the fits               {fits:8.1f} s")
-    print(f"fits one by one, autograd        {loop:8.1f} s   {loop / fits:.1f} times the fits")
+        spent["all starts at once"] += timing.seconds(fit, count)
+        spent["one by one, autograd"] += timing.seconds(loop, count) / SLICE * fit(count) * CONFIG.starts
+    spent["fits and ranks, as in the chapter"] = timing.seconds(norms_tensor.sweep, CONFIG, CPU, 0)
+    problem = f"order 3, {len(CONFIG.observed)} numbers of observations, {CONFIG.starts} starts each, float64"
+    notes = {"fits and ranks, as in the chapter": {"reference": True, "meaning": "more than the fits"}}
+    return [timing.comparison("tensor completion", problem, "sweep", spent, notes)]
 
 
 if __name__ == "__main__":
-    main()
+    timing.show(rows())

@@ -8,11 +8,12 @@ multiplied by the number of steps that the whole takes; --whole takes them all, 
 """
 
 import sys
-import time
 
 import numpy as np
+import timing
 
 from offconvex import runtime
+from offconvex.book.performance import Comparison
 from offconvex.descent import descend
 from offconvex.factorizations.norms_experiments import SOURCE, Curves, coordinate_curve, start_layers
 
@@ -21,10 +22,10 @@ CPU = runtime.resolve("cpu", threads=1)
 CONFIG = Curves(SOURCE[2], replicas=1, smallest_loss=LEVEL)
 
 
-def loop(steps: int) -> tuple[int, float, float]:
-    """Steps taken until the loss is at the level, |W11| there, and seconds."""
+def loop(steps: int) -> tuple[int, float]:
+    """Steps taken until the loss is at the level, and |W11| there."""
     first, second, third = (layer[0].numpy().copy() for layer in start_layers(CONFIG, CPU, 0, balanced=True))
-    rate, start = CONFIG.setting.rate, time.perf_counter()
+    rate = CONFIG.setting.rate
     for step in range(steps):
         below = second @ first
         product = third @ below
@@ -38,37 +39,42 @@ def loop(steps: int) -> tuple[int, float, float]:
             second - rate * pulled @ first.T,
             first - rate * second.T @ pulled,
         )
-    return step, abs(product[0, 0]), time.perf_counter() - start
+    return step, abs(product[0, 0])
 
 
-def flow() -> tuple[float, float, float]:
-    """Time of flow at the level, |W11| there, and seconds."""
-    start = time.perf_counter()
+def flow() -> tuple[float, float]:
+    """Time of flow at the level, and |W11| there."""
     curve = coordinate_curve(CONFIG, CPU, 0)
-    seconds = time.perf_counter() - start
     row = int(np.argmax(curve.loss[:, 0] <= LEVEL))
-    return curve.times[row], float(curve.entry_at(LEVEL)[0]), seconds
+    return curve.times[row], float(curve.entry_at(LEVEL)[0])
 
 
-def engine(replicas: int) -> float:
-    """Seconds per step of the batched engine."""
+def engine(replicas: int) -> None:
+    """A slice of the steps of the batched engine."""
     config = Curves(SOURCE[2], replicas=replicas)
     layers = start_layers(config, CPU, 0, balanced=True)
-    start = time.perf_counter()
     descend(config.task.objective(CPU), layers, steps=SLICE, step_size=config.setting.rate, record_every=SLICE)
-    return (time.perf_counter() - start) / SLICE
+
+
+def rows(whole: bool = False) -> list[Comparison]:
+    end, entry = flow()
+    needed = round(end / CONFIG.setting.rate)
+    if whole:
+        steps, other = loop(10 * needed)
+        # The two end within a thousand steps of each other, and at one entry.
+        assert abs(steps - needed) < 0.01 * needed and abs(other - entry) < 0.01 * entry
+    contestants = [
+        timing.Contestant("flow in coordinates", flow),
+        timing.Contestant(
+            "gradient descent, NumPy loop", lambda: loop(SLICE), SLICE / needed, meaning=f"{needed:,} steps"
+        ),
+        timing.Contestant(
+            "gradient descent, 32 runs at once", lambda: engine(32), 32 * SLICE / needed, meaning="one of the runs"
+        ),
+    ]
+    problem = f"2 x 2 completion, depth 3, start 1e-5, to loss {LEVEL:g}"
+    return [timing.compare("flow of small matrices", problem, "run", contestants, rounds=3)]
 
 
 if __name__ == "__main__":
-    flow()  # warm up
-    end, entry, flow_seconds = flow()
-    needed = round(end / CONFIG.setting.rate)
-    steps, loop_entry, seconds = loop(10 * needed if "--whole" in sys.argv else SLICE)
-    whole = seconds / steps * needed
-    per_run = engine(32) / 32 * needed
-    print(f"steps to loss {LEVEL:g}                {needed:>12,}")
-    print(f"flow in coordinates              {flow_seconds:12.3f} s   |W11| = {entry:.3f}")
-    if "--whole" in sys.argv:
-        print(f"Python loop, {steps:,} steps      {seconds:12.1f} s   |W11| = {loop_entry:.3f}")
-    print(f"Python loop, time of all steps   {whole:12.1f} s   {whole / flow_seconds:,.0f} times the flow")
-    print(f"engine, one of 32 runs at once   {per_run:12.1f} s   {per_run / flow_seconds:,.0f} times the flow")
+    timing.show(rows("--whole" in sys.argv))

@@ -1,23 +1,22 @@
 """Speed of the penalties' gradients against automatic differentiation of a singular value decomposition, on one core.
 
 Matrices are those of the chapter, 100 x 100 in float64, ten at a time. All contestants are timed in turn, several times
-over, and medians of CPU time are printed, so that a busy machine slows all of them alike. The polar factor by
+over, and medians of processor time are taken, so that a busy machine slows all of them alike. The polar factor by
 Newton-Schulz iteration is the other way to the nuclear norm's gradient without any decomposition; it needs as many
-products as the smallest singular value asks for, so its accuracy is printed beside its time.
+products as the smallest singular value asks for, so its accuracy stands beside its time.
 
     OMP_NUM_THREADS=1 python benchmarks/penalties_gradient.py
 """
 
-import statistics
-import time
-
+import timing
 import torch
 
 from offconvex import rng, runtime
+from offconvex.book.performance import Comparison
 from offconvex.descent import autograd_objective
 from offconvex.factorizations.penalties import PENALTIES
 
-ROUNDS, REPLICAS = 9, 10
+ROUNDS, REPLICAS = 7, 10
 CPU = runtime.resolve("cpu", threads=1)
 MATRIX = CPU.normal(rng.generator(0, "benchmark"), REPLICAS, 100, 100)
 
@@ -46,23 +45,25 @@ def by_engine(name: str) -> torch.Tensor:
     return PENALTIES[name].value_and_gradient(MATRIX, 0.0)[1] * PENALTIES[name].scale
 
 
-if __name__ == "__main__":
-    contestants = {
-        "engine, nuclear norm": lambda: by_engine("nuclear"),
-        "engine, ratio": lambda: by_engine("ratio"),
-        "decomposition": by_svd,
-        "automatic differentiation": by_autograd,
-        "Newton-Schulz, 16 iterations": by_newton_schulz,
-    }
-    times = {name: [] for name in contestants}
-    for _ in range(ROUNDS + 1):
-        for name, run in contestants.items():
-            start = time.process_time()
-            run()
-            times[name].append(time.process_time() - start)
+def rows() -> list[Comparison]:
     exact = by_svd()
-    base = statistics.median(times["engine, nuclear norm"][1:])
-    for name, run in contestants.items():
-        seconds = statistics.median(times[name][1:])
-        error = "" if name == "engine, ratio" else f"   error {float((run() - exact).norm() / exact.norm()):.0e}"
-        print(f"{name:<30}{seconds / REPLICAS * 1e3:8.2f} ms a matrix   {seconds / base:5.2f} times the engine{error}")
+
+    def contestant(name: str, run) -> timing.Contestant:
+        error = float((run() - exact).norm() / exact.norm())
+        return timing.Contestant(name, run, REPLICAS, meaning=f"error {error:.0e}" if error else "no error")
+
+    contestants = [
+        contestant("engine, nuclear norm", lambda: by_engine("nuclear")),
+        timing.Contestant(
+            "engine, ratio of norms", lambda: by_engine("ratio"), REPLICAS, meaning="another penalty", reference=True
+        ),
+        contestant("singular value decomposition", by_svd),
+        contestant("automatic differentiation of it", by_autograd),
+        contestant("Newton-Schulz, 16 iterations", by_newton_schulz),
+    ]
+    problem = "100 x 100 matrices, ten at a time, float64"
+    return [timing.compare("gradient of a penalty", problem, "matrix", contestants, rounds=ROUNDS)]
+
+
+if __name__ == "__main__":
+    timing.show(rows())

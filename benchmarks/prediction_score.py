@@ -6,36 +6,38 @@ hyper-parameters in turn; the count sorts all pairs of classifiers into all cell
     OMP_NUM_THREADS=1 python benchmarks/prediction_score.py
 """
 
-import time
 from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
+import timing
 
 from offconvex import rng
+from offconvex.book.performance import Comparison
 from offconvex.prediction import measure, theory
 
 REPEATS = 20
 
 
-def seconds(function, repeats: int) -> float:
-    """Processor time of one call."""
-    start = time.process_time()
-    for _ in range(repeats):
-        function()
-    return (time.process_time() - start) / repeats
-
-
-if __name__ == "__main__":
+def rows() -> list[Comparison]:
     grid = np.array(list(product(range(4), range(3), range(2), range(3))))
     settings = dict(zip(("poison", "family", "wide", "recipe"), grid.T))
     test, predictor = rng.numpy_generator(0, "benchmark").normal(size=(2, len(grid)))
     pool = SimpleNamespace(fit=np.ones(len(grid)), test=test, settings=settings)
-    counted, enumerated = (
-        measure.competition(pool, predictor),
-        theory.conditional_score(1 - test, -predictor, settings),
-    )
-    assert abs(counted - enumerated) < 1e-9
-    fast = seconds(lambda: measure.competition(pool, predictor), REPEATS)
-    slow = seconds(lambda: theory.conditional_score(1 - test, -predictor, settings), 3)
-    print(f"{len(grid)} classifiers: {fast * 1e3:.1f} ms by one count, {slow / fast:.0f} times as long by enumeration")
+
+    def counted() -> float:
+        return measure.competition(pool, predictor)
+
+    def enumerated() -> float:
+        return theory.conditional_score(1 - test, -predictor, settings)
+
+    assert abs(counted() - enumerated()) < 1e-9
+    contestants = [
+        timing.Contestant("one count of all cells", lambda: [counted() for _ in range(REPEATS)], REPEATS),
+        timing.Contestant("enumeration of cells", enumerated),
+    ]
+    return [timing.compare("prediction score", f"{len(grid)} classifiers, 4 settings", "score", contestants)]
+
+
+if __name__ == "__main__":
+    timing.show(rows())

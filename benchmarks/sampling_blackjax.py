@@ -10,14 +10,15 @@ installed: pip install "offconvex[comparison]".
 
 import os
 import statistics
-import sys
 import time
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
 import numpy as np
+import timing
 
 from offconvex import rng, runtime
+from offconvex.book.performance import Comparison, Skipped
 from offconvex.sampling import measure
 from offconvex.sampling.experiments import on_the_right
 from offconvex.sampling.langevin import mala, start
@@ -30,11 +31,12 @@ try:
     import jax
     import jax.numpy as jnp
     from blackjax.smc import extend_params
-except ImportError as error:
-    print(f"Skipped: BlackJAX is not installed here ({error}); pip install 'offconvex[comparison]' brings it.")
-    sys.exit(0)
+except ImportError:
+    blackjax = None
+else:
+    jax.config.update("jax_enable_x64", True)
 
-jax.config.update("jax_enable_x64", True)
+ENGINE, UNIT = "sampling against BlackJAX", "thousand effective samples"
 CPU = runtime.resolve("cpu", threads=1)
 NEAR, FAR = TwoModes(1.5, 2, 0.7), TwoModes(5.0, 2, 0.7)
 CHAINS, STEPS, STEP, ROUNDS = 1000, 1000, 0.3, 5
@@ -53,14 +55,12 @@ def density(modes: TwoModes):
     return log_density
 
 
-def report(name: str, modes: TwoModes, effective: float, seconds: float, share: float) -> None:
-    """One line: effective samples, their rate, and the share of the right half space beside the true one."""
+def check(modes: TwoModes, share: float, error: float) -> str:
+    """What a method found for the share of the right half space, which is known; far off, its speed means nothing."""
     right = statistics.NormalDist().cdf(modes.r)
     true = modes.right * right + (1 - modes.right) * (1 - right)
-    rate = effective / seconds
-    print(
-        f"{name:38} {effective:8,.0f} effective in {seconds:6.2f} s: {rate:8,.0f} /s   right {share:.3f} ({true:.3f})"
-    )
+    assert abs(share - true) < 6 * error, f"share {share:.3f} +- {error:.3f} of the right half space, where {true:.3f}"
+    return f"share {share:.3f} of the right half space, truly {true:.3f}"
 
 
 def own_mala(number: int) -> tuple[np.ndarray, float]:
@@ -94,19 +94,23 @@ def their_mala():
     return once
 
 
-def compare_mala() -> None:
-    """The two in turn, medians."""
-    contestants, found = {"MALA": own_mala, "MALA, BlackJAX": their_mala()}, {}
+def compare_mala() -> Comparison:
+    """The two in turn, medians of seconds per thousand effective samples."""
+    contestants = {"MALA": own_mala, "MALA, BlackJAX": their_mala()}
+    spent: dict[str, list[float]] = {name: [] for name in contestants}
+    notes = {}
     for number in range(ROUNDS):
         for name, run in contestants.items():
             path, seconds = run(number)
-            found.setdefault(name, []).append((measure.effective_samples(path), seconds, (path > 0).mean()))
-    for name, rows in found.items():
-        report(name, NEAR, *map(statistics.median, zip(*rows)))
+            effective = measure.effective_samples(path)
+            spent[name].append(1000 * seconds / effective)
+            notes[name] = {"meaning": check(NEAR, (path > 0).mean(), 0.5 / effective**0.5)}
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    return timing.comparison(ENGINE, f"two near modes in the plane, {CHAINS:,} chains", UNIT, medians, notes)
 
 
-def own_tempering() -> None:
-    """Once with the learning of the levels and the settling paid for, once without."""
+def own_tempering() -> tuple[float, float, str]:
+    """Seconds per thousand effective samples with the learning of levels and the settling, without, and the check."""
     generator, target = rng.numpy_generator(0, "comparison"), FAR.target()
     options = {"step": SCHEDULE.step, "swap_rate": SCHEDULE.swap_rate}
     begin = time.process_time()
@@ -116,11 +120,11 @@ def own_tempering() -> None:
     _, seen = temper(target, levels, state, CPU, generator, steps=1200, mark=on_the_right, **options)
     end = time.process_time()
     share, error = measure.share(seen.marked)
-    report("simulated tempering, all paid", FAR, share * (1 - share) / error**2, end - begin, share)
-    report("simulated tempering, once it has learned", FAR, share * (1 - share) / error**2, end - learned, share)
+    effective = share * (1 - share) / error**2 / 1000
+    return (end - begin) / effective, (end - learned) / effective, check(FAR, share, error)
 
 
-def their_smc() -> None:
+def their_smc() -> tuple[float, str]:
     """Whole populations, one after another; the spread between their shares says how many particles they are worth."""
     # Prior N(0, 25 I), as wide as the modes are apart; what multiplies it is tempered in.
     target = density(FAR)
@@ -151,11 +155,25 @@ def their_smc() -> None:
     begin = time.process_time()
     shares = np.array([once(number) for number in range(1, POPULATIONS + 1)])
     seconds = (time.process_time() - begin) / POPULATIONS
-    report("tempered SMC, BlackJAX", FAR, FAR.right * (1 - FAR.right) / shares.var(ddof=1), seconds, shares.mean())
+    effective = FAR.right * (1 - FAR.right) / shares.var(ddof=1) / 1000
+    return seconds / effective, check(FAR, shares.mean(), shares.std(ddof=1) / POPULATIONS**0.5)
+
+
+def compare_distant() -> Comparison:
+    """Simulated tempering and tempered SMC."""
+    (paid, learned, own), (theirs, other) = own_tempering(), their_smc()
+    names = ("simulated tempering, all paid", "simulated tempering, once it has learned", "tempered SMC, BlackJAX")
+    spent = dict(zip(names, (paid, learned, theirs)))
+    notes = {name: {"meaning": found} for name, found in zip(names, (own, own, other))}
+    notes[names[1]]["reference"] = True
+    return timing.comparison(ENGINE, "two distant modes in the plane", UNIT, spent, notes)
+
+
+def rows() -> list[Comparison | Skipped]:
+    if blackjax is None:
+        return [Skipped(ENGINE, "BlackJAX is not installed here; it comes with the extra offconvex[comparison].")]
+    return [compare_mala(), compare_distant()]
 
 
 if __name__ == "__main__":
-    print(f"BlackJAX {blackjax.__version__}, jax {jax.__version__}, one core")
-    compare_mala()
-    own_tempering()
-    their_smc()
+    timing.show(rows())

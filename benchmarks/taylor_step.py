@@ -6,15 +6,17 @@ on the batch axis, as in the chapter beyond-ntk.
     OMP_NUM_THREADS=1 python benchmarks/taylor_step.py
 """
 
-import time
+import functools
 
+import timing
 import torch
 
 from offconvex import runtime
+from offconvex.book.performance import Comparison
 from offconvex.tangents import training
 from offconvex.tangents.series import network
 
-ROUNDS, STEPS = 7, 5
+ROUNDS, STEPS = 5, 3
 CONFIG = training.Training()
 
 
@@ -33,14 +35,7 @@ def nested(start, move, inputs, order):
     return total
 
 
-def seconds(call) -> float:
-    start = time.process_time()
-    for _ in range(STEPS):
-        call()
-    return time.process_time() - start
-
-
-if __name__ == "__main__":
+def rows() -> list[Comparison]:
     rt = runtime.resolve("cpu", torch.float32)
     images, labels = training.fashion(rt, "train", CONFIG.batch)
     start = training.draw_start(CONFIG, rt, 0, "benchmark")
@@ -54,14 +49,26 @@ if __name__ == "__main__":
     def by_series(order):
         training.step(CONFIG, start, moves[order], images, labels, order, 1e-3)
 
-    times = {order: [] for order in range(5)}
-    slow = {order: [] for order in range(1, 5)}
-    for _ in range(ROUNDS):
-        for order in times:
-            times[order].append(seconds(lambda order=order: by_series(order)))
-            if order:
-                slow[order].append(seconds(lambda order=order: by_nesting(order)))
-    plain = sorted(times[0])[ROUNDS // 2]
-    for order in range(1, 5):
-        mine, other = (sorted(t[order])[ROUNDS // 2] / plain for t in (times, slow))
-        print(f"order {order}: {mine:.1f} steps of the network by series, {other:.1f} by nested derivatives")
+    def contestant(name: str, step, order: int) -> timing.Contestant:
+        run = timing.repeated(functools.partial(step, order))
+        meaning = "" if order else "what a step of the model is a multiple of"
+        return timing.Contestant(name, functools.partial(run, STEPS), STEPS, meaning=meaning, reference=order == 0)
+
+    return [
+        timing.compare(
+            "Taylor models",
+            f"order {order}, six layers of 32, eight networks, float32",
+            "training step",
+            [
+                contestant("power series", by_series, order),
+                contestant("nested forward derivatives", by_nesting, order),
+                contestant("the network itself", by_series, 0),
+            ],
+            rounds=ROUNDS,
+        )
+        for order in range(1, 5)
+    ]
+
+
+if __name__ == "__main__":
+    timing.show(rows())

@@ -2,7 +2,7 @@
 
 The problems are those of the chapter's figures: 16 x 16 x 16 with 256 components, 10 x 10 x 10 x 10 with 1000
 components, and order 784 with a batch of 5000 inputs and 15 components (float32). Contestants are timed in turn,
-several times over, in processor time, so that a busy machine slows all of them alike; medians are printed.
+several times over, in processor time, so that a busy machine slows all of them alike; medians are taken.
 
 The engine makes three matrix products an iteration. They are timed bare as well: no method that forms the tensor
 and its gradient from dense factors is faster, whatever it saves elsewhere.
@@ -11,13 +11,13 @@ and its gradient from dense factors is faster, whatever it saves elsewhere.
 """
 
 import itertools
-import statistics
-import time
 from collections.abc import Callable, Iterable
 
+import timing
 import torch
 
 from offconvex import rng, runtime
+from offconvex.book.performance import Comparison
 from offconvex.descent import descend
 from offconvex.factorizations import tensor
 from offconvex.factorizations.tensor_binary import ones_start, squared_error_gradient
@@ -89,9 +89,7 @@ def best_order(task: TensorCompletion, rt: runtime.Runtime) -> tuple[int, ...]:
     seconds = {}
     for order in itertools.permutations(range(task.order)):
         run = autograd(task, rt, 2, einsum(order))
-        begin = time.process_time()
-        run()
-        seconds[order] = time.process_time() - begin
+        seconds[order] = min(timing.seconds(run) for _ in range(3))
     return min(seconds, key=seconds.get)
 
 
@@ -114,21 +112,6 @@ def components(factors: list[torch.Tensor]) -> torch.Tensor:
     return product.sum(-1)
 
 
-def compare(title: str, contestants: dict[str, tuple[Callable, int]], unit: str) -> None:
-    """Time (run, steps) of each contestant in turn and print milliseconds a step and ratios to the first."""
-    times = {name: [] for name in contestants}
-    for _ in range(ROUNDS):
-        for name, (run, steps) in contestants.items():
-            begin = time.process_time()
-            run()
-            times[name].append((time.process_time() - begin) / steps * 1e3)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    base = next(iter(medians.values()))
-    print(f"{title}: milliseconds per {unit}")
-    for name, median in medians.items():
-        print(f"  {name:44s} {median:9.3f} {median / base:7.1f}")
-
-
 def largest_difference(mine: Iterable[torch.Tensor], theirs: Iterable[torch.Tensor]) -> float:
     """Largest difference of two lists of tensors, each over the largest magnitude of the second."""
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(mine, theirs, strict=True))
@@ -144,28 +127,35 @@ def gradients(
     return [g[0] for g in mine], [(a[0] - b.detach()) / STEP for a, b in zip(start, after)]
 
 
-def completion(title: str, task: TensorCompletion, dtype: torch.dtype, steps: int, slow_steps: int) -> None:
+def completion(sizes: str, task: TensorCompletion, dtype: torch.dtype, steps: int, slow_steps: int) -> Comparison:
     rt = runtime.resolve("cpu", dtype, threads=1)
     order = best_order(task, rt)
     written = tuple(range(task.order))
     contractions = {"pairs first by hand": two_einsums, "one einsum, as written": einsum(written)}
     if order != written:
-        contractions |= {f"one einsum, fastest order {order}": einsum(order)}
+        contractions |= {"one einsum, fastest order of operands found": einsum(order)}
     if dtype == torch.float64:
         for contraction in contractions.values():
             assert largest_difference(*gradients(task, rt, contraction)) < 1e-6
-    fast = {
-        "engine": (engine(task, rt, steps), steps),
-        "  three bare products": (bare_products(task, rt, steps), steps),
-    }
-    for name, contraction in contractions.items():
+    contestants = [
+        timing.Contestant("engine", engine(task, rt, steps), steps),
+        timing.Contestant(
+            "its three bare products",
+            bare_products(task, rt, steps),
+            steps,
+            meaning="no dense method is faster",
+            reference=True,
+        ),
+    ]
+    for name, contraction in (contractions | {"sum of components": components}).items():
         count = steps if contraction is two_einsums else slow_steps
-        fast[f"{name} + autograd + SGD"] = (autograd(task, rt, count, contraction), count)
-    slow = {"sum of components + autograd + SGD": (autograd(task, rt, slow_steps, components), slow_steps)}
-    compare(f"{title}, {str(dtype).removeprefix('torch.')}", fast | slow, "iteration")
+        run = autograd(task, rt, count, contraction)
+        contestants.append(timing.Contestant(f"{name}, autograd + SGD", run, count))
+    problem = f"{sizes}, {str(dtype).removeprefix('torch.')}"
+    return timing.compare("tensor factorization", problem, "iteration", contestants, rounds=ROUNDS)
 
 
-def high_order() -> None:
+def high_order() -> Comparison:
     def draw(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         rt, stream = runtime.resolve("cpu", dtype, threads=1), rng.generator(0, "benchmark")
         weights = ones_start(rt, [stream], components=15, modes=784)
@@ -183,17 +173,21 @@ def high_order() -> None:
     double = draw(torch.float64)
     assert largest_difference([squared_error_gradient(*double)[1]], [naive(*double)]) < 1e-6
     single = draw(torch.float32)
-    fast = {"engine": (lambda: squared_error_gradient(*single), 1)}
-    slow = {"factor by factor + autograd": (lambda: naive(*single), 1)}
-    compare("order 784, batch of 5000, 15 components, float32", fast | slow, "gradient")
+    contestants = [
+        timing.Contestant("engine", lambda: squared_error_gradient(*single)),
+        timing.Contestant("factor by factor, autograd", lambda: naive(*single)),
+    ]
+    problem = "order 784, batch of 5000, 15 components, float32"
+    return timing.compare("tensor factorization", problem, "gradient", contestants, rounds=ROUNDS)
 
 
-def main() -> None:
+def rows() -> list[Comparison]:
+    found = []
     for dtype in (torch.float64, torch.float32):
-        completion("16 x 16 x 16, 256 components", CUBE, dtype, 300, 20)
-        completion("10 x 10 x 10 x 10, 1000 components", FOURTH_ORDER, dtype, 60, 4)
-    high_order()
+        found.append(completion("16 x 16 x 16, 256 components", CUBE, dtype, 200, 10))
+        found.append(completion("10 x 10 x 10 x 10, 1000 components", FOURTH_ORDER, dtype, 30, 2))
+    return [*found, high_order()]
 
 
 if __name__ == "__main__":
-    main()
+    timing.show(rows())

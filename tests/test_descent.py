@@ -244,3 +244,17 @@ def test_the_clock_of_a_single_precision_run_sees_small_steps_after_huge_ones():
 
     single, double = times(torch.float32).diff(), times(torch.float64).diff()
     torch.testing.assert_close(single, double, rtol=1e-4, atol=0)
+
+
+def test_an_adaptive_step_takes_a_parameter_of_one_number_per_replica(rt):
+    start = (rt.tensor([1.0, 2.0]), rt.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    objective = autograd_objective(lambda p: p[0].square() + p[1].square().sum(1))
+    run = descend(objective, start, steps=3, step_size=GroupRMSprop(0.01))
+    apart = descend(
+        autograd_objective(lambda p: p[0].square().sum(1)),
+        (torch.cat([start[0][:, None], start[1]], 1),),
+        steps=3,
+        step_size=GroupRMSprop(0.01),
+    )
+    torch.testing.assert_close(run.parameters[0], apart.parameters[0][:, 0], rtol=1e-12, atol=0)
+    torch.testing.assert_close(run.parameters[1], apart.parameters[0][:, 1:], rtol=1e-12, atol=0)

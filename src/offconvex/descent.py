@@ -188,7 +188,7 @@ class _Stepper:
 
 
 def _square(gradient: torch.Tensor) -> torch.Tensor:
-    flat = gradient.flatten(1)
+    flat = gradient.reshape(len(gradient), -1)  # a parameter may be one number per replica
     return torch.linalg.vecdot(flat, flat)
 
 

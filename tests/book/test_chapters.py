@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from offconvex import claims, paths
-from offconvex.book import chapters, compare, convert, normalise
+from offconvex.book import chapters, checksums, compare, convert, normalise, sweep
 
 ROOT = paths.project_root()
 CHAPTERS = chapters.names()
@@ -61,6 +61,14 @@ def test_results_and_notebook_come_from_one_execution(chapter):
     printed = "".join(o.get("text", "") for c in checks.code_cells(committed(chapter)) for o in c.outputs)
     lines = set(re.findall(r"^✓ (\S+)$", printed, flags=re.M))
     assert lines == set(stored_claims(chapter))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_result_was_changed_after_its_execution(chapter):
+    assert checksums.faults(chapter) == []
+    file = paths.committed_results(chapter) / "sweep.json"
+    assert not file.exists() or sweep.CHECKSUM in json.loads(file.read_text()), f"run `offconvex seal {chapter}`"
+    assert sweep.load(chapter) is not None
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

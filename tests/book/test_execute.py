@@ -12,7 +12,8 @@ import psutil
 import pytest
 import tiny_project
 
-from offconvex.book import chapters, compare, convert, execute, install
+from offconvex import runtime
+from offconvex.book import chapters, checksums, command_line, compare, convert, execute, install
 from offconvex.book.command_line import main
 
 
@@ -148,7 +149,7 @@ def test_a_killed_run_changes_nothing_and_the_next_one_completes(tiny, whole_gro
     assert tiny_project.snapshot(tiny) == before
 
 
-@pytest.mark.parametrize("moved", [0, 1, 2, 3])
+@pytest.mark.parametrize("moved", [0, 1, 2, 3, 4])
 def test_an_installation_interrupted_after_any_file_is_completed_later(tiny, moved, monkeypatch):
     staged = tiny / "_build/execute/tiny"
     (staged / "results").mkdir(parents=True)
@@ -169,14 +170,18 @@ def test_an_installation_interrupted_after_any_file_is_completed_later(tiny, mov
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", interrupted)
-    if moved < 3:
+    if moved < 4:
         with pytest.raises(KeyboardInterrupt):
             install.install(staged, "tiny")
     else:
         install.install(staged, "tiny")
     monkeypatch.setattr(os, "replace", replace)
     install.finish_all()
-    assert {file.name: file.read_text() for file in committed.iterdir()} == {
+    kept = {file.name: file.read_text() for file in committed.iterdir()}
+    digests = json.loads(kept.pop("checksums.json"))
+    assert set(digests) == {"claims.json", "fig-a.pdf", "notebook", "stored-sweep.npz"}
+    assert checksums.faults("tiny") == []
+    assert kept == {
         "claims.json": "new",
         "fig-a.pdf": "new",
         "stored-sweep.npz": "old",
@@ -221,6 +226,10 @@ def test_bad_input_is_one_sentence_before_anything_runs(tiny, capsys, arguments,
     assert not (tiny / "_build").exists()
 
 
+def test_the_command_offers_the_devices_of_the_runtime():
+    assert command_line.DEVICES == runtime.DEVICES
+
+
 def test_an_integer_is_a_number_and_a_notebook_says_how_to_get_the_package(tiny):
     notebook = convert.to_notebook("tiny")
     defaults = chapters.default_parameters(notebook)
@@ -251,6 +260,7 @@ def test_changed_text_is_taken_over_and_changed_code_is_not(tiny, capsys):
     assert capsys.readouterr().out == "tiny: text taken over\n"
     after = nbformat.read(path, as_version=4)
     assert [cell.get("outputs") for cell in after.cells] == [cell.get("outputs") for cell in before.cells]
+    assert checksums.faults("tiny") == []
     assert "Now the slope is judged." in [cell.source for cell in after.cells]
     assert run_tiny().error == ""
     assert nbformat.read(path, as_version=4) == after

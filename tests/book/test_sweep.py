@@ -40,6 +40,10 @@ def chapter(tiny):
 
 
 def kept(root):
+    return {seed: record for seed, record in _content(root).items() if seed != sweep.CHECKSUM}
+
+
+def _content(root):
     return json.loads((root / "book/results/tiny/sweep.json").read_text())
 
 

@@ -77,6 +77,9 @@ measures = [{quantity = "slope", at_least = 1.5, at_most = 2.5}]
 """
 
 
+VOLATILE = ("provenance.json", "checksums.json")
+
+
 def make(root: Path) -> Path:
     """Write the project below `root` and return its top folder."""
     for folder in ("book/sources", "book/profiles/smoke", "book/results", "book/chapters"):
@@ -102,6 +105,6 @@ def make(root: Path) -> Path:
 
 
 def snapshot(root: Path) -> dict[str, bytes]:
-    """Bytes of every committed file of the chapter but its provenance, which holds a date."""
+    """Bytes of every committed file of the chapter but its provenance, which holds a date, and the checksums."""
     files = [*(root / "book/chapters").glob("*"), *(root / "book/results/tiny").glob("*")]
-    return {file.name: file.read_bytes() for file in files if file.name != "provenance.json"}
+    return {file.name: file.read_bytes() for file in files if file.name not in VOLATILE}

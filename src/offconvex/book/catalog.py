@@ -95,9 +95,13 @@ def results(chapter: str, root: Path | None = None) -> Path:
 
 
 def record(chapter: str, name: str, root: Path | None = None) -> dict:
-    """Content of a chapter's claims.json or provenance.json; empty if the chapter was not executed yet."""
+    """Content of a chapter's claims.json or provenance.json; empty if the chapter was not executed yet.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
     file = results(chapter, root) / name
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return _json(file, chapter) if file.exists() else {}
 
 
 def setting(name: str, root: Path | None = None) -> str:
@@ -131,7 +135,7 @@ def _chapter(root: Path, page: str, number: str, part: dict) -> Chapter:
 
 @functools.lru_cache(maxsize=64)
 def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, bytes, str]]]:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cells = _json(path, path.stem).get("cells", [])
     text = "\n\n".join(_joined(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     heading = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
     drawn = []
@@ -146,6 +150,19 @@ def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, by
             (options["figure"]["name"], str(options["figure"].get("caption", "")), alt, image, _joined(cell["source"]))
         )
     return (heading.group(1).strip() if heading else ""), drawn
+
+
+def _json(file: Path, chapter: str) -> dict:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{file.name} of {chapter} is unreadable; take it back from the repository, or run "
+            f"`offconvex execute {chapter}`."
+        )
+    return content
 
 
 def _joined(text: str | list[str]) -> str:

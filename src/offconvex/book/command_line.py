@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from offconvex import __version__, runtime
+from offconvex import __version__
+
+DEVICES = ("auto", "cpu", "cuda", "mps")  # those of offconvex.runtime, which takes seconds to import
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,14 +40,15 @@ def _retell(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import chapters, compare
+    from offconvex.book import chapters, checksums, compare
 
     wrong = 0
     for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
         fresh = paths.live_results(chapter)
         if not fresh.is_dir():
             raise ValueError(f"{chapter} was not executed freshly: no results in _build/live/{chapter}.")
-        found = compare.differences(fresh, paths.committed_results(chapter), compare.load_tolerances())
+        found = checksums.faults(chapter)
+        found += compare.differences(fresh, paths.committed_results(chapter), compare.load_tolerances())
         wrong += len(found)
         print(f"{chapter}: {'fresh results agree with the committed ones' if not found else ''}")
         for sentence in found:
@@ -92,6 +95,18 @@ def _publish(options: argparse.Namespace) -> int:
 
     for id in published.append_new():
         print(f"published: {id}")
+    return 0
+
+
+def _seal(options: argparse.Namespace) -> int:
+    from offconvex import paths
+    from offconvex.book import chapters, checksums, sweep
+
+    for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
+        if (paths.committed_results(chapter) / "claims.json").exists():
+            checksums.write(chapter)
+        if records := sweep.load(chapter):
+            sweep.save(chapter, records)
     return 0
 
 
@@ -162,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     command.add_argument("--profile", help="parameter set: smoke (tiny sizes) or paper (the source's own)")
-    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--device", choices=DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="chapters at a time (default: 2)")
     command.set_defaults(command=_execute)
 
@@ -186,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
         "kept, so that an interrupted run goes on where it stopped.",
     )
     command.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="default: list the experiments")
-    command.add_argument("--device", choices=runtime.DEVICES)
+    command.add_argument("--device", choices=DEVICES)
     command.add_argument("--jobs", type=_count, default=2, help="parts at a time (default: 2)")
     command.set_defaults(command=_run)
 
@@ -218,6 +233,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--size", type=_count, metavar="N", help="examples in the test set")
     command.add_argument("--delta", type=float, default=0.05, help="chance that the bound fails (default: 0.05)")
     command.set_defaults(command=_razor)
+
+    command = commands.add_parser(
+        "seal",
+        help="write the checksums of committed results as they are",
+        description="An execution and a sweep do this themselves; it is needed after a merge that brought results "
+        "together. Look at what git says has changed first: what is damaged now would be vouched for.",
+    )
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.set_defaults(command=_seal)
 
     command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
     command.set_defaults(command=_publish)

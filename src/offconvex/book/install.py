@@ -7,13 +7,14 @@ place one by one, and if that is interrupted, the next command finishes it. Befo
 import json
 import os
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from offconvex import paths
-from offconvex.book import chapters
+from offconvex.book import chapters, checksums
 
 NOTEBOOK = "notebook.ipynb"
-GENERATED = ("claims.json", "provenance.json", "fig-*")
+GENERATED = ("claims.json", "provenance.json", "checksums.json", "fig-*")
 """Files of a chapter's results that an execution writes; stored experiments beside them are left alone."""
 
 
@@ -24,6 +25,11 @@ def ready_folder() -> Path:
 
 def install(staged: Path, chapter: str) -> None:
     """Move a finished run (`notebook.ipynb` and `results/` in `staged`) over the chapter's committed files."""
+    # Stored experiments lie among the committed results already; a chapter vouches for those that it has read.
+    kept = checksums.of(paths.committed_results(chapter), staged / NOTEBOOK)
+    kept = {name: digest for name, digest in kept.items() if not any(fnmatch(name, p) for p in GENERATED)}
+    written = checksums.of(staged / "results", staged / NOTEBOOK)
+    (staged / "results" / checksums.FILE).write_bytes(checksums.text(kept | written))
     manifest = sorted(file.name for file in (staged / "results").iterdir())
     (staged / "manifest.json").write_text(json.dumps(manifest))
     ready = ready_folder() / chapter
@@ -41,7 +47,8 @@ def finish(chapter: str) -> None:
     manifest = set(json.loads((ready / "manifest.json").read_text()))
     results = paths.committed_results(chapter)
     results.mkdir(parents=True, exist_ok=True)
-    for file in sorted((ready / "results").iterdir()):
+    # Everything below may have been done before, up to any point; `glob` finds nothing in a folder that is gone.
+    for file in sorted((ready / "results").glob("*")):
         os.replace(file, results / file.name)
     for pattern in GENERATED:
         for file in results.glob(pattern):
@@ -52,7 +59,7 @@ def finish(chapter: str) -> None:
         notebook.parent.mkdir(parents=True, exist_ok=True)
         os.replace(ready / NOTEBOOK, notebook)
     # The manifest goes last: while it is there, the installation can be taken up again.
-    shutil.rmtree(ready / "results")
+    shutil.rmtree(ready / "results", ignore_errors=True)
     (ready / "manifest.json").unlink()
     shutil.rmtree(ready)
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-import zipfile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,7 +32,7 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     start = time.monotonic()
     folder = _parts_folder(experiment)
     parts = list(experiment.parts(experiment.config))
-    missing = [part for part in parts if _read(folder / f"{part}.npz") is None]
+    missing = [part for part in parts if _read(folder, part) is None]
     os.environ["OMP_NUM_THREADS"] = "1"
     with (
         processes.pool(workers) as pool,
@@ -47,8 +46,8 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    arrays = experiment.assemble(experiment.config, [_read(folder / f"{part}.npz") for part in parts])
-    spent = sum(json.loads((folder / f"{part}.json").read_text()) for part in parts)
+    kept = [_read(folder, part) for part in parts]
+    arrays, spent = experiment.assemble(experiment.config, [part for part, _ in kept]), sum(s for _, s in kept)
     record = provenance.describe(experiment.chapter, stored.settings(experiment.config), time.monotonic() - start)
     return stored.save(experiment, arrays, record | {"computing_seconds": round(spent, 1)})
 
@@ -72,7 +71,8 @@ def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
     config = experiment.config if device is None else dataclasses.replace(experiment.config, device=device)
     start = time.monotonic()
     content = stored.pack(experiment.run(config, part))
-    stored.replace(folder / f"{part}.json", json.dumps(time.monotonic() - start).encode())
+    about = {"seconds": time.monotonic() - start, "sha256": hashlib.sha256(content).hexdigest()}
+    stored.replace(folder / f"{part}.json", json.dumps(about).encode())
     stored.replace(folder / f"{part}.npz", content)
 
 
@@ -92,8 +92,12 @@ def _code_version(experiment: stored.StoredExperiment) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> stored.Arrays | None:
+def _read(folder: Path, part: str) -> tuple[stored.Arrays, float] | None:
+    # Arrays and seconds of a finished part; None if it is absent or damaged, and so has to be run again. Without the
+    # checksum a flipped bit in the archive's directory would make an array disappear without a word.
     try:
-        return stored.unpack(path.read_bytes())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None  # absent or damaged: it is run again
+        content, about = (folder / f"{part}.npz").read_bytes(), json.loads((folder / f"{part}.json").read_text())
+        whole = hashlib.sha256(content).hexdigest() == about["sha256"]
+        return (stored.unpack(content), float(about["seconds"])) if whole else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -11,6 +11,7 @@ from offconvex.book import catalog
 
 FIGURE = "https://figure.invalid/"  # a link to it marks the place of a figure on the printed page
 GALLERY = "book/figures"  # every figure once more, small: the printed book does without
+INTERFACE = "book/api/"  # reference to look things up in, longer than all chapters: it does without these pages too
 # Left out of print: signs to click on, and what lies under a figure for those who can click.
 SCREEN_ONLY = ".headerlink, .figure-links, button, script, style, .chapter-cards img, .motion-player-controls"
 
@@ -28,7 +29,7 @@ def assemble(html: Path, *, sizes: dict[str, tuple[float, float]], state: str, r
     Raises:
         ValueError: if a page of the table of contents is not built.
     """
-    names = [name for name in catalog.pages(root) if name != GALLERY]
+    names = [name for name in catalog.pages(root) if name != GALLERY and not name.startswith(INTERFACE)]
     articles = {name: _article(html, name) for name in names}
     first = BeautifulSoup((html / f"{names[0]}.html").read_text(encoding="utf-8"), "html.parser")
     for name, article in articles.items():

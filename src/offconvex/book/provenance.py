@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.metadata
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -28,8 +29,34 @@ def describe(chapter: str, parameters: dict[str, object], duration: float) -> di
         "cpu": _cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name).split("+")[0] for name in PACKAGES},
+        "packages": _versions(PACKAGES),
     }
+
+
+def machine() -> dict:
+    """Record of a run of the benchmarks that begins now: when, with which code, on which machine."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--", "src", "benchmarks", "requirements.txt")),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": f"{_distribution()}, {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": _versions(("numpy", "scipy", "torch")),
+    }
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()  # no Linux, or one that does not say
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    return {name: importlib.metadata.version(name).split("+")[0] for name in packages}
 
 
 def _git(*arguments: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import nbformat
 
-from offconvex.book import chapters, convert, install
+from offconvex.book import chapters, checksums, convert, install
 
 
 def retell(chapter: str) -> bool:
@@ -31,5 +31,7 @@ def retell(chapter: str) -> bool:
         return False
     staged = path.with_suffix(".part")
     convert.write(after, staged)
+    # The checksum goes first: if the rest is interrupted, the notebook still differs from its source, and it is redone.
+    checksums.renew_notebook(chapter, staged)
     staged.replace(path)
     return True

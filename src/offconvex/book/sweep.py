@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import datetime
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,9 @@ from offconvex.book import workers as processes
 Record = dict[str, object]
 """One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
 "seconds" and "date"."""
+
+CHECKSUM = "sha256"
+"""Name of the entry of sweep.json that holds the checksum of all others."""
 
 _ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
 
@@ -68,13 +72,25 @@ def load(chapter: str, folder: Path | None = None) -> dict[int, Record]:
     """
     file = (folder or paths.committed_results(chapter)) / "sweep.json"
     try:
-        return {int(seed): record for seed, record in json.loads(file.read_text(encoding="utf-8")).items()}
+        records = json.loads(file.read_text(encoding="utf-8"))
+        # A file from before there were checksums has none; a damaged name of this entry is no seed, and so is found.
+        recorded = records.pop(CHECKSUM, None)
+        if recorded is None or recorded == _checksum(records):
+            return {int(seed): record for seed, record in records.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError):
-        raise ValueError(
-            f"{file.name} of {chapter} is unreadable; take it back from the repository, or remove it and sweep again."
-        ) from None
+    except (OSError, ValueError, AttributeError, TypeError):
+        pass
+    raise ValueError(
+        f"{file.name} of {chapter} is unreadable; take it back from the repository, or remove it and sweep again."
+    )
+
+
+def save(chapter: str, records: Mapping[int, Record]) -> None:
+    """Write the records of a chapter, by seed, with a checksum of them all."""
+    content = {str(seed): records[seed] for seed in sorted(records)}
+    text = json.dumps(content | {CHECKSUM: _checksum(content)}, indent=1, ensure_ascii=False)
+    stored.replace(paths.committed_results(chapter) / "sweep.json", f"{text}\n".encode())
 
 
 def measure(chapter: str, seed: int) -> Record:
@@ -171,14 +187,16 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
 
 
 def _keep(chapter: str, seed: int, record: Record) -> None:
-    file = paths.committed_results(chapter) / "sweep.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    paths.committed_results(chapter).mkdir(parents=True, exist_ok=True)
     locks = paths.build_folder()
     locks.mkdir(parents=True, exist_ok=True)
     with open(locks / f".sweep-{chapter}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two sweeps may add to one file
-        records = dict(sorted((load(chapter) | {seed: record}).items()))
-        stored.replace(file, (json.dumps(records, indent=1, ensure_ascii=False) + "\n").encode())
+        save(chapter, load(chapter) | {seed: record})
+
+
+def _checksum(records: Mapping[str, Record]) -> str:
+    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager

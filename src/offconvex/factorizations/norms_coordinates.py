@@ -58,7 +58,7 @@ def from_product(product: np.ndarray) -> tuple[np.ndarray, int]:
         ValueError: for a singular matrix, whose sigma_2 has no logarithm.
     """
     left, values, right = np.linalg.svd(np.asarray(product, dtype=np.float64))
-    if not values[1] > 0:
+    if not values[1] > np.finfo(np.float64).eps * values[0]:  # what rounding leaves of a zero
         raise ValueError("The matrix must be invertible, because the state holds log sigma_2; got a singular one.")
     # A reflection's second column, turned around, makes it a rotation and moves the sign into sigma_2.
     signs = np.array([np.linalg.det(left), np.linalg.det(right)])

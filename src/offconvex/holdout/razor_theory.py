@@ -114,5 +114,5 @@ def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> n
 
 
 def logsumexp_tails(log_weight: np.ndarray) -> np.ndarray:
-    """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k."""
+    """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k; at most 0, as the weights are a law."""
     return np.minimum(np.logaddexp.accumulate(log_weight[::-1])[::-1], 0.0)

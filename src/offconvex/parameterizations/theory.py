@@ -179,6 +179,7 @@ def threshold_bounds(kind: Kind, ratio: float, slow: float, fast: float) -> tupl
 
     N = 2: s (s(1-f)/(rf))^(1/(r-1)) and s ((1-f)/f)^(1/(r-1)).
     N > 2: s ((1-f)(r-1)/(1+(1-f)(r-1)))^(N/(N-2)) and s ((r-1)/(r-s^((N-2)/N)))^(N/(N-2)); "exp" is N/(N-2) = 1.
+    The second one is for f near 1: at f = 1/2 and below the threshold may exceed it.
 
     Raises:
         ValueError: for N < 2, where no start is small enough to wait for, and outside 0 < slow < fast < 1 < ratio.

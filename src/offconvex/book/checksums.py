@@ -1,0 +1,85 @@
+"""Checksums of what a chapter's execution wrote: a file that was changed afterwards is named before it is used."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from offconvex import paths, stored
+
+FILE = "checksums.json"
+NOTEBOOK = "notebook"
+APART = (FILE, "sweep.json")
+"""Files of a chapter's results without an entry: this one, and the sweep, which grows later with its own checksum."""
+
+
+def of(results: Path, notebook: Path) -> dict[str, str]:
+    """SHA-256 of a chapter's notebook and of every file of its results, by name."""
+    files = {file.name: file for file in results.glob("*") if file.name not in APART and file.suffix != ".part"}
+    return {name: _digest(file) for name, file in sorted((files | {NOTEBOOK: notebook}).items())}
+
+
+def write(chapter: str, root: Path | None = None) -> Path:
+    """Write the checksums of a chapter's committed files as they are; return the file.
+
+    An execution does this itself. It is needed after files were brought together by other means, such as a merge.
+    """
+    results, notebook = _places(chapter, root)
+    stored.replace(results / FILE, text(of(results, notebook)))
+    return results / FILE
+
+
+def renew_notebook(chapter: str, notebook: Path) -> None:
+    """Vouch for another notebook of a chapter; the entries of its results stay as they are.
+
+    Raises:
+        ValueError: if the checksums are missing or unreadable.
+    """
+    results, _ = _places(chapter, None)
+    try:
+        known = json.loads((results / FILE).read_text(encoding="utf-8")) | {NOTEBOOK: _digest(notebook)}
+    except (OSError, ValueError, TypeError):
+        raise ValueError(f"{FILE} of {chapter} is missing or unreadable; run `offconvex execute {chapter}`.") from None
+    stored.replace(results / FILE, text(known))
+
+
+def text(digests: dict[str, str]) -> bytes:
+    """Content of the file."""
+    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
+
+
+def faults(chapter: str, root: Path | None = None) -> list[str]:
+    """One sentence for each committed file that is not what the chapter's execution wrote; none before it was executed.
+
+    Args:
+        chapter: its name.
+        root: top of the book's checkout; by default the one this package was imported from.
+    """
+    results, notebook = _places(chapter, root)
+    if not (results / FILE).exists() and not (results / "claims.json").exists():
+        return []
+    remedy = f"take it back from the repository, or run `offconvex execute {chapter}`."
+    try:
+        expected = json.loads((results / FILE).read_text(encoding="utf-8"))
+        expected = {str(name): str(digest) for name, digest in expected.items()}
+    except (OSError, ValueError, AttributeError):
+        return [f"{chapter}: {FILE} is missing or unreadable; {remedy}"]
+    found = of(results, notebook) if notebook.exists() else of(results, results / FILE) | {NOTEBOOK: ""}
+    wrong = []
+    for name in sorted(expected.keys() | found.keys()):
+        file = f"{chapter}.ipynb" if name == NOTEBOOK else name
+        if not found.get(name):
+            wrong.append(f"{chapter}: {file} is missing; {remedy}")
+        elif name not in expected:
+            wrong.append(f"{chapter}: {file} was not written by the chapter's last execution; {remedy}")
+        elif found[name] != expected[name]:
+            wrong.append(f"{chapter}: {file} is damaged, or was changed after the chapter's last execution; {remedy}")
+    return wrong
+
+
+def _places(chapter: str, root: Path | None) -> tuple[Path, Path]:
+    book = (root or paths.require_project_root()) / "book"
+    return book / "results" / chapter, book / "chapters" / f"{chapter}.ipynb"
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
