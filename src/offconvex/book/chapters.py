@@ -17,8 +17,9 @@ def names() -> list[str]:
     root = paths.require_project_root()
     sources = {path.stem for path in (root / "book" / "sources").glob("*.md")}
     toc = yaml.safe_load((root / "_toc.yml").read_text())
-    listed = [Path(entry["file"]).stem for part in toc.get("parts", []) for entry in part["chapters"]]
-    return [name for name in listed if name in sources] + sorted(sources - set(listed))
+    files = [Path(entry["file"]) for part in toc.get("parts", []) for entry in part["chapters"]]
+    listed = [file.stem for file in files if file.parent.name == "chapters" and file.stem in sources]
+    return listed + sorted(sources - set(listed))
 
 
 def source_path(chapter: str) -> Path:
