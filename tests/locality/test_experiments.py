@@ -53,17 +53,40 @@ def test_a_study_compares_networks_that_span_with_some_that_do_not():
         Study(gaps=(0, 40))
     with pytest.raises(ValueError, match="must not see"):
         Study(short_gap=3)
+    with pytest.raises(ValueError, match="divide"):
+        Study(seeds=5)
 
 
 def test_a_study_is_put_together_in_its_order():
-    config = Study(gaps=(0, 4), strengths=(0.0, 1.0), seeds=2)
+    config = Study(gaps=(0, 4), strengths=(0.0, 1.0), seeds=4, together=2)
     arrays = [
-        {"epochs": np.array([1.0, 2.0])} | {name: np.full((2, 2), float(place)) for name in experiments.NAMES}
+        {"epochs": np.array([1.0, 2.0]), "choose": np.full(2, float(place))}
+        | {name: np.full((2, 2), float(place)) for name in experiments.NAMES}
         for place, _ in enumerate(experiments.study_parts(config))
     ]
     together = experiments.assemble_study(config, arrays)
-    assert together["test"][:, :, 0, 0].tolist() == [[0, 1], [2, 3]]
-    assert together["short test"][:, 0, 0].tolist() == [4, 5]
+    assert together["test"].shape == (2, 2, 2, 4) and together["short test"].shape == (2, 2, 4)
+    assert together["test"][:, :, 0, ::2].tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    assert together["short test"][:, 0, ::2].tolist() == [[8, 9], [10, 11]]
+    assert together["choose"][1].tolist() == [[4, 4, 5, 5], [6, 6, 7, 7]]
+
+
+def test_a_part_of_the_study_is_its_setting_run_on_its_networks():
+    config = Study(gaps=(0,), strengths=(0.0, 1.0), seeds=2, together=1, epochs=1, count=64, held_out=30, channels=4)
+    part = experiments.run_study_part(config, "gap-0-strength-1-networks-1")
+    assert part["test"].shape == (1, 1) and part["choose"].shape == (1,)
+    setting = config.settings["gap-0-strength-1"]
+    assert (setting.first, setting.settling, setting.strength) == (30.0, 40.0, 1.0)
+    assert config.settings["gap-0-strength-0"].first == 0
+    rt = runtime.resolve("cpu", torch.float32)
+    assert np.array_equal(part["loss"], experiments.run(setting, rt, config.seed, range(1, 2)).loss)
+
+
+def test_pairs_to_choose_by_are_neither_test_nor_training_pairs(rt):
+    chosen, _ = experiments.validation(TINY, rt, 0)
+    train, held = experiments.data(TINY, rt, 0, range(2))
+    for other in (held[0], *train[0]):
+        assert not any(torch.equal(a, b) for a in chosen for b in other)
 
 
 def test_a_network_too_short_stays_a_sum_whatever_lambda():
