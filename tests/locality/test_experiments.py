@@ -109,6 +109,11 @@ def test_seeds_do_not_share_training_pairs(rt):
 
 def test_what_was_tried_has_names():
     assert search.parts(search.Search(("near",))) == ["near"]
+    assert search.TRIED["far-2"].label == "gap 8, 512 pairs, λ 2, 25 epochs"
+    assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8, 200 epochs"
+    assert search.TRIED["far-wider"].label == "gap 8, 512 pairs, λ 0, 100 epochs, 32 channels"
+    rows = search.assemble(search.Search(), [{n: np.ones(k) for n in experiments.NAMES} for k in (2, 6)])
+    assert rows["test"].shape == (2, 6) and np.isnan(rows["test"]).sum() == 4
     with pytest.raises(ValueError, match="Settings tried"):
         search.Search(("nowhere",))
 
