@@ -131,7 +131,7 @@ class Study:
     """
 
     gaps: tuple[int, ...] = (0, 4, 8, 10)
-    strengths: tuple[float, ...] = (0.0, 4.0, 8.0, 16.0)
+    strengths: tuple[float, ...] = (0.0, 4.0, 8.0)
     first: float = 30.0
     settling: float = 40.0
     short_blocks: int = 2
