@@ -1,12 +1,14 @@
 """Training: the objective against its parts, replicas against single runs, and what can be learned at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, paper, regularizer, training
+from offconvex.locality import networks, paper, regularizer, small_pathfinder, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 from offconvex.locality.training import Schedule
@@ -127,3 +129,17 @@ def test_devices_are_named(explicit_devices):
     x, y = toy(rt, 8, 1)
     schedule = Schedule(epochs=1, batch=4, strength=1.0)
     training.train(a, schedule, (x, y), (x[0], y[0]), one_pair, rt, 0, range(1))
+
+
+def test_small_networks_on_paths_are_put_together_by_length():
+    config = small_pathfinder.SmallPathfinder(
+        lengths=(3, 5), used=16, count=8, held_out=6, channels=2, blocks=1, epochs=2, batch=4, strength=1.0
+    )
+    parts = small_pathfinder.parts(config)
+    assert parts == ["dashes-3", "dashes-5"]
+    arrays = [small_pathfinder.run_part(config, part) for part in parts]
+    together = small_pathfinder.assemble(config, arrays)
+    assert together["test"].shape == (2, 2, 1) and together["epochs"].tolist() == [1, 2]
+    assert np.array_equal(together["train"][1], arrays[1]["train"])
+    plain = small_pathfinder.run(replace(config, strength=0.0), 3, runtime.resolve("cpu", torch.float32), 0)
+    assert not np.array_equal(plain.loss, np.full_like(plain.loss, plain.loss[0, 0]))
