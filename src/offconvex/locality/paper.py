@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from offconvex import rng
 from offconvex.locality import pathfinder, regularizer
@@ -148,6 +149,15 @@ def pathfinder_study(
     return records
 
 
+def report(records: dict[tuple[int, float], PaperRecord]) -> str:
+    """One line for each network: where it ended, and after what time."""
+    return "\n".join(
+        f"{length} dashes, λ {strength:g}: train {r.train[-1]:.3f}, test {r.test[-1]:.3f}, "
+        f"{len(r.train)} epochs of {np.median(r.seconds):.0f} s"
+        for (length, strength), r in records.items()
+    )
+
+
 @dataclass(frozen=True)
 class Price:
     """What one step costs.
@@ -188,3 +198,13 @@ def price(side: int, batch: int, strength: float, rt: Runtime, seed: int) -> Pri
         total = sum(size for place, size in held.items() if place not in weights)
         held.clear()
     return Price(min(seconds), total)
+
+
+def operations(side: int, rt: Runtime, seed: int) -> int:
+    """Multiplications and additions of a plain step for one image (1, side, side), both passes."""
+    network = resnet18(1, rt, rng.generator(seed, "price"))
+    images, labels = rt.normal(rng.generator(seed, "price", "images"), 2, 1, side, side), rt.zeros(2)
+    with FlopCounterMode(display=False) as counter:
+        loss, _, _ = step_loss(network, images, labels, 0.0, (Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)))
+        loss.backward()
+    return counter.get_total_flops() // 2
