@@ -18,13 +18,14 @@ def test_the_interpolation_fits_and_is_the_least_change_of_weights(rt):
     setting = replace(TINY, gap=1, channels=12)
     train, held = experiments.data(setting, rt, 0, range(1))
     weights = networks.start(setting.architecture, rt, networks.start_generators(0, range(1), "test"))
-    found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches)
-    assert found.train[0] == 1
+    found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches, (10, 24))
+    assert found.train.tolist() == [[1], [1]]
     # Least squares of smallest norm, by another algorithm.
     own, other = (tangent.slopes(setting.architecture, weights, x) for x in (train[0][0], held[0]))
-    change = np.linalg.lstsq(own.numpy(), 2 * train[1][0].numpy() - 1, rcond=None)[0]
-    accuracy = ((other.numpy() @ change > 0) == (held[1].numpy() > 0.5)).mean()
-    assert found.test[0] == pytest.approx(accuracy, abs=1e-12)
+    for row, count in enumerate((10, 24)):
+        change = np.linalg.lstsq(own.numpy()[:count], 2 * train[1][0].numpy()[:count] - 1, rcond=None)[0]
+        accuracy = ((other.numpy() @ change > 0) == (held[1].numpy() > 0.5)).mean()
+        assert found.test[row, 0] == pytest.approx(accuracy, abs=1e-12)
 
 
 def test_slopes_are_autograd_s(rt):
@@ -39,9 +40,15 @@ def test_slopes_are_autograd_s(rt):
 
 
 def test_a_map_has_the_announced_shape_and_its_first_point_is_interpolation(rt):
-    config = Plane(gaps=(0, 1), blocks=(1,), counts=(16,), seeds=2, channels=4, held_out=20)
+    config = Plane(gaps=(0, 1), blocks=(1,), counts=(8, 16), seeds=2, channels=4, held_out=20)
     record = experiments.map_plane(config, rt, 0)
-    assert record.test.shape == (1, 1, 2, 2) and record.reach.tolist() == [7]
+    assert record.test.shape == (2, 1, 2, 2) and record.reach.tolist() == [7]
+    setting = Setting(channels=4, held_out=20, count=16, blocks=1, gap=1)
+    train, held = experiments.data(setting, rt, 0, range(2))
+    weights = networks.start(setting.architecture, rt, networks.start_generators(0, range(2), "locality"))
+    found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches, (16,))
+    assert np.array_equal(record.test[1, 0, 1], found.test[0])
+    assert np.array_equal(record.similarity[0, 1], found.similarity)
     assert np.all((record.test >= 0) & (record.test <= 1)) and np.all(record.similarity <= 1 + 1e-12)
 
 

@@ -212,7 +212,7 @@ class Plane:
     Attributes:
         gaps: between the images.
         blocks: of the networks, which set the reach.
-        counts: training pairs at the middle number of blocks.
+        counts: training pairs.
         seeds: networks for each.
         channels: of a hidden layer.
         held_out: test pairs.
@@ -233,7 +233,7 @@ class PlaneRecord:
     Attributes:
         train: accuracy on the training pairs.
         test: accuracy on the test pairs.
-        similarity: the surrogate at the start.
+        similarity: (blocks, gaps, seeds), the surrogate at the start.
         reach: (blocks,) receptive fields in pixels.
     """
 
@@ -244,21 +244,17 @@ class PlaneRecord:
 
 
 def map_plane(config: Plane, rt: Runtime, seed: int) -> PlaneRecord:
-    """Interpolate at every point; the same pairs serve all gaps and blocks."""
-    shape = len(config.counts), len(config.blocks), len(config.gaps)
-    base = Setting(channels=config.channels, held_out=config.held_out)
-    values = np.empty((3, *shape, config.seeds))
-    for place in np.ndindex(shape):
-        setting = replace(
-            base,
-            count=config.counts[place[0]],
-            blocks=config.blocks[place[1]],
-            gap=config.gaps[place[2]],
-        )
-        train, held = data(setting, rt, seed, range(config.seeds))
+    """Interpolate at every point; the same pairs serve all gaps and blocks, and the first of them smaller counts."""
+    base = Setting(channels=config.channels, held_out=config.held_out, count=max(config.counts))
+    points = len(config.blocks), len(config.gaps)
+    train, test = (np.empty((len(config.counts), *points, config.seeds)) for _ in range(2))
+    similarity = np.empty((*points, config.seeds))
+    for row, column in np.ndindex(points):
+        setting = replace(base, blocks=config.blocks[row], gap=config.gaps[column])
+        pairs, held = data(setting, rt, seed, range(config.seeds))
         generators = networks.start_generators(seed, range(config.seeds), "locality")
         weights = networks.start(setting.architecture, rt, generators)
-        found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches)
-        values[:, *place] = found.train, found.test, found.similarity
+        found = tangent.interpolate(setting.architecture, weights, pairs, held, setting.task.patches, config.counts)
+        train[:, row, column], test[:, row, column], similarity[row, column] = found.train, found.test, found.similarity
     reach = np.array([replace(base, blocks=b).architecture.receptive_field[1] for b in config.blocks])
-    return PlaneRecord(*values, reach)
+    return PlaneRecord(train, test, similarity, reach)

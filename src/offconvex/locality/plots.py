@@ -31,16 +31,22 @@ def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, col
 
 
 def over_gaps(
-    ax: Axes, gaps: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence, chance: float | None = 0.5
+    ax: Axes,
+    gaps: np.ndarray,
+    accuracy: np.ndarray,
+    labels: Sequence[str],
+    colors: Sequence,
+    chance: float | None = 0.5,
+    top: float = 1.02,
 ) -> None:
-    """Accuracies (lines, gaps, seeds): medians, quartiles as bands, and the level of chance, if there is one, dashed."""
+    """Accuracies (lines, gaps, seeds): medians, quartiles as bands, and the level of chance, if any, dashed."""
     for values, label, color in zip(accuracy, labels, colors):
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
         ax.fill_between(gaps, low, high, color=color, alpha=0.2, linewidth=0)
         ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
     if chance is not None:
         ax.axhline(chance, **figures.THEORY)
-    ax.set(xlabel="gap between the images, pixels", ylim=(0.4, 1.02))
+    ax.set(xlabel="gap between the images, pixels", ylim=(0.4, top))
 
 
 def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
