@@ -39,14 +39,14 @@ def over_gaps(
     chance: float | None = 0.5,
     top: float = 1.02,
 ) -> None:
-    """Accuracies (lines, gaps, seeds): medians, quartiles as bands, and the level of chance, if any, dashed."""
+    """Accuracies or surrogates (lines, gaps, seeds): medians, quartiles as bands, chance, if any, dashed."""
     for values, label, color in zip(accuracy, labels, colors):
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
         ax.fill_between(gaps, low, high, color=color, alpha=0.2, linewidth=0)
         ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
     if chance is not None:
         ax.axhline(chance, **figures.THEORY)
-    ax.set(xlabel="gap between the images, pixels", ylim=(0.4, top))
+    ax.set(xlabel="gap between the images, pixels", ylim=(0 if chance is None else 0.4, top))
 
 
 def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
