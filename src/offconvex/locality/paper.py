@@ -19,13 +19,19 @@ from offconvex.runtime import Runtime
 Draw = Callable[[torch.Generator], tuple[Patch, Patch]]
 """Draws the patch at which the gradient is read and the one that is swapped, once a step."""
 
+LENGTHS = (3, 5, 7, 9)
+"""Dashes of the paths in the source's figure."""
+
+STRENGTHS = (0.0, 3.0, 9.0)
+"""Its values of lambda."""
+
 
 @dataclass(frozen=True)
 class Paper:
     """The source's settings (razin2022implicit, appendix).
 
     Attributes:
-        strength: lambda; the source shows 0, 3 and 9 on Pathfinder, 0, 0.1 and 1 on pairs of images.
+        strength: lambda; `STRENGTHS` on Pathfinder, 0, 0.1 and 1 on pairs of images.
         epochs: at most.
         patience: training stops when it has been perfect for more than this many epochs in a row.
         batch: samples a step.

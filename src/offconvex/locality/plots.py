@@ -46,6 +46,7 @@ def over_gaps(
         ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
     if chance is not None:
         ax.axhline(chance, **figures.THEORY)
+    ax.set_xticks(gaps)
     ax.set(xlabel="gap between the images, pixels", ylim=(0 if chance is None else 0.4, top))
 
 
@@ -59,6 +60,7 @@ def departures(ax: Axes, gaps: np.ndarray, similarity: np.ndarray, colors: Seque
     """One minus the surrogate (lines, gaps, seeds) on a logarithmic axis: medians, cut off where rounding is left."""
     for values, color in zip(1 - similarity, colors):
         ax.semilogy(gaps, np.maximum(np.median(values, -1), 1e-14), "o-", color=color, markersize=4)
+    ax.set_xticks(gaps)
     ax.set(xlabel="gap between the images, pixels", title="1 − surrogate at the start")
 
 
