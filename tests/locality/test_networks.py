@@ -89,14 +89,6 @@ def test_beyond_the_receptive_field_the_surrogate_is_exactly_one(rt, gap, spans)
         assert (similar - 1).abs().max() <= 1e-12
 
 
-def test_the_effective_field_is_the_spread_of_a_walk(rt):
-    influence = rt.tensor([1.0])
-    for _ in range(9):
-        influence = functional.conv1d(influence[None, None], rt.tensor([[[1 / 3] * 3]]), padding=2)[0, 0]
-    place = torch.arange(len(influence), device=rt.device) - len(influence) // 2
-    assert ((influence * place**2).sum() ** 0.5).item() == pytest.approx(theory.effective_field(9), rel=1e-12)
-
-
 def test_no_sum_of_two_functions_exceeds_the_additive_ceiling():
     values = (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
     best = 0.0

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, paper, regularizer, training
+from offconvex.locality import networks, paper, regularizer, resnet18, small_pathfinder, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 from offconvex.locality.training import Schedule
@@ -111,6 +111,23 @@ def test_the_source_s_figure_at_tiny_size():
     config = paper.Paper(epochs=1, batch=2)
     records = paper.pathfinder_study((3,), (0.0,), 2, config, rt, 0)
     assert list(records) == [(3, 0.0)] and len(records[3, 0.0].test) == 1
+    assert paper.report(records).startswith("3 dashes, λ 0: train ")
+
+
+def test_a_step_s_operations_are_three_times_its_multiplications_and_additions():
+    rt = runtime.resolve("cpu", torch.float32)
+    # Each convolution by hand: outputs x kernel x inputs, twice for a multiplication and an addition.
+    first = 2 * 16**2 * 64 * 49
+    side, inputs, forward = 8, 64, 0
+    for channels, stride in resnet18.STAGES:
+        for layer in range(4):
+            side //= stride if layer == 0 else 1
+            forward += 2 * side**2 * channels * 9 * inputs
+            if layer == 0 and (stride > 1 or inputs != channels):
+                forward += 2 * side**2 * channels * inputs
+            inputs = channels
+    # Backward costs twice the same, but the first layer needs no derivative by its input.
+    assert paper.operations(32, rt, 0) == pytest.approx(3 * forward + 2 * first + 6 * 512, rel=1e-12)
 
 
 def test_wrong_settings_are_told():
@@ -127,3 +144,15 @@ def test_devices_are_named(explicit_devices):
     x, y = toy(rt, 8, 1)
     schedule = Schedule(epochs=1, batch=4, strength=1.0)
     training.train(a, schedule, (x, y), (x[0], y[0]), one_pair, rt, 0, range(1))
+
+
+def test_small_networks_on_paths_are_put_together_by_length():
+    config = small_pathfinder.SmallPathfinder(
+        lengths=(3, 5), used=16, count=8, held_out=6, channels=2, blocks=1, epochs=2, batch=4, strength=1.0
+    )
+    parts = small_pathfinder.parts(config)
+    assert parts == ["dashes-3", "dashes-5"]
+    arrays = [small_pathfinder.run_part(config, part) for part in parts]
+    together = small_pathfinder.assemble(config, arrays)
+    assert together["test"].shape == (2, 2, 1) and together["epochs"].tolist() == [1, 2]
+    assert np.array_equal(together["train"][1], arrays[1]["train"])

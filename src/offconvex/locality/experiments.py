@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from offconvex import runtime
-from offconvex.locality import networks, same_class, tangent, training
+from offconvex.locality import networks, same_class, tangent, theory, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.same_class import Pairs
 from offconvex.locality.training import History, PatchPair, Schedule
@@ -71,7 +71,7 @@ class Setting:
     @property
     def spans(self) -> bool:
         """Whether a unit of the last layer sees pixels of both images; else the network is a sum of two functions."""
-        return self.gap + 2 <= self.architecture.receptive_field[1]
+        return self.gap <= theory.largest_gap(self.architecture.receptive_field[1])
 
     @property
     def schedule(self) -> Schedule:
@@ -79,6 +79,11 @@ class Setting:
         return Schedule(
             self.epochs, self.batch, self.rate, self.strength, self.first, self.settling, max(self.epochs // 8, 1)
         )
+
+
+def validation(setting: Setting, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pairs of the training split's images, to choose lambda by, so that no test image has a say in it."""
+    return same_class.pairs(setting.task, setting.held_out, rt, 1000 * seed + 998, "train")
 
 
 def data(setting: Setting, rt: Runtime, seed: int, replicas: range) -> tuple[tuple, tuple]:
@@ -106,29 +111,43 @@ def run(setting: Setting, rt: Runtime, seed: int, replicas: range | None = None)
 class Study:
     """Gaps x strengths, with everything else as in a setting, and networks too short to span any of the gaps.
 
+    Settings were chosen on networks of seed 0, which is why the study has another.
+
     Attributes:
         gaps: between the images.
-        strengths: values of lambda.
+        strengths: values of lambda at the end.
+        first: lambda at the start wherever it is not 0 at the end.
+        settling: epochs over which it falls.
         short_blocks: blocks of the networks that cannot span.
         short_gap: at this gap, the control's only one.
         seeds: networks for each.
+        together: how many of them make one part.
         epochs: passes.
         count: training pairs.
+        held_out: test pairs, and as many to choose lambda by.
         channels: of a hidden layer.
         blocks: of the networks that can.
+        seed: of pairs, starts and batches.
     """
 
-    gaps: tuple[int, ...] = (0, 2, 4, 8)
+    gaps: tuple[int, ...] = (0, 4, 8, 10)
     strengths: tuple[float, ...] = (0.0, 4.0, 8.0)
+    first: float = 30.0
+    settling: float = 40.0
     short_blocks: int = 2
     short_gap: int = 12
     seeds: int = 8
-    epochs: int = 100
-    count: int = 512
+    together: int = 4
+    epochs: int = 200
+    count: int = 256
+    held_out: int = 2000
     channels: int = 16
     blocks: int = 5
+    seed: int = 1
 
     def __post_init__(self):
+        if self.seeds % self.together:
+            raise ValueError(f"`together` must divide `seeds`; got {self.together} and {self.seeds}.")
         if self.setting(self.short_gap, 0.0, short=True).spans:
             raise ValueError(f"The control's networks must not see both images at once; those of {self} do.")
         if not all(self.setting(gap, 0.0).spans for gap in self.gaps):
@@ -137,8 +156,9 @@ class Study:
     def setting(self, gap: int, strength: float, *, short: bool = False) -> Setting:
         """One point of the study."""
         return Setting(
-            gap=gap, strength=strength, seeds=self.seeds, epochs=self.epochs, count=self.count,
-            channels=self.channels, blocks=self.short_blocks if short else self.blocks,
+            gap=gap, strength=strength, first=self.first if strength else 0.0,
+            settling=self.settling if strength else 0.0, seeds=self.seeds, epochs=self.epochs, count=self.count,
+            held_out=self.held_out, channels=self.channels, blocks=self.short_blocks if short else self.blocks,
         )  # fmt: skip
 
     @property
@@ -148,26 +168,40 @@ class Study:
         short = {f"short-strength-{s:g}": self.setting(self.short_gap, s, short=True) for s in self.strengths}
         return whole | short
 
+    @property
+    def groups(self) -> list[range]:
+        """Networks that are trained together."""
+        return [range(start, start + self.together) for start in range(0, self.seeds, self.together)]
+
 
 def study_parts(config: Study) -> list[str]:
-    """Names of the points."""
-    return list(config.settings)
+    """Names of the points, each with the number of a group of networks."""
+    return [f"{point}-networks-{group.start}" for point in config.settings for group in config.groups]
 
 
 def run_study_part(config: Study, part: str) -> Arrays:
-    """Train one point; arrays (T, R)."""
-    history = run(config.settings[part], runtime.resolve("cpu", torch.float32), 0)
-    return {"epochs": history.epochs} | {name: getattr(history, name) for name in NAMES}
+    """Train one group of a point; arrays (T, R), and (R,) accuracies at the end on the pairs to choose by."""
+    point, start = part.rsplit("-networks-", 1)
+    setting, rt = config.settings[point], runtime.resolve("cpu", torch.float32)
+    history = run(setting, rt, config.seed, range(int(start), int(start) + config.together))
+    choose, _ = training.evaluate(setting.architecture, history.weights, *validation(setting, rt, config.seed))
+    return {"epochs": history.epochs, "choose": choose} | {name: getattr(history, name) for name in NAMES}
 
 
 def assemble_study(config: Study, arrays: Sequence[Arrays]) -> Arrays:
-    """Arrays (gaps, strengths, T, R) of networks that span, and "short ..." (strengths, T, R) of those that do not."""
-    grid, columns = len(config.gaps) * len(config.strengths), len(config.strengths)
+    """Arrays (gaps, strengths, T, R) of networks that span, and "short ..." (strengths, T, R) of those that do not.
+
+    "choose" and "short choose" have no axis T.
+    """
+    each, columns = len(config.groups), len(config.strengths)
     together = {"epochs": arrays[0]["epochs"]}
-    for name in NAMES:
-        whole = np.stack([a[name] for a in arrays[:grid]])
+    for name in (*NAMES, "choose"):
+        points = [
+            np.concatenate([a[name] for a in arrays[place : place + each]], -1) for place in range(0, len(arrays), each)
+        ]
+        whole = np.stack(points[:-columns])
         together[name] = whole.reshape(len(config.gaps), columns, *whole.shape[1:])
-        together[f"short {name}"] = np.stack([a[name] for a in arrays[grid:]])
+        together[f"short {name}"] = np.stack(points[-columns:])
     return together
 
 
@@ -178,7 +212,7 @@ class Plane:
     Attributes:
         gaps: between the images.
         blocks: of the networks, which set the reach.
-        counts: training pairs at the middle number of blocks.
+        counts: training pairs.
         seeds: networks for each.
         channels: of a hidden layer.
         held_out: test pairs.
@@ -199,7 +233,7 @@ class PlaneRecord:
     Attributes:
         train: accuracy on the training pairs.
         test: accuracy on the test pairs.
-        similarity: the surrogate at the start.
+        similarity: (blocks, gaps, seeds), the surrogate at the start.
         reach: (blocks,) receptive fields in pixels.
     """
 
@@ -210,21 +244,17 @@ class PlaneRecord:
 
 
 def map_plane(config: Plane, rt: Runtime, seed: int) -> PlaneRecord:
-    """Interpolate at every point; the same pairs serve all gaps and blocks."""
-    shape = len(config.counts), len(config.blocks), len(config.gaps)
-    base = Setting(channels=config.channels, held_out=config.held_out)
-    values = np.empty((3, *shape, config.seeds))
-    for place in np.ndindex(shape):
-        setting = replace(
-            base,
-            count=config.counts[place[0]],
-            blocks=config.blocks[place[1]],
-            gap=config.gaps[place[2]],
-        )
-        train, held = data(setting, rt, seed, range(config.seeds))
+    """Interpolate at every point; the same pairs serve all gaps and blocks, and the first of them smaller counts."""
+    base = Setting(channels=config.channels, held_out=config.held_out, count=max(config.counts))
+    points = len(config.blocks), len(config.gaps)
+    train, test = (np.empty((len(config.counts), *points, config.seeds)) for _ in range(2))
+    similarity = np.empty((*points, config.seeds))
+    for row, column in np.ndindex(points):
+        setting = replace(base, blocks=config.blocks[row], gap=config.gaps[column])
+        pairs, held = data(setting, rt, seed, range(config.seeds))
         generators = networks.start_generators(seed, range(config.seeds), "locality")
         weights = networks.start(setting.architecture, rt, generators)
-        found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches)
-        values[:, *place] = found.train, found.test, found.similarity
+        found = tangent.interpolate(setting.architecture, weights, pairs, held, setting.task.patches, config.counts)
+        train[:, row, column], test[:, row, column], similarity[row, column] = found.train, found.test, found.similarity
     reach = np.array([replace(base, blocks=b).architecture.receptive_field[1] for b in config.blocks])
-    return PlaneRecord(*values, reach)
+    return PlaneRecord(train, test, similarity, reach)

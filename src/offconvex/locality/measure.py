@@ -20,8 +20,3 @@ def permutation_p(treated: np.ndarray, plain: np.ndarray) -> float:
     sums = np.array([whole[list(chosen)].sum() for chosen in combinations(range(len(whole)), len(treated))])
     # A hair below, so that equal sums count as equal whatever the order of addition.
     return float(np.mean(sums >= treated.sum() - 1e-9 * max(1.0, abs(treated.sum()))))
-
-
-def quartiles(values: np.ndarray) -> np.ndarray:
-    """First quartile, median and third over the last axis, put first: (3, ...)."""
-    return np.quantile(values, (0.25, 0.5, 0.75), axis=-1)

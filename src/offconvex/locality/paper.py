@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from offconvex import rng
 from offconvex.locality import pathfinder, regularizer
@@ -18,13 +19,19 @@ from offconvex.runtime import Runtime
 Draw = Callable[[torch.Generator], tuple[Patch, Patch]]
 """Draws the patch at which the gradient is read and the one that is swapped, once a step."""
 
+LENGTHS = (3, 5, 7, 9)
+"""Dashes of the paths in the source's figure."""
+
+STRENGTHS = (0.0, 3.0, 9.0)
+"""Its values of lambda."""
+
 
 @dataclass(frozen=True)
 class Paper:
     """The source's settings (razin2022implicit, appendix).
 
     Attributes:
-        strength: lambda; the source shows 0, 3 and 9 on Pathfinder, 0, 0.1 and 1 on pairs of images.
+        strength: lambda; `STRENGTHS` on Pathfinder, 0, 0.1 and 1 on pairs of images.
         epochs: at most.
         patience: training stops when it has been perfect for more than this many epochs in a row.
         batch: samples a step.
@@ -148,12 +155,21 @@ def pathfinder_study(
     return records
 
 
+def report(records: dict[tuple[int, float], PaperRecord]) -> str:
+    """One line for each network: where it ended, and after what time."""
+    return "\n".join(
+        f"{length} dashes, λ {strength:g}: train {r.train[-1]:.3f}, test {r.test[-1]:.3f}, "
+        f"{len(r.train)} epochs of {np.median(r.seconds):.0f} s"
+        for (length, strength), r in records.items()
+    )
+
+
 @dataclass(frozen=True)
 class Price:
     """What one step costs.
 
     Attributes:
-        seconds: of a step, the faster of two.
+        seconds: of a step, the faster of two; the processor's own where it does the work, else by the clock.
         bytes: held for the backward pass, without weights and their gradients.
     """
 
@@ -168,6 +184,7 @@ def price(side: int, batch: int, strength: float, rt: Runtime, seed: int) -> Pri
     labels = rt.zeros(batch)
     pair = Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)
     held: dict[int, int] = {}
+    clock = time.process_time if rt.device.type == "cpu" else time.perf_counter
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         # By storage: views and a tensor kept twice take their memory once.
@@ -177,14 +194,24 @@ def price(side: int, batch: int, strength: float, rt: Runtime, seed: int) -> Pri
 
     seconds = []
     for _ in range(2):
-        begun = time.perf_counter()
+        begun = clock()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss, _, _ = step_loss(network, images, labels, strength, pair)
         loss.backward()
         if rt.device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(clock() - begun)
         weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
         total = sum(size for place, size in held.items() if place not in weights)
         held.clear()
     return Price(min(seconds), total)
+
+
+def operations(side: int, rt: Runtime, seed: int) -> int:
+    """Multiplications and additions of a plain step for one image (1, side, side), both passes."""
+    network = resnet18(1, rt, rng.generator(seed, "price"))
+    images, labels = rt.normal(rng.generator(seed, "price", "images"), 2, 1, side, side), rt.zeros(2)
+    with FlopCounterMode(display=False) as counter:
+        loss, _, _ = step_loss(network, images, labels, 0.0, (Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)))
+        loss.backward()
+    return counter.get_total_flops() // 2

@@ -31,18 +31,59 @@ def by_rank(ax: Axes, ranks: np.ndarray, similarity: np.ndarray, label: str, col
 
 
 def over_gaps(
-    ax: Axes, gaps: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence, chance: float = 0.5
+    ax: Axes,
+    gaps: np.ndarray,
+    accuracy: np.ndarray,
+    labels: Sequence[str],
+    colors: Sequence,
+    chance: float | None = 0.5,
+    top: float = 1.02,
 ) -> None:
-    """Accuracies (lines, gaps, seeds): medians, quartiles as bands, and the level of chance dashed."""
+    """Accuracies or surrogates (lines, gaps, seeds): medians, quartiles as bands, chance, if any, dashed."""
     for values, label, color in zip(accuracy, labels, colors):
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
         ax.fill_between(gaps, low, high, color=color, alpha=0.2, linewidth=0)
         ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
-    ax.axhline(chance, **figures.THEORY)
-    ax.set(xlabel="gap between the images, pixels", ylim=(0.4, 1.02))
+    if chance is not None:
+        ax.axhline(chance, **figures.THEORY)
+    ax.set_xticks(gaps)
+    ax.set(xlabel="gap between the images, pixels", ylim=(0 if chance is None else 0.4, top))
 
 
 def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
     """Ticks at the largest gap that networks of each reach can see across."""
     for gap, color in zip(gaps, colors):
         ax.axvline(gap, color=color, linewidth=1.0, linestyle=":", zorder=0)
+
+
+def departures(ax: Axes, gaps: np.ndarray, similarity: np.ndarray, colors: Sequence) -> None:
+    """One minus the surrogate (lines, gaps, seeds) on a logarithmic axis: medians, cut off where rounding is left."""
+    for values, color in zip(1 - similarity, colors):
+        ax.semilogy(gaps, np.maximum(np.median(values, -1), 1e-14), "o-", color=color, markersize=4)
+    ax.set_xticks(gaps)
+    ax.set(xlabel="gap between the images, pixels", title="1 − surrogate at the start")
+
+
+def trials(ax: Axes, labels: Sequence[str], train: np.ndarray, test: np.ndarray) -> None:
+    """Accuracies (trials, networks) at the end, one line of dots for each trial, the first at the top."""
+    rows = np.arange(len(labels))
+    for values, marker, color, name in (
+        (train, "|", figures.KIND_COLORS[1], "training pairs"),
+        (test, "o", figures.KIND_COLORS[0], "test pairs"),
+    ):
+        places = np.broadcast_to(rows[:, None], values.shape)
+        ax.plot(values.ravel(), places.ravel(), marker, color=color, markersize=4.5, alpha=0.8, label=name)
+    ax.axvline(0.5, **figures.THEORY)
+    ax.set_yticks(rows, labels, fontsize=8)
+    ax.grid(axis="y", linewidth=0.4, alpha=0.5)
+    ax.set(xlabel="accuracy at the end", xlim=(0.4, 1.02), ylim=(len(labels) - 0.4, -0.6))
+
+
+def courses(ax: Axes, epochs: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence) -> None:
+    """Accuracies (lines, T, seeds) in the course of training: medians, and quartiles as bands."""
+    for values, label, color in zip(accuracy, labels, colors):
+        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
+        ax.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
+        ax.plot(epochs, middle, color=color, label=label)
+    ax.axhline(0.5, **figures.THEORY)
+    ax.set(xlabel="epoch")

@@ -11,15 +11,68 @@ from offconvex.locality import experiments
 from offconvex.locality.experiments import Setting
 from offconvex.stored import Arrays
 
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting and the networks of seed 0 that it was tried on.
+
+    Attributes:
+        setting: what was trained.
+        networks: their numbers.
+    """
+
+    setting: Setting
+    networks: range = range(1, 4)
+
+    @property
+    def label(self) -> str:
+        """What differs from one trial to the next, in one line."""
+        s = self.setting
+        falls = f"{s.first:g} → " if s.settling and s.first else ""
+        wide = f", {s.channels} channels" if s.channels != Setting().channels else ""
+        return f"gap {s.gap}, {s.count} pairs, λ {falls}{s.strength:g}, {s.epochs} epochs{wide}"
+
+
+def _trial(gap: int, epochs: int, networks: range = range(1, 4), **more) -> Trial:
+    return Trial(Setting(gap=gap, epochs=epochs, **more), networks)
+
+
+FIRST = range(1)
+
 TRIED = {
-    "near": Setting(epochs=100, seeds=2, held_out=500),
-    "far": Setting(gap=8, epochs=40, seeds=1, held_out=300),
-    "far-2": Setting(gap=8, epochs=25, strength=2.0, settling=3.0, seeds=1, held_out=300),
-    "far-8": Setting(gap=8, epochs=25, strength=8.0, settling=3.0, seeds=1, held_out=300),
-    "far-100": Setting(gap=8, epochs=25, strength=100.0, seeds=1, held_out=300),
-    "far-8-longer": Setting(gap=8, epochs=50, strength=8.0, settling=3.0, seeds=1, held_out=300),
+    "near": _trial(0, 100, range(2)),
+    "far": _trial(8, 40, FIRST),
+    "far-2": _trial(8, 25, FIRST, strength=2.0, settling=3.0),
+    "far-8": _trial(8, 25, FIRST, strength=8.0, settling=3.0),
+    "far-100": _trial(8, 25, FIRST, strength=100.0),
+    "far-8-longer": _trial(8, 50, FIRST, strength=8.0, settling=3.0),
+    "far-8-others": _trial(8, 100, strength=8.0, settling=3.0),
+    "far-others": _trial(8, 100),
+    "farthest": _trial(12, 100),
+    "farthest-8": _trial(12, 100, strength=8.0, settling=3.0),
+    "farthest-8-from-30": _trial(12, 100, strength=8.0, first=30.0, settling=10.0),
+    "farthest-8-from-10000": _trial(12, 60, strength=8.0, first=10000.0, settling=20.0),
+    "farther": _trial(10, 100),
+    "farther-8-from-300": _trial(10, 60, strength=8.0, first=300.0, settling=20.0),
+    "farther-8-from-30": _trial(10, 100, strength=8.0, first=30.0, settling=20.0),
+    "farther-8-from-100": _trial(10, 100, strength=8.0, first=100.0, settling=20.0),
+    "farther-20": _trial(10, 100, strength=20.0),
+    "between": _trial(9, 100),
+    "far-wider": _trial(8, 100, channels=32),
+    "far-fewer": _trial(8, 100, count=256),
+    "far-fewer-8": _trial(8, 200, count=256, strength=8.0, settling=3.0),
+    "farther-12-from-40": _trial(10, 150, strength=12.0, first=40.0, settling=25.0),
+    "far-fewer-longer": _trial(8, 200, range(1, 7), count=256),
+    "near-fewer": _trial(0, 200, count=256),
+    "far-fewer-8-others": _trial(8, 200, range(4, 7), count=256, strength=8.0, settling=3.0),
+    "far-fewer-4": _trial(8, 200, count=256, strength=4.0, settling=3.0),
+    "farther-fewer": _trial(10, 200, range(1, 7), count=256),
+    "farther-fewer-8-from-30": _trial(10, 200, count=256, strength=8.0, first=30.0, settling=40.0),
+    "farther-fewer-8": _trial(10, 200, count=256, strength=8.0, settling=3.0),
 }
 """By name, in the order in which they were tried."""
+
+MOST = max(len(trial.networks) for trial in TRIED.values())
 
 
 @dataclass(frozen=True)
@@ -44,10 +97,14 @@ def parts(config: Search) -> list[str]:
 
 def run_part(config: Search, part: str) -> Arrays:
     """Train one setting; each array (R,) at the end."""
-    history = experiments.run(TRIED[part], runtime.resolve("cpu", torch.float32), 0)
+    trial = TRIED[part]
+    history = experiments.run(trial.setting, runtime.resolve("cpu", torch.float32), 0, trial.networks)
     return {name: getattr(history, name)[-1] for name in experiments.NAMES}
 
 
 def assemble(config: Search, arrays: Sequence[Arrays]) -> Arrays:
-    """One row of medians over seeds for each setting: train, loss, test and similarity."""
-    return {name: np.array([np.median(a[name]) for a in arrays]) for name in experiments.NAMES}
+    """One row for each setting, one column for each network, the rest NaN: train, loss, test and similarity."""
+    return {
+        name: np.array([np.pad(a[name], (0, MOST - len(a[name])), constant_values=np.nan) for a in arrays])
+        for name in experiments.NAMES
+    }

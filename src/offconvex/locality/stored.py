@@ -1,6 +1,6 @@
 """Stored experiments of the chapter on locality."""
 
-from offconvex.locality import experiments, search
+from offconvex.locality import experiments, search, small_pathfinder
 from offconvex.stored import StoredExperiment
 
 STUDY = StoredExperiment(
@@ -23,4 +23,14 @@ TRIED = StoredExperiment(
 )
 """Every setting that was looked at before the study was fixed, with its result, whatever it was."""
 
-STORED = (STUDY, TRIED)
+PATHFINDER = StoredExperiment(
+    name="locality-pathfinder",
+    chapter="locality",
+    config=small_pathfinder.SmallPathfinder(),
+    parts=small_pathfinder.parts,
+    run=small_pathfinder.run_part,
+    assemble=small_pathfinder.assemble,
+)
+"""Small networks on short and long paths."""
+
+STORED = (STUDY, TRIED, PATHFINDER)

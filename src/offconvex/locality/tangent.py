@@ -1,5 +1,6 @@
 """What training near the start would learn: interpolation with a network's own tangent kernel. No training happens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +13,17 @@ from offconvex.locality.regularizer import Patch
 
 @dataclass(frozen=True)
 class Interpolation:
-    """Kernel interpolation of one replica each, arrays (R,).
+    """Kernel interpolation, arrays (counts, R) of R replicas.
 
     Attributes:
         train: accuracy on the training set.
         test: accuracy on the test set.
-        similarity: the surrogate at the start, before any training.
-        condition: largest over smallest eigenvalue of the training kernel, how far the fit can be trusted.
+        similarity: (R,), the surrogate at the start, before any training.
     """
 
     train: np.ndarray
     test: np.ndarray
     similarity: np.ndarray
-    condition: np.ndarray
 
 
 def slopes(architecture: Architecture, weights: Weights, images: torch.Tensor) -> torch.Tensor:
@@ -43,6 +42,7 @@ def interpolate(
     data: tuple[torch.Tensor, torch.Tensor],
     held_out: tuple[torch.Tensor, torch.Tensor],
     pair: tuple[Patch, Patch],
+    counts: Sequence[int],
 ) -> Interpolation:
     """Fit labels +-1 exactly by the tangent kernel at the start, as gradient flow on a wide network does.
 
@@ -56,24 +56,21 @@ def interpolate(
         data: training images (R, N, C, H, W) and labels (R, N) in {0, 1}.
         held_out: test images (M, C, H, W) and labels (M,).
         pair: patches between which the surrogate is read.
+        counts: how many of the training images to use, from the first on; the slopes are the same for all.
     """
-    rows = []
+    sides = 2 * held_out[1].double() - 1
+    train, test, similarity = (np.empty((len(counts), len(weights[0]))) for _ in range(3))
     for r in range(len(weights[0])):
         own = [w[r : r + 1].double() for w in weights]
-        train, test = (slopes(architecture, own, x.double()) for x in (data[0][r], held_out[0]))
-        kernel, signs = train @ train.T, 2 * data[1][r].double() - 1
-        values, vectors = torch.linalg.eigh(kernel)
-        coefficients = vectors @ ((vectors.T @ signs) / values.clamp(min=values[-1] * 1e-12))
-        fitted, predicted = kernel @ coefficients, test @ (train.T @ coefficients)
+        seen, unseen = (slopes(architecture, own, x.double()) for x in (data[0][r], held_out[0]))
+        kernel, across, signs = seen @ seen.T, unseen @ seen.T, 2 * data[1][r].double() - 1
+        for place, n in enumerate(counts):
+            values, vectors = torch.linalg.eigh(kernel[:n, :n])
+            coefficients = vectors @ ((vectors.T @ signs[:n]) / values.clamp(min=values[-1] * 1e-12))
+            train[place, r] = (kernel[:n, :n] @ coefficients * signs[:n] > 0).double().mean().item()
+            test[place, r] = (across[:, :n] @ coefficients * sides > 0).double().mean().item()
         _, similar = regularizer.gradient_similarity(
             lambda x, own=own: networks.forward(architecture, own, x)[0], held_out[0].double(), *pair
         )
-        rows.append(
-            [
-                (fitted * signs > 0).double().mean().item(),
-                (predicted * (2 * held_out[1].double() - 1) > 0).double().mean().item(),
-                similar.mean().item(),
-                (values[-1] / values[0].clamp(min=1e-300)).item(),
-            ]
-        )
-    return Interpolation(*np.array(rows).T)
+        similarity[:, r] = similar.mean().item()
+    return Interpolation(train, test, similarity[0])

@@ -29,15 +29,6 @@ def largest_gap(field: int) -> int:
     return field - 2
 
 
-def effective_field(depth: int, kernel: int = 3) -> float:
-    """Standard deviation, in pixels, of the influence on one unit of a plain stack with all-equal kernels.
-
-    The influence is the depth-fold convolution of the kernel with itself (luo2016understanding, section 2): a sum of
-    `depth` independent uniform steps on kernel places, of variance (kernel^2 - 1) / 12 each.
-    """
-    return float(np.sqrt(depth * (kernel**2 - 1) / 12))
-
-
 def isotropic_similarity(rank: int) -> float:
     """Expected surrogate of f(x, y) = x . U y with Gaussian y and U of `rank` equal singular values.
 
