@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.instahide import photographs
 from offconvex.instahide.classifier import Classifier, Training, train
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
@@ -27,11 +29,13 @@ class Arm:
         scheme: of the encryption; None for plain images.
         view: what the network is given of an image: itself, its absolute value, or its signs.
         shuffled: labels belong to other images, a control.
+        kin: public images are of the private ones' kind rather than patches of photographs.
     """
 
     scheme: Scheme | None
     view: Callable[[torch.Tensor], torch.Tensor] = _identity
     shuffled: bool = False
+    kin: bool = False
 
 
 ARMS = {
@@ -42,6 +46,8 @@ ARMS = {
     "cross4": Arm(cross(4)),
     "cross6": Arm(cross(6)),
     "cross6abs": Arm(cross(6), torch.abs),
+    "kin6": Arm(cross(6), kin=True),
+    "kin6abs": Arm(cross(6), torch.abs, kin=True),
     "cross6sign": Arm(cross(6), torch.sign),
     "cross6shuffled": Arm(cross(6), shuffled=True),
 }
@@ -56,7 +62,7 @@ class Utility:
         arms: names in `ARMS`.
         seeds: of starts, batches and keys.
         private: private images, the first of the training set.
-        public: public images, the next ones.
+        public: public images, patches of a photograph or the next of the training set.
         views: encryptions of a test image whose predictions are averaged.
         epochs: of training.
     """
@@ -65,13 +71,22 @@ class Utility:
     seeds: tuple[int, ...] = (0, 1, 2)
     private: int = 10_000
     public: int = 10_000
-    views: int = 4
-    epochs: int = 6
+    views: int = 10
+    epochs: int = 20
 
     def __post_init__(self):
         unknown = set(self.arms) - set(ARMS)
         if unknown:
             raise ValueError(f"Arms are {', '.join(ARMS)}; got {', '.join(sorted(unknown))}.")
+
+
+def photographic(count: int, rt: Runtime, source: str | Path = "") -> torch.Tensor:
+    """Patches (count, 28, 28) in [-1, 1] of the reader's photographs or, for "", of the one that Matplotlib brings.
+
+    Raises:
+        FileNotFoundError, ValueError: as `photographs.patches`.
+    """
+    return centered(rt.tensor(photographs.patches(source or photographs.supplied(), count, 0)) / 255)
 
 
 def centered(pixels: torch.Tensor) -> torch.Tensor:
@@ -143,6 +158,8 @@ def run_arm(config: Utility, part: str) -> Arrays:
     rt = runtime.resolve("cpu", torch.float32)
     full, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
+    if not ARMS[name].kin:
+        public = photographic(config.public, rt)
     labels, seen = full.labels[: config.private], centered(test.pixels)
     data = (name, config, int(seed), images, labels, public, rt)
     first = []
