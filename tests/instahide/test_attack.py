@@ -117,7 +117,7 @@ def test_a_perfect_similarity_is_assigned_nearly_perfectly(data, released):
 def test_a_short_training_beats_correlation():
     data = attack.data_of(20, 3, SINGLE)
     published, truth = attack.publish(data, 6, 10, 3)
-    learned = attack.learned(data, (6,), 40, SINGLE, 3)
+    learned = attack.learned(data, (6,), similarity.Learning(steps=40), SINGLE, 3)
     plain, images, labels = attack.similarity_scores(published, truth, learned)
     assert images > plain + 0.05
     assert labels > images
@@ -127,7 +127,7 @@ def test_a_short_training_beats_correlation():
 
 def test_learning_refuses_a_scheme_with_four_private_images(data):
     with pytest.raises(ValueError, match="two private"):
-        similarity.learn(data.public, data.public_labels, [scheme.inside(4)], similarity.Learning(), SINGLE, 0)
+        similarity.learn(data.kin, data.kin_labels, [scheme.inside(4)], similarity.Learning(), SINGLE, 0)
     with pytest.raises(ValueError, match="positive"):
         similarity.Learning(steps=0)
 

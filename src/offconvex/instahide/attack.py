@@ -11,6 +11,7 @@ from offconvex.instahide import measure
 from offconvex.instahide.assign import assign, names
 from offconvex.instahide.decode import Descent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
 from offconvex.instahide.keys import SeededKeysForExperiments
+from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Learning, Similarity, learn, share
 from offconvex.runtime import Runtime
@@ -20,6 +21,8 @@ HALF = 5000  # of the training images inside the package: the first half is priv
 DECODERS = ("published", "likelihood")
 ASSIGNMENTS = ("true", "learned")
 SHOWN = 6  # private images whose pictures are kept
+LIVE = Learning(steps=800, images=32, views=6, rate=8e-3, channels=(64, 64))
+"""The larger similarity that the chapter trains; the sweep keeps to the smaller one, which it trains three times."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +51,39 @@ class Data:
     Attributes:
         private: (n, 28, 28) images in [-1, 1] of the owner.
         labels: (n,) their classes.
-        public: (5000, 28, 28) images that everybody has.
-        public_labels: (5000,) their classes.
+        public: (5000, 28, 28) images that everybody has, and that are mixed in.
+        kin: (5000, 28, 28) images of the private ones' kind that the adversary learns from.
+        kin_labels: (5000,) their classes.
     """
 
     private: torch.Tensor
     labels: torch.Tensor
     public: torch.Tensor
-    public_labels: torch.Tensor
+    kin: torch.Tensor
+    kin_labels: torch.Tensor
 
 
-def data_of(size: int, seed: int, rt: Runtime) -> Data:
-    """`size` private images at random from the private half, and the public half.
+def data_of(size: int, seed: int, rt: Runtime, photographs: str = "") -> Data:
+    """`size` private images at random from the private half; the public half, or patches of photographs to mix in.
+
+    Args:
+        size: private images.
+        seed: of their choice.
+        rt: device and precision.
+        photographs: a photograph, a folder of them or an .npy file; "" for the public half.
 
     Raises:
-        ValueError: if the private half has fewer images.
+        ValueError: if the private half has fewer images, or the photographs cannot be used.
+        FileNotFoundError: if there are no such photographs.
     """
     if not 1 < size <= HALF:
         raise ValueError(f"The private half has {HALF} images and an attack needs two; got {size}.")
     images = datasets.fashion_mnist("train", runtime=rt)
     pixels = 2 * images.pixels - 1
     chosen = rt.permutation(rng.generator(seed, "instahide", "private"), HALF)[:size]
-    return Data(pixels[chosen], images.labels[chosen], pixels[HALF:], images.labels[HALF:])
+    kin = pixels[HALF:]
+    public = pool(photographs, HALF, rt) if photographs else kin
+    return Data(pixels[chosen], images.labels[chosen], public, kin, images.labels[HALF:])
 
 
 def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Truth]:
@@ -79,10 +93,10 @@ def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Trut
     return release(data.private, data.labels, cross(k), data.public, epochs, order, keys=keys)
 
 
-def learned(data: Data, images: Sequence[int], steps: int, rt: Runtime, seed: int) -> Similarity:
-    """Similarity learned from public images for all k at once."""
+def learned(data: Data, images: Sequence[int], settings: Learning, rt: Runtime, seed: int) -> Similarity:
+    """Similarity learned from the adversary's own images for all k at once."""
     schemes = [cross(k) for k in images]
-    return learn(data.public, data.public_labels, schemes, Learning(steps=steps), rt, seed)
+    return learn(data.kin, data.kin_labels, schemes, settings, rt, seed, public=data.public)
 
 
 def true_mixtures(truth: Truth, published: Published) -> Mixtures:
@@ -131,6 +145,48 @@ def named(images: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Tenso
     return images[called.argsort()], called
 
 
+@dataclass(frozen=True)
+class Trials:
+    """How the attack did on several owners, each with other images and keys, the similarity being learned once.
+
+    Attributes:
+        areas: (owners, k, 3) as `similarity_scores`.
+        found: (owners, k) share of the images in all mixtures that were named.
+        gain: (owners, k) in dB over the mean image, likelihood decoder, the adversary's own assignment.
+    """
+
+    areas: np.ndarray
+    found: np.ndarray
+    gain: np.ndarray
+
+
+def trials(
+    owners: Sequence[Data], images: Sequence[int], epochs: int, similarity: Similarity, prior: Prior, seed: int
+) -> Trials:
+    """Attack a release of every owner and k; the first owner's keys are those of `publish(data, k, epochs, seed)`."""
+    shape, found = (len(owners), len(images)), []
+    for number, data in enumerate(owners):
+        for k in images:
+            found.append(trial(*publish(data, k, epochs, seed_of(seed, number)), similarity, prior, seed))
+    areas, shares, gains = (np.array(column) for column in zip(*found))
+    return Trials(areas.reshape(*shape, 3), shares.reshape(shape), gains.reshape(shape))
+
+
+def trial(published: Published, truth: Truth, similarity: Similarity, prior: Prior, seed: int):
+    """Areas, share of owners found and gain in dB of one release, as in `Trials`."""
+    mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
+    images, called = named(maximize(published.images, mixtures, prior, Likelihood()), truth)
+    flat = prior.mean.to(images.dtype).view(1, *images.shape[1:]).expand_as(images)
+    gain = quality(images, truth.images)[0] - quality(flat, truth.images)[0]
+    found = measure.owners_found(called[mixtures.owners], truth.owners)
+    return similarity_scores(published, truth, similarity), found, gain
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Seed of one of several trials, far apart, so that no two seeds of a chapter share a release."""
+    return seed + 1_000_003 * number
+
+
 def run_seed(config: Attack, part: str) -> Arrays:
     """The whole sweep for one seed.
 
@@ -142,7 +198,8 @@ def run_seed(config: Attack, part: str) -> Arrays:
     seed = int(part.removeprefix("seed-"))
     rt = runtime.resolve("cpu", torch.float32)
     data = data_of(config.size, seed, rt)
-    similarity, prior = learned(data, config.images, config.steps, rt, seed), prior_of(data.public)
+    similarity = learned(data, config.images, Learning(steps=config.steps), rt, seed)
+    prior = prior_of(data.kin, data.public)
     table, found, areas, pictures = [], [], [], []
     for k in config.images:
         for epochs in config.epochs:
@@ -182,8 +239,7 @@ def single_views(data: Data, k: int, seed: int, prior: Prior, *, rounds: int = 8
     From one epoch, encryptions are kept whose two private images occur in no other that is kept; the decoders are told
     what each mixes. The gain is the mean over `rounds` such releases, each attacked by itself.
     """
-    # Far apart, so that no two seeds of a chapter share a release.
-    gains = [_single_view(data, k, seed + 1_000_003 * number, prior) for number in range(rounds)]
+    gains = [_single_view(data, k, seed_of(seed, number), prior) for number in range(rounds)]
     return {name: sum(gain[name] for gain in gains) / rounds for name in gains[0]}
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import PIL
+import torch
 from PIL import Image
 
 from offconvex import rng
+from offconvex.runtime import Runtime
 
 SIZE = 28
 FLAT = 25.0  # gray levels of 255; patches that vary less are dropped, as the source drops flat ones
@@ -18,6 +20,15 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 def supplied() -> Path:
     """The photograph that Matplotlib brings as sample data, in the public domain: a portrait of Grace Hopper."""
     return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+
+
+def pool(source: str | Path, count: int, rt: Runtime) -> torch.Tensor:
+    """Public images: the same `count` patches (count, 28, 28) in [-1, 1] at every call, of `source` as in `patches`.
+
+    Raises:
+        FileNotFoundError, ValueError: as `patches`.
+    """
+    return 2 * (rt.tensor(patches(source, count, 0)) / 255) - 1
 
 
 def patches(source: str | Path, count: int, seed: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -80,15 +79,6 @@ class Utility:
             raise ValueError(f"Arms are {', '.join(ARMS)}; got {', '.join(sorted(unknown))}.")
 
 
-def photographic(count: int, rt: Runtime, source: str | Path = "") -> torch.Tensor:
-    """Patches (count, 28, 28) in [-1, 1] of the reader's photographs or, for "", of the one that Matplotlib brings.
-
-    Raises:
-        FileNotFoundError, ValueError: as `photographs.patches`.
-    """
-    return centered(rt.tensor(photographs.patches(source or photographs.supplied(), count, 0)) / 255)
-
-
 def centered(pixels: torch.Tensor) -> torch.Tensor:
     """Gray levels in [0, 1] moved to [-1, 1], where a sign flip acts."""
     return 2 * pixels - 1
@@ -159,7 +149,7 @@ def run_arm(config: Utility, part: str) -> Arrays:
     full, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
     if not ARMS[name].kin:
-        public = photographic(config.public, rt)
+        public = photographs.pool(photographs.supplied(), config.public, rt)
     labels, seen = full.labels[: config.private], centered(test.pixels)
     data = (name, config, int(seed), images, labels, public, rt)
     first = []
