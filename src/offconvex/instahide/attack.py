@@ -21,7 +21,7 @@ HALF = 5000  # of the training images inside the package: the first half is priv
 DECODERS = ("published", "likelihood")
 ASSIGNMENTS = ("true", "learned")
 SHOWN = 6  # private images whose pictures are kept
-LIVE = Learning(steps=800, images=32, views=6, rate=8e-3, channels=(64, 64))
+LIVE = Learning(steps=600, images=32, views=6, rate=8e-3, channels=(64, 64))
 """The larger similarity that the chapter trains; the sweep keeps to the smaller one, which it trains three times."""
 
 
@@ -117,20 +117,29 @@ def quality(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
     return measure.psnr(images, truth).mean().item(), measure.ssim(images, truth).mean().item()
 
 
-def similarity_scores(published: Published, truth: Truth, similarity: Similarity) -> tuple[float, float, float]:
-    """Areas under the curve over all pairs: of plain correlation, of the codes alone, and of codes with labels.
+def pair_scores(published: Published, similarity: Similarity) -> dict[str, torch.Tensor]:
+    """Three scores (N, N) of all pairs of a release: do they share a private image?
 
-    With labels, a pair without a common class comes after all others: it shares no private image.
+    Plain correlation of absolute values; inner products of the codes, of which the release's mean is taken away, since
+    what all encryptions have in common tells nothing; and the same with labels, where a pair without a common class
+    comes after all others, as it shares no private image.
     """
     codes = similarity.all_codes(published.images)
+    codes = codes - codes.mean(0)
     score = codes @ codes.T
-    pairs = torch.triu(torch.ones_like(score, dtype=torch.bool), 1)
-    shared = share(truth.owners, published.size)[pairs]
     named = (published.labels > 0).to(score.dtype)
     apart = named @ named.T == 0
     plain = torch.corrcoef(published.images.abs().flatten(1))
-    scores = (plain[pairs], score[pairs], (score - 2 * apart)[pairs])
-    return tuple(measure.auc(values, shared) for values in scores)
+    return {"correlation": plain, "learned": score, "learned, with labels": score - 8 * apart}
+
+
+def similarity_scores(published: Published, truth: Truth, similarity: Similarity) -> tuple[float, float, float]:
+    """Areas under the curve over all pairs of the three scores of `pair_scores`."""
+    scores = pair_scores(published, similarity).values()
+    shared = share(truth.owners, published.size)
+    pairs = torch.ones_like(shared).triu(1)
+    shared = shared[pairs]
+    return tuple(measure.auc(score[pairs], shared) for score in scores)
 
 
 def attack(published: Published, similarity: Similarity, prior: Prior, seed: int) -> tuple[Mixtures, dict]:
@@ -191,8 +200,8 @@ def run_seed(config: Attack, part: str) -> Arrays:
     """The whole sweep for one seed.
 
     Returns:
-        "quality" (k, T, assignment, decoder, 2): PSNR and SSIM; "found" (k, T): share of owners found; "auc" (k, 3) at
-        the largest T up to 10; "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
+        "quality" (k, T, assignment, decoder, 2): PSNR and SSIM; "found" (k, T): share of owners found;
+        "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
         likelihood decoder, learned assignment: truth, one encryption, and decoded images.
     """
     seed = int(part.removeprefix("seed-"))
@@ -200,7 +209,7 @@ def run_seed(config: Attack, part: str) -> Arrays:
     data = data_of(config.size, seed, rt)
     similarity = learned(data, config.images, Learning(steps=config.steps), rt, seed)
     prior = prior_of(data.kin, data.public)
-    table, found, areas, pictures = [], [], [], []
+    table, found, pictures = [], [], []
     for k in config.images:
         for epochs in config.epochs:
             published, truth = publish(data, k, epochs, seed)
@@ -212,8 +221,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
             rows += [[quality(mine[d][0], data.private) for d in DECODERS]]
             table.append(rows)
             found.append(measure.owners_found(called[mixtures.owners], truth.owners))
-            if epochs == max(t for t in config.epochs if t <= 10):
-                areas.append(similarity_scores(published, truth, similarity))
             if k == config.images[-1]:
                 pictures.append(mine["likelihood"][0][:SHOWN])
     own = torch.stack([published.images[(truth.owners[:, 0] == i).nonzero()[0, 0]] for i in range(SHOWN)])
@@ -222,7 +229,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
     return {
         "quality": np.array(table).reshape(*shape, 2, 2, 2),
         "found": np.array(found).reshape(shape),
-        "auc": np.array(areas),
         "mean": np.array(quality(mean, data.private)),
         "pictures": torch.stack([data.private[:SHOWN], own, *pictures]).numpy().astype(np.float16),
     }

@@ -26,7 +26,7 @@ class Training:
         decay: of the weights.
     """
 
-    epochs: int = 20
+    epochs: int = 6
     batch: int = 100
     rate: float = 0.1
     momentum: float = 0.9
