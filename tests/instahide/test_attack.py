@@ -114,10 +114,44 @@ def test_a_perfect_similarity_is_assigned_nearly_perfectly(data, released):
     assert measure.owners_found(called[mixtures.owners], truth.owners) > 0.9
 
 
+def test_a_trial_with_a_perfect_similarity(data, released, prior):
+    published, truth = released
+    areas, found, gain = attack.trial(published, truth, Oracle(truth.owners, 20), prior, 0)
+    assert areas[1] > 0.999 and areas[2] > 0.999 and areas[0] < 0.8
+    assert found > 0.9 and gain > 1
+    met = attack.trials([data, data], (6,), 1, Shuffled(), prior, 0)
+    assert met.areas.shape == (2, 1, 3) and met.found.shape == met.gain.shape == (2, 1)
+    first = attack.trial(*attack.publish(data, 6, 1, 0), Shuffled(), prior, 0)
+    assert met.areas[0, 0] == pytest.approx(first[0]) and met.gain[0, 0] == pytest.approx(first[2])
+    assert met.gain[1, 0] != met.gain[0, 0]
+
+
+class Shuffled:
+    """A similarity that knows nothing."""
+
+    def all_codes(self, images):
+        return RT.normal(rng.generator(0, "codes"), len(images), 30)
+
+
+def test_scores_of_pairs_do_not_see_what_all_codes_share(released):
+    published, truth = released
+    named = published.labels > 0
+
+    class Moved(Oracle):
+        def all_codes(self, images):
+            return super().all_codes(images) + 0.3
+
+    plain, moved = (attack.pair_scores(published, kind(truth.owners, 20)) for kind in (Oracle, Moved))
+    assert torch.allclose(plain["learned"], moved["learned"], atol=1e-12)
+    common = (named[:, None] & named[None]).any(2)
+    scores = plain["learned, with labels"]
+    assert scores[~common].max() < scores[common].min()
+
+
 def test_a_short_training_beats_correlation():
     data = attack.data_of(20, 3, SINGLE)
     published, truth = attack.publish(data, 6, 10, 3)
-    learned = attack.learned(data, (6,), 40, SINGLE, 3)
+    learned = attack.learned(data, (6,), similarity.Learning(steps=40), SINGLE, 3)
     plain, images, labels = attack.similarity_scores(published, truth, learned)
     assert images > plain + 0.05
     assert labels > images
@@ -127,7 +161,7 @@ def test_a_short_training_beats_correlation():
 
 def test_learning_refuses_a_scheme_with_four_private_images(data):
     with pytest.raises(ValueError, match="two private"):
-        similarity.learn(data.public, data.public_labels, [scheme.inside(4)], similarity.Learning(), SINGLE, 0)
+        similarity.learn(data.kin, data.kin_labels, [scheme.inside(4)], similarity.Learning(), SINGLE, 0)
     with pytest.raises(ValueError, match="positive"):
         similarity.Learning(steps=0)
 

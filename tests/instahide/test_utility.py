@@ -70,8 +70,8 @@ def test_the_loop_encrypts_the_same_way(images):
 
 
 def test_controls_are_at_chance():
-    assert demonstration.control_accuracy("cross6sign", 1, 0, RT) < 0.3
-    assert demonstration.control_accuracy("cross6shuffled", 1, 0, RT) < 0.3
+    assert demonstration.control_accuracy("photo6sign", 1, 0, RT) < 0.3
+    assert demonstration.control_accuracy("photo6shuffled", 1, 0, RT) < 0.3
 
 
 def test_unknown_arms_are_refused():
@@ -83,6 +83,7 @@ def test_unknown_arms_are_refused():
     ("name", "config"),
     [
         ("instahide-utility", utility.Utility()),
+        ("instahide-longer", utility.LONGER),
         ("instahide-attack", attack.Attack()),
         ("instahide-private", private_training.PrivateTraining()),
     ],

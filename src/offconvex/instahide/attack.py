@@ -11,6 +11,7 @@ from offconvex.instahide import measure
 from offconvex.instahide.assign import assign, names
 from offconvex.instahide.decode import Descent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
 from offconvex.instahide.keys import SeededKeysForExperiments
+from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Learning, Similarity, learn, share
 from offconvex.runtime import Runtime
@@ -20,6 +21,8 @@ HALF = 5000  # of the training images inside the package: the first half is priv
 DECODERS = ("published", "likelihood")
 ASSIGNMENTS = ("true", "learned")
 SHOWN = 6  # private images whose pictures are kept
+LIVE = Learning(steps=600, images=32, views=6, rate=8e-3, channels=(64, 64))
+"""The larger similarity that the chapter trains; the sweep keeps to the smaller one, which it trains three times."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +51,39 @@ class Data:
     Attributes:
         private: (n, 28, 28) images in [-1, 1] of the owner.
         labels: (n,) their classes.
-        public: (5000, 28, 28) images that everybody has.
-        public_labels: (5000,) their classes.
+        public: (5000, 28, 28) images that everybody has, and that are mixed in.
+        kin: (5000, 28, 28) images of the private ones' kind that the adversary learns from.
+        kin_labels: (5000,) their classes.
     """
 
     private: torch.Tensor
     labels: torch.Tensor
     public: torch.Tensor
-    public_labels: torch.Tensor
+    kin: torch.Tensor
+    kin_labels: torch.Tensor
 
 
-def data_of(size: int, seed: int, rt: Runtime) -> Data:
-    """`size` private images at random from the private half, and the public half.
+def data_of(size: int, seed: int, rt: Runtime, photographs: str = "") -> Data:
+    """`size` private images at random from the private half; the public half, or patches of photographs to mix in.
+
+    Args:
+        size: private images.
+        seed: of their choice.
+        rt: device and precision.
+        photographs: a photograph, a folder of them or an .npy file; "" for the public half.
 
     Raises:
-        ValueError: if the private half has fewer images.
+        ValueError: if the private half has fewer images, or the photographs cannot be used.
+        FileNotFoundError: if there are no such photographs.
     """
     if not 1 < size <= HALF:
         raise ValueError(f"The private half has {HALF} images and an attack needs two; got {size}.")
     images = datasets.fashion_mnist("train", runtime=rt)
     pixels = 2 * images.pixels - 1
     chosen = rt.permutation(rng.generator(seed, "instahide", "private"), HALF)[:size]
-    return Data(pixels[chosen], images.labels[chosen], pixels[HALF:], images.labels[HALF:])
+    kin = pixels[HALF:]
+    public = pool(photographs, HALF, rt) if photographs else kin
+    return Data(pixels[chosen], images.labels[chosen], public, kin, images.labels[HALF:])
 
 
 def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Truth]:
@@ -79,10 +93,10 @@ def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Trut
     return release(data.private, data.labels, cross(k), data.public, epochs, order, keys=keys)
 
 
-def learned(data: Data, images: Sequence[int], steps: int, rt: Runtime, seed: int) -> Similarity:
-    """Similarity learned from public images for all k at once."""
+def learned(data: Data, images: Sequence[int], settings: Learning, rt: Runtime, seed: int) -> Similarity:
+    """Similarity learned from the adversary's own images for all k at once."""
     schemes = [cross(k) for k in images]
-    return learn(data.public, data.public_labels, schemes, Learning(steps=steps), rt, seed)
+    return learn(data.kin, data.kin_labels, schemes, settings, rt, seed, public=data.public)
 
 
 def true_mixtures(truth: Truth, published: Published) -> Mixtures:
@@ -103,20 +117,29 @@ def quality(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
     return measure.psnr(images, truth).mean().item(), measure.ssim(images, truth).mean().item()
 
 
-def similarity_scores(published: Published, truth: Truth, similarity: Similarity) -> tuple[float, float, float]:
-    """Areas under the curve over all pairs: of plain correlation, of the codes alone, and of codes with labels.
+def pair_scores(published: Published, similarity: Similarity) -> dict[str, torch.Tensor]:
+    """Three scores (N, N) of all pairs of a release: do they share a private image?
 
-    With labels, a pair without a common class comes after all others: it shares no private image.
+    Plain correlation of absolute values; inner products of the codes, of which the release's mean is taken away, since
+    what all encryptions have in common tells nothing; and the same with labels, where a pair without a common class
+    comes after all others, as it shares no private image.
     """
     codes = similarity.all_codes(published.images)
+    codes = codes - codes.mean(0)
     score = codes @ codes.T
-    pairs = torch.triu(torch.ones_like(score, dtype=torch.bool), 1)
-    shared = share(truth.owners, published.size)[pairs]
     named = (published.labels > 0).to(score.dtype)
     apart = named @ named.T == 0
     plain = torch.corrcoef(published.images.abs().flatten(1))
-    scores = (plain[pairs], score[pairs], (score - 2 * apart)[pairs])
-    return tuple(measure.auc(values, shared) for values in scores)
+    return {"correlation": plain, "learned": score, "learned, with labels": score - 8 * apart}
+
+
+def similarity_scores(published: Published, truth: Truth, similarity: Similarity) -> tuple[float, float, float]:
+    """Areas under the curve over all pairs of the three scores of `pair_scores`."""
+    scores = pair_scores(published, similarity).values()
+    shared = share(truth.owners, published.size)
+    pairs = torch.ones_like(shared).triu(1)
+    shared = shared[pairs]
+    return tuple(measure.auc(score[pairs], shared) for score in scores)
 
 
 def attack(published: Published, similarity: Similarity, prior: Prior, seed: int) -> tuple[Mixtures, dict]:
@@ -131,19 +154,62 @@ def named(images: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Tenso
     return images[called.argsort()], called
 
 
+@dataclass(frozen=True)
+class Trials:
+    """How the attack did on several owners, each with other images and keys, the similarity being learned once.
+
+    Attributes:
+        areas: (owners, k, 3) as `similarity_scores`.
+        found: (owners, k) share of the images in all mixtures that were named.
+        gain: (owners, k) in dB over the mean image, likelihood decoder, the adversary's own assignment.
+    """
+
+    areas: np.ndarray
+    found: np.ndarray
+    gain: np.ndarray
+
+
+def trials(
+    owners: Sequence[Data], images: Sequence[int], epochs: int, similarity: Similarity, prior: Prior, seed: int
+) -> Trials:
+    """Attack a release of every owner and k; the first owner's keys are those of `publish(data, k, epochs, seed)`."""
+    shape, found = (len(owners), len(images)), []
+    for number, data in enumerate(owners):
+        for k in images:
+            found.append(trial(*publish(data, k, epochs, seed_of(seed, number)), similarity, prior, seed))
+    areas, shares, gains = (np.array(column) for column in zip(*found))
+    return Trials(areas.reshape(*shape, 3), shares.reshape(shape), gains.reshape(shape))
+
+
+def trial(published: Published, truth: Truth, similarity: Similarity, prior: Prior, seed: int):
+    """Areas, share of owners found and gain in dB of one release, as in `Trials`."""
+    mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
+    images, called = named(maximize(published.images, mixtures, prior, Likelihood()), truth)
+    flat = prior.mean.to(images.dtype).view(1, *images.shape[1:]).expand_as(images)
+    gain = quality(images, truth.images)[0] - quality(flat, truth.images)[0]
+    found = measure.owners_found(called[mixtures.owners], truth.owners)
+    return similarity_scores(published, truth, similarity), found, gain
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Seed of one of several trials, far apart, so that no two seeds of a chapter share a release."""
+    return seed + 1_000_003 * number
+
+
 def run_seed(config: Attack, part: str) -> Arrays:
     """The whole sweep for one seed.
 
     Returns:
-        "quality" (k, T, assignment, decoder, 2): PSNR and SSIM; "found" (k, T): share of owners found; "auc" (k, 3) at
-        the largest T up to 10; "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
+        "quality" (k, T, assignment, decoder, 2): PSNR and SSIM; "found" (k, T): share of owners found;
+        "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
         likelihood decoder, learned assignment: truth, one encryption, and decoded images.
     """
     seed = int(part.removeprefix("seed-"))
     rt = runtime.resolve("cpu", torch.float32)
     data = data_of(config.size, seed, rt)
-    similarity, prior = learned(data, config.images, config.steps, rt, seed), prior_of(data.public)
-    table, found, areas, pictures = [], [], [], []
+    similarity = learned(data, config.images, Learning(steps=config.steps), rt, seed)
+    prior = prior_of(data.kin, data.public)
+    table, found, pictures = [], [], []
     for k in config.images:
         for epochs in config.epochs:
             published, truth = publish(data, k, epochs, seed)
@@ -155,8 +221,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
             rows += [[quality(mine[d][0], data.private) for d in DECODERS]]
             table.append(rows)
             found.append(measure.owners_found(called[mixtures.owners], truth.owners))
-            if epochs == max(t for t in config.epochs if t <= 10):
-                areas.append(similarity_scores(published, truth, similarity))
             if k == config.images[-1]:
                 pictures.append(mine["likelihood"][0][:SHOWN])
     own = torch.stack([published.images[(truth.owners[:, 0] == i).nonzero()[0, 0]] for i in range(SHOWN)])
@@ -165,7 +229,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
     return {
         "quality": np.array(table).reshape(*shape, 2, 2, 2),
         "found": np.array(found).reshape(shape),
-        "auc": np.array(areas),
         "mean": np.array(quality(mean, data.private)),
         "pictures": torch.stack([data.private[:SHOWN], own, *pictures]).numpy().astype(np.float16),
     }
@@ -182,8 +245,7 @@ def single_views(data: Data, k: int, seed: int, prior: Prior, *, rounds: int = 8
     From one epoch, encryptions are kept whose two private images occur in no other that is kept; the decoders are told
     what each mixes. The gain is the mean over `rounds` such releases, each attacked by itself.
     """
-    # Far apart, so that no two seeds of a chapter share a release.
-    gains = [_single_view(data, k, seed + 1_000_003 * number, prior) for number in range(rounds)]
+    gains = [_single_view(data, k, seed_of(seed, number), prior) for number in range(rounds)]
     return {name: sum(gain[name] for gain in gains) / rounds for name in gains[0]}
 
 

@@ -85,6 +85,8 @@ def start(seed: int, rt: Runtime, *stream: str | int) -> Classifier:
     variances = [2 / 25, 2 / (9 * first), 2 / features, 1 / HIDDEN]
     generator = rng.generator(seed, *stream, "start")
     weights = [rt.normal(generator, *shape) * variance**0.5 for shape, variance in zip(shapes, variances)]
+    for layer in (0, 1):  # memory order in which the convolutions are a fifth faster on a processor
+        weights[layer] = weights[layer].to(memory_format=torch.channels_last)
     sizes = (first, second, HIDDEN)
     scales = [tensor for size in sizes for tensor in (rt.zeros(size) + 1, rt.zeros(size))]
     statistics = [tensor for size in sizes for tensor in (rt.zeros(size), rt.zeros(size) + 1)]

@@ -10,24 +10,31 @@ class Prior:
     """What the adversary knows of images before she sees an encryption, from public ones.
 
     Attributes:
-        mean: (pixels,) float64.
-        variance: average variance of a pixel.
-        vectors: (pixels, pixels) eigenvectors of the covariance.
+        mean: (pixels,) float64, of images of the private ones' kind.
+        vectors: (pixels, pixels) eigenvectors of their covariance.
         values: (pixels,) its eigenvalues, at least 1e-3.
+        public_mean: (pixels,) mean of the images that are mixed in.
+        public_variance: average variance of their pixels.
     """
 
     mean: torch.Tensor
-    variance: float
     vectors: torch.Tensor
     values: torch.Tensor
+    public_mean: torch.Tensor
+    public_variance: float
 
 
-def prior_of(public: torch.Tensor) -> Prior:
-    """Mean and covariance of public images (m, height, width)."""
-    flat = public.flatten(1).double()
-    covariance = torch.cov(flat.T)
-    values, vectors = torch.linalg.eigh(covariance)
-    return Prior(flat.mean(0), covariance.diagonal().mean().item(), vectors, values.clamp(min=0) + 1e-3)
+def prior_of(kin: torch.Tensor, public: torch.Tensor | None = None) -> Prior:
+    """Mean and covariance of images of the private ones' kind, mean and variance of the public ones mixed in.
+
+    Args:
+        kin: (m, height, width) images of the kind.
+        public: (p, height, width) images that are mixed in; None if they are the same.
+    """
+    flat = kin.flatten(1).double()
+    mixed_in = flat if public is None else public.flatten(1).double()
+    values, vectors = torch.linalg.eigh(torch.cov(flat.T))
+    return Prior(flat.mean(0), vectors, values.clamp(min=0) + 1e-3, mixed_in.mean(0), mixed_in.var(0).mean().item())
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Mixtures:
 def noise_variance(mixtures: Mixtures, prior: Prior) -> torch.Tensor:
     """Variance (N,) of a pixel of the public part, equal shares raised by a quarter for their spread."""
     shares = 1.25 / max(mixtures.public, 1)
-    return mixtures.left() ** 2 * shares * prior.variance + 4e-4
+    return mixtures.left() ** 2 * shares * prior.public_variance + 4e-4
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,7 @@ class Problem:
         mixing, noise = mixtures.matrix(), noise_variance(mixtures, prior)
         weighted = mixing.T * (noise.mean() / noise)
         values, vectors = torch.linalg.eigh(weighted @ mixing)
-        offset = mixtures.left()[:, None] * prior.mean
+        offset = mixtures.left()[:, None] * prior.public_mean
         rest = (mixing, weighted, offset, noise[:, None])
         mixing, weighted, offset, column = (part.to(encryptions.dtype) for part in rest)
         own = (values.clamp(min=0), vectors, prior.mean, prior.values, prior.vectors)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng
-from offconvex.instahide import measure, prng, utility
+from offconvex.instahide import measure, photographs, prng, utility
 from offconvex.instahide.attack import HALF, Data
 from offconvex.instahide.keys import BreakableReleasedKeys, Keys, SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, release
@@ -71,21 +71,26 @@ def mask_bias(data: Data, seed: int) -> float:
 
 
 def control_accuracy(name: str, epochs: int, seed: int, rt: Runtime) -> float:
-    """Accuracy on the test images inside the package after training one arm on the halves inside it, images alone."""
+    """Accuracy on the test images inside the package after training one arm on the private half with photographs."""
     train, test = (datasets.fashion_mnist(split, runtime=rt) for split in ("train", "test"))
     pixels = utility.centered(train.pixels)
     config = utility.Utility(arms=(name,), private=HALF, public=HALF, epochs=epochs)
-    trained = utility.train_arm(name, config, seed, pixels[:HALF], train.labels[:HALF], pixels[HALF:], rt)
+    public = photographs.pool(photographs.supplied(), HALF, rt)
+    trained = utility.train_arm(name, config, seed, pixels[:HALF], train.labels[:HALF], public, rt)
     seen = utility.ARMS[name].view(utility.centered(test.pixels))
     return (trained.classifier.probabilities(seen).argmax(1) == test.labels).double().mean().item()
 
 
 def first_epoch_difference(found: Stored, name: str, rt: Runtime) -> float:
-    """Accuracy after the first epoch of a stored arm without public images, seed 0, run again, minus the stored one."""
+    """Accuracy after the first epoch of a stored arm, seed 0, run again, minus the stored one.
+
+    The arm's public images, if any, are photographs: the package does not hold enough of the private ones' kind.
+    """
     config = utility.Utility(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
     train, test = (datasets.fashion_mnist(split, runtime=rt) for split in ("train", "test"))
     images, seen = utility.centered(train.pixels), utility.centered(test.pixels)
-    data = (name, config, 0, images, train.labels, None, rt, seen, test.labels)
+    public = photographs.pool(photographs.supplied(), config.public, rt)
+    data = (name, config, 0, images, train.labels, public, rt, seen, test.labels)
     stored_value = found["first"][config.arms.index(name), 0, 0]
     return utility.first_epoch_accuracy(*data) - float(stored_value)
 

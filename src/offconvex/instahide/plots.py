@@ -35,7 +35,6 @@ def arms(ax: Axes, names: Sequence[str], plain: np.ndarray, many: np.ndarray) ->
     ax.axvline(plain[0].mean(), color="0.6", linewidth=1, zorder=0)
     ax.set_yticks(place, names)
     ax.set(xlabel="test accuracy", xlim=(0.34, 0.92), ylim=(-0.6, len(names) - 0.4))
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def quality(ax: Axes, epochs: Sequence[int], curves: Mapping[str, np.ndarray], mean: float, *, label: str) -> None:

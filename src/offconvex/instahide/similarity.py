@@ -78,7 +78,14 @@ class Similarity:
 
 
 def learn(
-    images: torch.Tensor, labels: torch.Tensor, schemes: Sequence[Scheme], settings: Learning, rt: Runtime, seed: int
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    schemes: Sequence[Scheme],
+    settings: Learning,
+    rt: Runtime,
+    seed: int,
+    *,
+    public: torch.Tensor | None = None,
 ) -> Similarity:
     """Learn from encryptions that the adversary makes of images of her own, in turn by each scheme.
 
@@ -86,21 +93,23 @@ def learn(
     loss is the logistic one of all pairs, positive ones counted fourfold.
 
     Args:
-        images: (m, height, width) images that the adversary has; they also serve as public ones.
+        images: (m, height, width) images of the private ones' kind that the adversary has.
         labels: (m,) their classes, unused by the loss.
         schemes: announced schemes with two private images.
         settings: of the training.
         rt: device and precision.
         seed: of all draws.
+        public: (p, height, width) images that are mixed in, p at least m; None for `images` themselves.
 
     Raises:
         ValueError: if a scheme does not mix two private images.
     """
     if any(scheme.private != 2 for scheme in schemes):
         raise ValueError("The similarity is made for schemes with two private images; use `cross(k)` or `inside(2)`.")
+    public = images if public is None else public
     draws, keys = rng.generator(seed, "similarity"), SeededKeysForExperiments(seed, "similarity")
     sample = [
-        encrypt(images[: settings.sample], labels[: settings.sample], scheme, images, keys=keys)[0]
+        encrypt(images[: settings.sample], labels[: settings.sample], scheme, public, keys=keys)[0]
         for scheme in schemes
     ]
     similarity = _start(torch.cat(sample).abs().flatten(1), images.shape[1:], settings, rt, draws)
@@ -112,7 +121,7 @@ def learn(
         chosen = rt.permutation(draws, len(images))[: settings.images]
         views, pairs = [], []
         for _ in range(settings.views):
-            mixed, _, key = encrypt(images[chosen], labels[chosen], scheme, images, keys=keys)
+            mixed, _, key = encrypt(images[chosen], labels[chosen], scheme, public, keys=keys)
             views.append(mixed)
             pairs.append(torch.as_tensor(key.partners[:, :2], device=rt.device))
         shared = share(torch.cat(pairs), settings.images)
@@ -155,5 +164,7 @@ def _start(absolute: torch.Tensor, size, settings: Learning, rt: Runtime, draws:
         rt.zeros(),
         rt.zeros() - 2,
     ]
+    for kernel in (0, 3):  # memory order in which the convolutions are faster on a processor
+        weights[kernel] = weights[kernel].to(memory_format=torch.channels_last)
     statistics = [rt.zeros(first), rt.zeros(first) + 1, rt.zeros(second), rt.zeros(second) + 1]
     return Similarity(weights, statistics, center, deviation, whitening)

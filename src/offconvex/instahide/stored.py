@@ -2,6 +2,6 @@
 
 from offconvex.instahide.attack import ATTACK
 from offconvex.instahide.private_training import PRIVATE
-from offconvex.instahide.utility import UTILITY
+from offconvex.instahide.utility import LONG, UTILITY
 
-STORED = (ATTACK, PRIVATE, UTILITY)
+STORED = (ATTACK, PRIVATE, UTILITY, LONG)

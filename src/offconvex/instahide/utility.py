@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.instahide import photographs
 from offconvex.instahide.classifier import Classifier, Training, train
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
@@ -27,11 +28,13 @@ class Arm:
         scheme: of the encryption; None for plain images.
         view: what the network is given of an image: itself, its absolute value, or its signs.
         shuffled: labels belong to other images, a control.
+        photographed: public images are patches of a photograph rather than of the private ones' kind.
     """
 
     scheme: Scheme | None
     view: Callable[[torch.Tensor], torch.Tensor] = _identity
     shuffled: bool = False
+    photographed: bool = False
 
 
 ARMS = {
@@ -42,8 +45,10 @@ ARMS = {
     "cross4": Arm(cross(4)),
     "cross6": Arm(cross(6)),
     "cross6abs": Arm(cross(6), torch.abs),
-    "cross6sign": Arm(cross(6), torch.sign),
-    "cross6shuffled": Arm(cross(6), shuffled=True),
+    "photo6": Arm(cross(6), photographed=True),
+    "photo6abs": Arm(cross(6), torch.abs, photographed=True),
+    "photo6sign": Arm(cross(6), torch.sign, photographed=True),
+    "photo6shuffled": Arm(cross(6), shuffled=True, photographed=True),
 }
 """Every arm of the comparison, the last two being controls."""
 
@@ -56,12 +61,12 @@ class Utility:
         arms: names in `ARMS`.
         seeds: of starts, batches and keys.
         private: private images, the first of the training set.
-        public: public images, the next ones.
+        public: public images, patches of a photograph or the next of the training set.
         views: encryptions of a test image whose predictions are averaged.
         epochs: of training.
     """
 
-    arms: tuple[str, ...] = tuple(ARMS)[:-2]
+    arms: tuple[str, ...] = tuple(ARMS)[:-4]
     seeds: tuple[int, ...] = (0, 1, 2)
     private: int = 10_000
     public: int = 10_000
@@ -143,6 +148,8 @@ def run_arm(config: Utility, part: str) -> Arrays:
     rt = runtime.resolve("cpu", torch.float32)
     full, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
+    if ARMS[name].photographed:
+        public = photographs.pool(photographs.supplied(), config.public, rt)
     labels, seen = full.labels[: config.private], centered(test.pixels)
     data = (name, config, int(seed), images, labels, public, rt)
     first = []
@@ -209,11 +216,13 @@ def _accuracy(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
     return (probabilities.argmax(1) == labels).double().mean().item()
 
 
-UTILITY = StoredExperiment(
-    "instahide-utility",
-    "instahide",
-    Utility(),
-    lambda config: [f"{arm}-{seed}" for arm in config.arms for seed in config.seeds],
-    run_arm,
-    assemble,
-)
+LONGER = Utility(arms=("none", "photo6", "photo6abs"), views=10, epochs=20)
+"""Longer training with the source's kind of public images: another one than the private images'."""
+
+
+def _parts(config: Utility) -> list[str]:
+    return [f"{arm}-{seed}" for arm in config.arms for seed in config.seeds]
+
+
+UTILITY = StoredExperiment("instahide-utility", "instahide", Utility(), _parts, run_arm, assemble)
+LONG = StoredExperiment("instahide-longer", "instahide", LONGER, _parts, run_arm, assemble)
