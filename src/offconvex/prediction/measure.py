@@ -27,8 +27,7 @@ class Pool:
         lengths: (gans, lengths, n) accuracy on the samples of each network after each number of steps.
         simple: by name, (n,) accuracy on the samples of the simpler generators.
         baselines: by name, (n,), larger where a better test accuracy is promised.
-        twin_test: (2, m) test accuracy of the members that have a second start, and of those.
-        twin_score: (2, m) the same on the first network's samples.
+        twins: (2, m) rows in the stored arrays of the members that have a second start, and of those.
     """
 
     config: Study
@@ -38,8 +37,7 @@ class Pool:
     lengths: np.ndarray
     simple: Mapping[str, np.ndarray]
     baselines: Mapping[str, np.ndarray]
-    twin_test: np.ndarray
-    twin_score: np.ndarray
+    twins: np.ndarray
 
     def values(self, name: str) -> np.ndarray:
         """A setting of every member, (n,)."""
@@ -81,14 +79,17 @@ def pool(found: Stored) -> Pool:
         lengths=found["scores"][..., :count],
         simple=dict(zip(KINDS, found["simple scores"][:, :count])),
         baselines=dict(zip(BASELINES, found["measures"][:count, 1:].T)),
-        twin_test=found["test accuracy"][pairs],
-        twin_score=found["scores"][0, -1][pairs],
+        twins=pairs,
     )
 
 
-def inside(pool: Pool, predictor: np.ndarray) -> float:
-    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there."""
-    found = theory.kendall(predictor, pool.test, pool.strata)
+def inside(pool: Pool, predictor: np.ndarray, *equal: str) -> float:
+    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there.
+
+    `equal` names further settings in which a pair must agree.
+    """
+    pairs = theory.same_stratum(pool.values("poison"), *(pool.values(name) for name in equal))
+    found = theory.kendall(predictor, pool.test, pairs)
     return 0.0 if np.isnan(found) else found
 
 
