@@ -155,4 +155,5 @@ def test_the_long_experiment_at_tiny_size(monkeypatch):
     assert dataclasses.replace(part, starts=starts).distance_of_starts() == pytest.approx(1)
     poisoned = study.poisoned(TINY, labels[:1260])
     assert torch.equal(poisoned[:1200], labels[:1200]) and not torch.equal(poisoned[1200:], labels[1200:1260])
-    assert study.restored(Member("cnn"), parts[1] | parts[2] | parts[3] | parts[4], RT).weights[0].shape == (12, 1, 3, 3)
+    weights = parts[1] | parts[2] | parts[3] | parts[4]
+    assert study.restored(Member("cnn"), weights, RT).weights[0].shape == (12, 1, 3, 3)
