@@ -81,6 +81,26 @@ def test_the_fast_score_is_the_enumerated_one(pool):
     assert ones == pytest.approx(measure.competition(pool, pool.gans[0]))
 
 
+def test_the_table_holds_what_single_functions_give(pool):
+    found = measure.table(pool, 40, 3, 0)
+    assert found.names == [*pool.predictors, "poison"] and all(
+        len(v) == len(found.names) for v in found.columns.values()
+    )
+    counts = measure.resamples(pool, 40, 0)
+    for place, (_, predictor) in enumerate(pool.predictors.items()):
+        assert found.inside[place] == measure.inside(pool, predictor)
+        assert found.score[place] == measure.competition(pool, predictor)
+        drawn = measure.inside_samples(pool, predictor, counts)
+        assert np.allclose(found.limits[place], np.quantile(drawn, (0.025, 0.975)))
+    assert found.inside[-1] == 0 and found.whole[-1] == theory.kendall(-pool.values("poison"), pool.test)
+    networks, baselines = found.inside[:3], found.inside[5:-1]
+    assert [len(found.rows(kind)) for kind in ("GAN", "simple", "baselines")] == [3, 2, 9]
+    assert found.lead() == pytest.approx(networks.mean() - max(baselines)) and found.separable() == 9
+    swapped = dataclasses.replace(found, samples=-found.samples)
+    assert swapped.separable() == 0
+    assert found.score_ratio() == pytest.approx(found.score[:3].mean() / found.score[5:-1].max())
+
+
 def test_permuted_labels_rank_nothing(pool, found):
     taus = measure.shuffled(pool, found, 60, 0)
     assert abs(taus.mean()) < 5 * taus.std() / 60**0.5 and taus.std() > 0

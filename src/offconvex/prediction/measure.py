@@ -13,6 +13,7 @@ from offconvex.prediction.study import KINDS, Study, members, twins, unpacked
 from offconvex.stored import Stored
 
 GANS = "GAN"  # predictors of the networks are called "GAN 1", "GAN 2", ...
+INTERVAL = (0.025, 0.975)  # quantiles of bootstrap samples
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,63 @@ class Pool:
         """Every predictor by name, (n,): networks, simpler generators, baselines."""
         named = {f"{GANS} {place + 1}": score for place, score in enumerate(self.gans)}
         return named | dict(self.simple) | dict(self.baselines)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every predictor's ranks and scores; arrays are in the order of the n names.
+
+    Attributes:
+        names: of the predictors, the knob last.
+        inside: (n,) conditional tau, pairs of equal poison.
+        limits: (n, 2) 95 percent bootstrap interval of it, over classifiers.
+        finer: (n,) tau over pairs of equal poison and recipe.
+        whole: (n,) tau over all pairs.
+        score: (n,) the competition's score in percent.
+        score_limits: (n, 2) its interval.
+        samples: (n, count) conditional tau of the bootstrap samples.
+    """
+
+    names: list[str]
+    inside: np.ndarray
+    limits: np.ndarray
+    finer: np.ndarray
+    whole: np.ndarray
+    score: np.ndarray
+    score_limits: np.ndarray
+    samples: np.ndarray
+
+    def rows(self, kind: str) -> list[int]:
+        """Places of the networks (kind GANS), of the simpler generators ("simple"), or of the baselines."""
+        simple = [*KINDS]
+        belongs = {
+            GANS: lambda name: name.startswith(GANS),
+            "simple": simple.__contains__,
+            "baselines": BASELINES.__contains__,
+        }[kind]
+        return [place for place, name in enumerate(self.names) if belongs(name)]
+
+    def lead(self) -> float:
+        """Mean conditional tau of the networks minus the largest one of the baselines."""
+        return float(self.inside[self.rows(GANS)].mean() - self.inside[self.rows("baselines")].max())
+
+    def separable(self) -> int:
+        """Baselines that the networks' mean exceeds in all but 2.5 percent of the bootstrap samples."""
+        lead = self.samples[self.rows(GANS)].mean(0) - self.samples[self.rows("baselines")]
+        return int((np.quantile(lead, INTERVAL[0], axis=1) > 0).sum())
+
+    def score_ratio(self) -> float:
+        """Mean competition's score of the networks over the largest one of the baselines."""
+        return float(self.score[self.rows(GANS)].mean() / self.score[self.rows("baselines")].max())
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What a figure of the table is made of, by name, each of length n."""
+        return {
+            "predictor": self.names, "inside": self.inside, "low": self.limits[:, 0], "high": self.limits[:, 1],
+            "equal recipe": self.finer, "all pairs": self.whole, "score": self.score,
+            "score low": self.score_limits[:, 0], "score high": self.score_limits[:, 1],
+        }  # fmt: skip
 
 
 def pool(found: Stored) -> Pool:
@@ -156,6 +214,24 @@ def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = N
 def competition_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """`competition` of each bootstrap sample (count,)."""
     return np.array([competition(pool, predictor, each) for each in counts])
+
+
+def table(pool: Pool, samples: int, scored: int, seed: int) -> Table:
+    """All predictors and the knob, with `samples` bootstrap samples of the rank and `scored` of the score."""
+    named = pool.predictors | {"poison": -pool.values("poison").astype(float)}
+    counts = resamples(pool, samples, seed)
+    drawn = np.array([inside_samples(pool, each, counts) for each in named.values()])
+    redrawn = np.array([competition_samples(pool, each, counts[:scored]) for each in named.values()])
+    return Table(
+        names=list(named),
+        inside=np.array([inside(pool, each) for each in named.values()]),
+        limits=np.quantile(drawn, INTERVAL, axis=1).T,
+        finer=np.array([inside(pool, each, "recipe") for each in named.values()]),
+        whole=np.array([theory.kendall(each, pool.test) for each in named.values()]),
+        score=np.array([competition(pool, each) for each in named.values()]),
+        score_limits=np.quantile(redrawn, INTERVAL, axis=1).T,
+        samples=drawn,
+    )
 
 
 def shuffled(pool: Pool, found: Stored, repetitions: int, seed: int) -> np.ndarray:
