@@ -98,6 +98,8 @@ def birthdays(ax: Axes, sizes: Sequence[int], shares: Mapping[str, np.ndarray], 
         ax.plot(sizes, values, "o", color=color, markersize=4.5, label=name)
         ax.plot(sizes, laws[name], **figures.THEORY)
     ax.set(xscale="log", xlabel="images drawn", ylabel="chance of a duplicate", ylim=(-0.03, 1.03))
+    ax.set_xticks(sizes[::3], [str(size) for size in sizes[::3]])
+    ax.minorticks_off()
     ax.legend(loc="upper left", fontsize=8)
 
 
