@@ -1,6 +1,6 @@
 """The stored pool -> rank correlations within strata, scores and errors, with bootstrap samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,9 +104,10 @@ class Table:
         """Mean conditional tau of the networks minus the largest one of the baselines."""
         return float(self.inside[self.rows(GANS)].mean() - self.inside[self.rows("baselines")].max())
 
-    def separable(self) -> int:
-        """Baselines that the networks' mean exceeds in all but 2.5 percent of the bootstrap samples."""
-        lead = self.samples[self.rows(GANS)].mean(0) - self.samples[self.rows("baselines")]
+    def separable(self, rows: Sequence[int] | None = None) -> int:
+        """Baselines that the mean of `rows`, by default the networks, exceeds in all but 2.5 percent of the samples."""
+        own = self.samples[self.rows(GANS) if rows is None else rows].mean(0)
+        lead = own - self.samples[self.rows("baselines")]
         return int((np.quantile(lead, INTERVAL[0], axis=1) > 0).sum())
 
     def score_ratio(self) -> float:
