@@ -86,7 +86,9 @@ def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, la
     for line, color in zip(values, (BLUE, SKY, GREEN)):
         ax.plot(steps, line, "o-", color=color, markersize=4, linewidth=1.4)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
-    ax.annotate(text, (steps[0], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8)
+    ax.annotate(
+        text, (steps[-2], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
+    )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
     ax.minorticks_off()
@@ -141,7 +143,7 @@ def known(
     ax.set(xscale="log", yscale=scale, xlabel="real images known, $m$", ylabel=label)
 
 
-def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str) -> None:
+def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
     """A quantity in each family (predictors, families): networks, and last the mixture."""
     places = np.arange(len(families))
     for row, shift in zip(values[:-1], (-0.12, 0, 0.12)):
@@ -151,7 +153,7 @@ def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str)
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc=legend)
 
 
 def kind(name: str) -> str:
