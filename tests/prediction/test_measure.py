@@ -29,12 +29,12 @@ def test_predictions_survive_packing():
 
 
 def test_the_pool_is_a_grid_with_twins(pool):
-    assert len(pool.members) == len(set(pool.members)) == 72 and pool.config.gans == 3
-    assert len(pool.twin_test[0]) == 12
+    assert len(pool.members) == len(set(pool.members)) == 96 and pool.config.gans == 3
+    assert pool.twins.shape == (2, 16)
     for place, twin in enumerate(study.twins(pool.config)):
         first = dataclasses.replace(twin, twin=0)
-        assert pool.twin_test[0][place] == pool.test[pool.members.index(first)]
-    assert len(set(study.parts(pool.config))) == 3 + 12 + 2
+        assert pool.twins[:, place].tolist() == [pool.members.index(first), 96 + place]
+    assert len(set(study.parts(pool.config))) == 3 + 16 + 2
 
 
 def test_bad_sizes_are_refused():
@@ -50,12 +50,14 @@ def test_conditional_tau_and_its_samples(pool):
     assert abs(measure.inside(pool, pool.baselines["mixup"])) < 0.3
     counts = measure.resamples(pool, 50, 0)
     for value in pool.config.poison:
-        assert (counts[:, pool.values("poison") == value].sum(1) == 18).all()
+        assert (counts[:, pool.values("poison") == value].sum(1) == 24).all()
     fast = measure.inside_samples(pool, network, counts)
     slow = [theory.kendall(network, pool.test, pool.strata, c) for c in counts]
     assert np.allclose(fast, slow)
-    assert np.allclose(measure.inside_samples(pool, network, np.ones((1, 72))), measure.inside(pool, network))
+    assert np.allclose(measure.inside_samples(pool, network, np.ones((1, 96))), measure.inside(pool, network))
     assert not measure.inside_samples(pool, knob, counts).any()
+    finer = theory.same_stratum(pool.values("poison"), pool.values("recipe"))
+    assert measure.inside(pool, network, "recipe") == theory.kendall(network, pool.test, finer)
 
 
 def test_families_are_taken_apart(pool):
@@ -66,7 +68,7 @@ def test_families_are_taken_apart(pool):
         pairs = pool.strata & np.equal.outer(family, family) & (family == name)[:, None]
         assert value == pytest.approx(theory.kendall(pool.gans[0], pool.test, pairs))
         total += np.triu(pairs, 1).sum()
-    assert total == 3 * 4 * 15
+    assert total == 4 * 4 * 15
 
 
 def test_the_fast_score_is_the_enumerated_one(pool):
@@ -75,8 +77,28 @@ def test_the_fast_score_is_the_enumerated_one(pool):
         slow = theory.conditional_score(gap, -predictor, pool.settings)
         assert measure.competition(pool, predictor) == pytest.approx(slow, abs=1e-9)
     assert measure.competition(pool, pool.gans[0]) > 3 * measure.competition(pool, pool.baselines["mixup"])
-    ones = measure.competition_samples(pool, pool.gans[0], np.ones((1, 72)))
+    ones = measure.competition_samples(pool, pool.gans[0], np.ones((1, 96)))
     assert ones == pytest.approx(measure.competition(pool, pool.gans[0]))
+
+
+def test_the_table_holds_what_single_functions_give(pool):
+    found = measure.table(pool, 40, 3, 0)
+    assert found.names == [*pool.predictors, "poison"] and all(
+        len(v) == len(found.names) for v in found.columns.values()
+    )
+    counts = measure.resamples(pool, 40, 0)
+    for place, (_, predictor) in enumerate(pool.predictors.items()):
+        assert found.inside[place] == measure.inside(pool, predictor)
+        assert found.score[place] == measure.competition(pool, predictor)
+        drawn = measure.inside_samples(pool, predictor, counts)
+        assert np.allclose(found.limits[place], np.quantile(drawn, (0.025, 0.975)))
+    assert found.inside[-1] == 0 and found.whole[-1] == theory.kendall(-pool.values("poison"), pool.test)
+    networks, baselines = found.inside[:3], found.inside[5:-1]
+    assert [len(found.rows(kind)) for kind in ("GAN", "simple", "baselines")] == [3, 2, 9]
+    assert found.lead() == pytest.approx(networks.mean() - max(baselines)) and found.separable() == 9
+    swapped = dataclasses.replace(found, samples=-found.samples)
+    assert swapped.separable() == 0 == found.separable([len(found.names) - 1])
+    assert found.score_ratio() == pytest.approx(found.score[:3].mean() / found.score[5:-1].max())
 
 
 def test_permuted_labels_rank_nothing(pool, found):
@@ -146,7 +168,12 @@ def test_the_long_experiment_at_tiny_size(monkeypatch):
     assert right[:8].mean(1) == pytest.approx(pool.test)
     part = live.retrain(pool, found, RT, 5)
     assert part.distance() == 0 < part.distance_to_another()
-    assert dataclasses.replace(part, again=part.again + part.units[:, None]).distance() == pytest.approx(1)
+    truth = part.stored[:, part.rows]
+    errors = np.sqrt(2 * truth * (1 - truth) / np.array([[2000], [500]]))
+    assert dataclasses.replace(part, again=truth + [[1], [-3]] * errors).distance() == pytest.approx(3)
+    starts = np.stack([truth + [[1], [0]] * errors, truth])
+    assert dataclasses.replace(part, starts=starts).distance_of_starts() == pytest.approx(1)
     poisoned = study.poisoned(TINY, labels[:1260])
     assert torch.equal(poisoned[:1200], labels[:1200]) and not torch.equal(poisoned[1200:], labels[1200:1260])
-    assert study.restored(Member("cnn"), parts[1] | parts[2] | parts[3] | parts[4], RT).weights[0].shape == (8, 1, 3, 3)
+    weights = parts[1] | parts[2] | parts[3] | parts[4]
+    assert study.restored(Member("cnn"), weights, RT).weights[0].shape == (12, 1, 3, 3)

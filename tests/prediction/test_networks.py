@@ -221,3 +221,42 @@ def test_networks_name_their_device(explicit_devices, images):
 def test_members_are_hashable_records():
     assert dataclasses.replace(Member("mlp"), twin=1) != Member("mlp")
     assert len({Member(f, w).width for f in ("mlp", "cnn") for w in (False, True)}) == 4
+
+
+def test_classifiers_are_what_torch_builds(images):
+    """Each family against layers of torch with the same weights."""
+    nn = torch.nn
+    x = images[0][:20].double()
+    builds = {
+        "mlp": lambda s: nn.Sequential(nn.Flatten(), *_dense(s[:1]), nn.Linear(*s[-1][::-1])),
+        "deep": lambda s: nn.Sequential(nn.Flatten(), *_dense(s[:-1]), nn.Linear(*s[-1][::-1])),
+        "cnn": lambda s: nn.Sequential(
+            nn.Unflatten(1, (1, 28)), nn.Conv2d(1, s[0][0], 3, 2, 1), nn.ReLU(), nn.Conv2d(s[0][0], s[1][0], 3, 2, 1),
+            nn.ReLU(), nn.Flatten(), nn.Linear(*s[-1][::-1]),
+        ),
+        "residual": lambda s: _Residual(s),
+    }  # fmt: skip
+    for family, build in builds.items():
+        member = Member(family)
+        weights = classifiers.start(member, rng.generator(0, "layers"), DOUBLE)
+        layers = build(classifiers.shapes(member)[::2]).double()
+        with torch.no_grad():
+            for parameter, w in zip(layers.parameters(), weights, strict=True):
+                parameter.copy_(w.view(parameter.shape))
+            assert torch.allclose(layers(x), classifiers.forward(member, weights, x), atol=1e-9)
+
+
+def _dense(shapes):
+    return [layer for out, inputs in shapes for layer in (torch.nn.Linear(inputs, out), torch.nn.ReLU())]
+
+
+class _Residual(torch.nn.Module):
+    def __init__(self, shapes):
+        super().__init__()
+        self.patch = torch.nn.Linear(16, shapes[0][0])
+        self.inner, self.outer, self.last = (torch.nn.Linear(*s[::-1]) for s in shapes[1:])
+
+    def forward(self, x):
+        patches = x.view(-1, 7, 4, 7, 4).transpose(2, 3).reshape(-1, 49, 16)
+        hidden = self.patch(patches).relu().transpose(1, 2).flatten(1)
+        return self.last((hidden + self.outer(self.inner(hidden).relu())).relu())

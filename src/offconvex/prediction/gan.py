@@ -32,10 +32,10 @@ class Gan:
 
     latent: int = 64
     embedding: int = 32
-    width: int = 20
+    width: int = 24
     dense: int = 128
     batch: int = 64
-    rates: tuple[float, float] = (3e-4, 6e-4)
+    rates: tuple[float, float] = (2e-4, 4e-4)
     betas: tuple[float, float] = (0.5, 0.99)
     average: float = 0.998
     shift: int = 2

@@ -19,28 +19,39 @@ TEST = 2000  # test images inside the package
 
 @dataclass(frozen=True)
 class Slice:
-    """Members trained again, one of each stratum.
+    """Members trained again, one of each stratum, and what a second start changes.
 
     Attributes:
         rows: (k,) their places in the pool.
         stored: (2, n) stored accuracy of all members on the first 2000 test images and on the stored samples.
         again: (2, k) the same of these members after training from their stored start.
-        units: (2,) what a second start changes: root mean square over the pool's twins.
+        starts: (2, 2, m) the same of the members that have a twin, and of the twins: (starts, sets, members).
+        sizes: (2,) images in both sets.
     """
 
     rows: np.ndarray
     stored: np.ndarray
     again: np.ndarray
-    units: np.ndarray
+    starts: np.ndarray
+    sizes: np.ndarray
 
     def distance(self) -> float:
-        """Largest difference of a member's accuracies from its stored ones, in units of a second start's."""
-        return float((np.abs(self.again - self.stored[:, self.rows]) / self.units[:, None]).max())
+        """Median over the members of the larger of their two differences from the stored accuracies, in `errors`."""
+        return float(np.median(self.errors(self.again, self.stored[:, self.rows]).max(0)))
+
+    def distance_of_starts(self) -> float:
+        """Root mean square difference of two starts of the same settings, on the set where it is larger."""
+        return float(np.sqrt((self.errors(*self.starts) ** 2).mean(1)).max())
 
     def distance_to_another(self) -> float:
-        """The same to the member that is farthest on the samples: what a wrong pairing may give."""
-        gaps = np.abs(self.again[:, :, None] - self.stored[:, None, :]) / self.units[:, None, None]
-        return float(gaps[1].max())
+        """`distance` on the samples to the member farthest from each: what a wrong pairing gives."""
+        gaps = self.errors(self.again[:, :, None], self.stored[:, None, :])
+        return float(np.median(gaps[1].max(1)))
+
+    def errors(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """|one - other| in standard errors of a difference of two binomial shares, (2, ...)."""
+        sizes = self.sizes.reshape(-1, *[1] * (other.ndim - 1))
+        return np.abs(one - other) / np.sqrt(2 * other * (1 - other) / sizes)
 
 
 def retrain(pool: Pool, found: Stored, rt: Runtime, seed: int, strata: int | None = None) -> Slice:
@@ -60,10 +71,9 @@ def retrain(pool: Pool, found: Stored, rt: Runtime, seed: int, strata: int | Non
     again = np.array([[share(c.predict(x) == y) for c in classifiers] for x, y in sets])
     right, predictions = stored_right(found)
     kept = predictions[:, : len(samples)] == np.arange(len(samples)) % 10
-    count = len(pool.members)
-    stored = np.array([right[:count, :TEST].mean(1), kept[:count].mean(1)])
-    spread = np.array([pool.twin_test, pool.twin_score])
-    return Slice(rows, stored, again, np.sqrt(((spread[:, 1] - spread[:, 0]) ** 2).mean(1)))
+    everyone = np.array([right[:, :TEST].mean(1), kept.mean(1)])
+    starts = np.stack([everyone[:, half] for half in pool.twins])
+    return Slice(rows, everyone[:, : len(pool.members)], again, starts, np.array([TEST, len(samples)]))
 
 
 def stored_right(found: Stored) -> tuple[np.ndarray, np.ndarray]:

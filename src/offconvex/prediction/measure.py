@@ -1,6 +1,6 @@
 """The stored pool -> rank correlations within strata, scores and errors, with bootstrap samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from offconvex.prediction.study import KINDS, Study, members, twins, unpacked
 from offconvex.stored import Stored
 
 GANS = "GAN"  # predictors of the networks are called "GAN 1", "GAN 2", ...
+INTERVAL = (0.025, 0.975)  # quantiles of bootstrap samples
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class Pool:
         lengths: (gans, lengths, n) accuracy on the samples of each network after each number of steps.
         simple: by name, (n,) accuracy on the samples of the simpler generators.
         baselines: by name, (n,), larger where a better test accuracy is promised.
-        twin_test: (2, m) test accuracy of the members that have a second start, and of those.
-        twin_score: (2, m) the same on the first network's samples.
+        twins: (2, m) rows in the stored arrays of the members that have a second start, and of those.
     """
 
     config: Study
@@ -38,8 +38,7 @@ class Pool:
     lengths: np.ndarray
     simple: Mapping[str, np.ndarray]
     baselines: Mapping[str, np.ndarray]
-    twin_test: np.ndarray
-    twin_score: np.ndarray
+    twins: np.ndarray
 
     def values(self, name: str) -> np.ndarray:
         """A setting of every member, (n,)."""
@@ -67,6 +66,64 @@ class Pool:
         return named | dict(self.simple) | dict(self.baselines)
 
 
+@dataclass(frozen=True)
+class Table:
+    """Every predictor's ranks and scores; arrays are in the order of the n names.
+
+    Attributes:
+        names: of the predictors, the knob last.
+        inside: (n,) conditional tau, pairs of equal poison.
+        limits: (n, 2) 95 percent bootstrap interval of it, over classifiers.
+        finer: (n,) tau over pairs of equal poison and recipe.
+        whole: (n,) tau over all pairs.
+        score: (n,) the competition's score in percent.
+        score_limits: (n, 2) its interval.
+        samples: (n, count) conditional tau of the bootstrap samples.
+    """
+
+    names: list[str]
+    inside: np.ndarray
+    limits: np.ndarray
+    finer: np.ndarray
+    whole: np.ndarray
+    score: np.ndarray
+    score_limits: np.ndarray
+    samples: np.ndarray
+
+    def rows(self, kind: str) -> list[int]:
+        """Places of the networks (kind GANS), of the simpler generators ("simple"), or of the baselines."""
+        simple = [*KINDS]
+        belongs = {
+            GANS: lambda name: name.startswith(GANS),
+            "simple": simple.__contains__,
+            "baselines": BASELINES.__contains__,
+        }[kind]
+        return [place for place, name in enumerate(self.names) if belongs(name)]
+
+    def lead(self) -> float:
+        """Mean conditional tau of the networks minus the largest one of the baselines."""
+        return float(self.inside[self.rows(GANS)].mean() - self.inside[self.rows("baselines")].max())
+
+    def separable(self, rows: Sequence[int] | None = None) -> int:
+        """Baselines that the mean of `rows`, by default the networks, exceeds in all but 2.5 percent of the samples."""
+        own = self.samples[self.rows(GANS) if rows is None else rows].mean(0)
+        lead = own - self.samples[self.rows("baselines")]
+        return int((np.quantile(lead, INTERVAL[0], axis=1) > 0).sum())
+
+    def score_ratio(self) -> float:
+        """Mean competition's score of the networks over the largest one of the baselines."""
+        return float(self.score[self.rows(GANS)].mean() / self.score[self.rows("baselines")].max())
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """What a figure of the table is made of, by name, each of length n."""
+        return {
+            "predictor": self.names, "inside": self.inside, "low": self.limits[:, 0], "high": self.limits[:, 1],
+            "equal recipe": self.finer, "all pairs": self.whole, "score": self.score,
+            "score low": self.score_limits[:, 0], "score high": self.score_limits[:, 1],
+        }  # fmt: skip
+
+
 def pool(found: Stored) -> Pool:
     """The stored experiment as a pool, its twins set apart."""
     config = Study(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
@@ -81,14 +138,17 @@ def pool(found: Stored) -> Pool:
         lengths=found["scores"][..., :count],
         simple=dict(zip(KINDS, found["simple scores"][:, :count])),
         baselines=dict(zip(BASELINES, found["measures"][:count, 1:].T)),
-        twin_test=found["test accuracy"][pairs],
-        twin_score=found["scores"][0, -1][pairs],
+        twins=pairs,
     )
 
 
-def inside(pool: Pool, predictor: np.ndarray) -> float:
-    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there."""
-    found = theory.kendall(predictor, pool.test, pool.strata)
+def inside(pool: Pool, predictor: np.ndarray, *equal: str) -> float:
+    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there.
+
+    `equal` names further settings in which a pair must agree.
+    """
+    pairs = theory.same_stratum(pool.values("poison"), *(pool.values(name) for name in equal))
+    found = theory.kendall(predictor, pool.test, pairs)
     return 0.0 if np.isnan(found) else found
 
 
@@ -155,6 +215,24 @@ def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = N
 def competition_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """`competition` of each bootstrap sample (count,)."""
     return np.array([competition(pool, predictor, each) for each in counts])
+
+
+def table(pool: Pool, samples: int, scored: int, seed: int) -> Table:
+    """All predictors and the knob, with `samples` bootstrap samples of the rank and `scored` of the score."""
+    named = pool.predictors | {"poison": -pool.values("poison").astype(float)}
+    counts = resamples(pool, samples, seed)
+    drawn = np.array([inside_samples(pool, each, counts) for each in named.values()])
+    redrawn = np.array([competition_samples(pool, each, counts[:scored]) for each in named.values()])
+    return Table(
+        names=list(named),
+        inside=np.array([inside(pool, each) for each in named.values()]),
+        limits=np.quantile(drawn, INTERVAL, axis=1).T,
+        finer=np.array([inside(pool, each, "recipe") for each in named.values()]),
+        whole=np.array([theory.kendall(each, pool.test) for each in named.values()]),
+        score=np.array([competition(pool, each) for each in named.values()]),
+        score_limits=np.quantile(redrawn, INTERVAL, axis=1).T,
+        samples=drawn,
+    )
 
 
 def shuffled(pool: Pool, found: Stored, repetitions: int, seed: int) -> np.ndarray:

@@ -48,31 +48,33 @@ def pictures(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
     ax.grid(False)
 
 
-def ranking(
-    ax: Axes, names: Sequence[str], inside: np.ndarray, intervals: np.ndarray, whole: np.ndarray, kinds: Sequence[str]
-) -> None:
-    """Conditional tau of each predictor with its interval (n, 2), and the tau over all pairs as an open circle."""
-    places = np.arange(len(names))[::-1]
-    for place, value, (low, high), all_pairs, kind in zip(places, inside, intervals, whole, kinds):
-        ax.plot([low, high], [place, place], color=kind, linewidth=1.6)
-        ax.plot(value, place, "o", color=kind, markersize=5)
-        ax.plot(all_pairs, place, "o", color="0.55", markersize=5, markerfacecolor="none")
+def ranking(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
+    """Conditional tau of each predictor with its interval, beside it the tau over finer and over all pairs."""
+    places = np.arange(len(table["predictor"]))[::-1]
+    for row, (place, name) in enumerate(zip(places, table["predictor"])):
+        color, value = kind(name), table["inside"][row]
+        ax.plot([table["low"][row], table["high"][row]], [place, place], color=color, linewidth=1.6)
+        ax.plot(value, place, "o", color=color, markersize=5)
+        ax.plot(table["equal recipe"][row], place, "d", color=color, markersize=5, markerfacecolor="none")
+        ax.plot(table["all pairs"][row], place, "o", color="0.55", markersize=5, markerfacecolor="none")
         ax.annotate(f"{value:.2f}", (1.02, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-    ax.set_yticks(places, names, fontsize=8)
+    ax.set_yticks(places, table["predictor"], fontsize=8)
     ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-1, 1))
     ax.grid(axis="y", visible=False)
     ax.plot([], [], "o-", color="0.2", markersize=5, label="equal poison")
-    ax.plot([], [], "o", color="0.55", markerfacecolor="none", markersize=5, label="all pairs")
+    ax.plot([], [], "d", color="0.2", markersize=5, markerfacecolor="none", label="equal recipe, too")
+    ax.plot([], [], "o", color="0.55", markersize=5, markerfacecolor="none", label="all pairs")
     ax.legend(loc="lower left", fontsize=7)
 
 
-def contest(ax: Axes, scores: np.ndarray, intervals: np.ndarray, kinds: Sequence[str]) -> None:
-    """Competition scores in percent with intervals (n, 2), in the order of `ranking`."""
-    places = np.arange(len(scores))[::-1]
-    for place, value, (low, high), kind in zip(places, scores, intervals, kinds):
-        ax.plot([low, high], [place, place], color=kind, linewidth=1.6)
-        ax.plot(value, place, "o", color=kind, markersize=5)
+def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
+    """Competition scores in percent with intervals, in the order of `ranking`."""
+    places = np.arange(len(table["predictor"]))[::-1]
+    for row, (place, name) in enumerate(zip(places, table["predictor"])):
+        color, value = kind(name), table["score"][row]
+        ax.plot([table["score low"][row], table["score high"][row]], [place, place], color=color, linewidth=1.6)
+        ax.plot(value, place, "o", color=color, markersize=5)
         ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
     ax.set_yticks(places, [])
     ax.set(xlabel="competition's score, percent", xlim=(0, None))
@@ -84,7 +86,9 @@ def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, la
     for line, color in zip(values, (BLUE, SKY, GREEN)):
         ax.plot(steps, line, "o-", color=color, markersize=4, linewidth=1.4)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
-    ax.annotate(text, (steps[0], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8)
+    ax.annotate(
+        text, (steps[-2], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
+    )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
     ax.minorticks_off()
@@ -96,6 +100,8 @@ def birthdays(ax: Axes, sizes: Sequence[int], shares: Mapping[str, np.ndarray], 
         ax.plot(sizes, values, "o", color=color, markersize=4.5, label=name)
         ax.plot(sizes, laws[name], **figures.THEORY)
     ax.set(xscale="log", xlabel="images drawn", ylabel="chance of a duplicate", ylim=(-0.03, 1.03))
+    ax.set_xticks(sizes[::3], [str(size) for size in sizes[::3]])
+    ax.minorticks_off()
     ax.legend(loc="upper left", fontsize=8)
 
 
@@ -137,7 +143,7 @@ def known(
     ax.set(xscale="log", yscale=scale, xlabel="real images known, $m$", ylabel=label)
 
 
-def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str) -> None:
+def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
     """A quantity in each family (predictors, families): networks, and last the mixture."""
     places = np.arange(len(families))
     for row, shift in zip(values[:-1], (-0.12, 0, 0.12)):
@@ -147,7 +153,7 @@ def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str)
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
-    ax.legend(fontsize=8)
+    ax.legend(fontsize=8, loc=legend)
 
 
 def kind(name: str) -> str:

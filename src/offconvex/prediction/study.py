@@ -9,7 +9,7 @@ import torch
 
 from offconvex import datasets, rng, runtime
 from offconvex.prediction import baselines, gan, mixture
-from offconvex.prediction.classifiers import RECIPES, Classifier, Member, shapes, standardize, train
+from offconvex.prediction.classifiers import FAMILIES, RECIPES, Classifier, Member, shapes, standardize, train
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays, StoredExperiment
 
@@ -29,7 +29,7 @@ class Study:
         poison: numbers of randomly labeled further images in a classifier's training set, one stratum each.
         families: of classifiers.
         recipes: of their training.
-        longest: epochs after which a classifier stops.
+        longest: epochs after which a classifier stops though it does not fit its clean images; out of reach of all.
         gans: networks of their own random stream.
         lengths: steps after which the generator is sampled; the last is the one that predicts.
         samples: images of a synthetic set.
@@ -40,11 +40,11 @@ class Study:
 
     training: int = 4000
     poison: tuple[int, ...] = (0, 300, 700, 1200)
-    families: tuple[str, ...] = ("mlp", "deep", "cnn")
+    families: tuple[str, ...] = FAMILIES
     recipes: tuple[str, ...] = RECIPES
-    longest: int = 30
+    longest: int = 150
     gans: int = 3
-    lengths: tuple[int, ...] = (600, 1200, 2400, 4800)
+    lengths: tuple[int, ...] = (750, 1500, 3000, 6000)
     samples: int = 10_000
     kept: int = 5000
     compared: int = 8000
