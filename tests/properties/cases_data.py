@@ -87,18 +87,12 @@ case(
     lambda result, layers: within(result, max(k for k, _ in layers), math.inf),
 )
 case(f"{LOCAL}.theory.largest_gap", lambda d: d.int(2, 99), lambda result, field: within(result, field - 2, field - 2))
-case(f"{LOCAL}.theory.effective_field", lambda d: (d.int(1, 9), d.one(3, 5)), lambda r, *_: within(r, 0, 9))
 case(f"{LOCAL}.theory.isotropic_similarity", lambda d: d.int(1, 99), lambda r, _: within(r, 0, 1))
 case(
     f"{LOCAL}.measure.permutation_p",
     lambda d: (d.normal(d.int(2, 5)), d.normal(d.int(2, 5))),
     lambda result, *_: within(result, 1 / 252 - 1e-9, 1),
     refuses=[lambda: ((np.zeros(13), np.zeros(2)), {})],
-)
-case(
-    f"{LOCAL}.measure.quartiles",
-    lambda d: d.normal(d.int(1, 3), d.int(1, 6)),
-    lambda result, values: shape_is(result, (3, *values.shape[:-1])),
 )
 
 
