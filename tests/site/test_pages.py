@@ -92,10 +92,11 @@ def test_every_claim_is_checked_at_its_address_in_the_chapter(book, registry):
         assert claim.id in cell.select_one(".cell_input").get_text()
 
 
-def test_printed_checks_lead_to_the_claim(book, registry):
+def test_printed_checks_lead_to_the_claim_with_its_mark(book, registry):
     for claim in registry:
-        targets = [a["href"] for a in book[f"book/chapters/{claim.chapter}"].select(".checks a")]
-        assert f"../claims.html#{anchor(claim.id)}" in targets
+        page, target = book[f"book/chapters/{claim.chapter}"], f"../claims.html#{anchor(claim.id)}"
+        lines = [a.parent.get_text() for a in page.select(".checks a") if a["href"] == target]
+        assert lines[0].startswith("≠" if claim.kind == "unreproduced" else "✓")
 
 
 def test_every_run_is_on_the_page_of_runs(book):

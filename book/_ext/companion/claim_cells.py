@@ -1,9 +1,13 @@
 """Checks in chapters: the cell that checks a claim has an address, and the lines it prints lead to the claim."""
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+
+from offconvex import claims
 
 from .markup import block, paragraph, span
 
@@ -22,6 +26,7 @@ def anchor(claim: str) -> str:
 
 def name_cells(app: Sphinx, document: nodes.document) -> None:
     page = app.builder.get_relative_uri(app.env.docname, "book/claims")
+    registry = claims.load(Path(app.srcdir) / "book" / "claims.toml")
     seen: set[str] = set()
     for cell in document.findall(nodes.container):
         if cell.get("nb_element") != "cell_code":
@@ -34,11 +39,19 @@ def name_cells(app: Sphinx, document: nodes.document) -> None:
         for node in blocks:
             lines = [LINE.fullmatch(line) for line in node.astext().strip().splitlines()]
             if lines and all(lines):
-                node.parent.replace(node, block(*(verdict(line, page) for line in lines), classes="checks"))
+                node.parent.replace(node, block(*(verdict(line, page, registry) for line in lines), classes="checks"))
 
 
-def verdict(line: re.Match, page: str) -> nodes.paragraph:
-    """One printed line, its claim linked to the number and the bound."""
+def verdict(line: re.Match, page: str, registry: Mapping[str, claims.Claim]) -> nodes.paragraph:
+    """One printed line, its claim linked to the number and the bound; what was not reproduced has the mark for that."""
     name = nodes.literal("", line["claim"])
     link = nodes.reference("", "", name, refuri=f"{page}#{anchor(line['claim'])}", internal=True)
+    claim = registry.get(line["claim"])
+    if claim is not None and claim.kind == "unreproduced" and not line["rest"]:
+        return paragraph(
+            span("≠", classes="verdict verdict-unreproduced"),
+            " ",
+            link,
+            " is not reproduced; what showed keeps its bounds",
+        )
     return paragraph(span("✓", classes="verdict"), " ", link, line["rest"] or "")
