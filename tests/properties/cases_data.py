@@ -4,20 +4,12 @@ import math
 
 import numpy as np
 import torch
-from properties import Draw, case
+from properties import Draw, case, shape_is, within
 
 from offconvex import rng, runtime
 from offconvex.locality import regularizer
 
 RT = runtime.Runtime(torch.device("cpu"), torch.float64)
-
-
-def within(result, low, high):
-    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
-
-
-def shape_is(result, shape):
-    assert tuple(np.shape(result)) == tuple(shape)
 
 
 # --- InstaHide --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from properties import Draw, case
+from properties import Draw, case, shape_is, within
 from scipy.stats import binom
 
 from offconvex import runtime
@@ -13,14 +13,6 @@ from offconvex.holdout import bits, description, networks
 from offconvex.parameterizations import model
 
 RT = runtime.Runtime(torch.device("cpu"), torch.float64)
-
-
-def within(result, low, high):
-    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
-
-
-def shape_is(result, shape):
-    assert tuple(np.shape(result)) == tuple(shape)
 
 
 # --- flow and descent -------------------------------------------------------------------------------------------------

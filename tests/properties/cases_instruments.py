@@ -6,15 +6,11 @@ import pathlib
 import matplotlib.pyplot
 import numpy as np
 import torch
-from properties import Draw, case
+from properties import Draw, case, within
 
 from offconvex import descent, rng, runtime
 
 RT = runtime.Runtime(torch.device("cpu"), torch.float64)
-
-
-def within(result, low, high):
-    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
 
 
 def stream(d: Draw):

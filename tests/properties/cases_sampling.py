@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import torch
-from properties import Draw, case
+from properties import Draw, case, shape_is, within
 
 from offconvex import rng, runtime
 from offconvex.sampling import langevin, model, tempering, theory_grid
@@ -12,14 +12,6 @@ from offconvex.tangents import polynomials, two_layer
 
 RT = runtime.Runtime(torch.device("cpu"), torch.float64)
 ROOM = "sampling"
-
-
-def within(result, low, high):
-    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
-
-
-def shape_is(result, shape):
-    assert tuple(np.shape(result)) == tuple(shape)
 
 
 # --- one-dimensional theory -------------------------------------------------------------------------------------------

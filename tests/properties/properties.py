@@ -191,3 +191,13 @@ def close(left, right, loose: float) -> bool:
         return True
     finite = np.isfinite(a) & np.isfinite(b)
     return bool(finite[differs].all() and np.abs(a - b)[differs].max() <= loose * np.abs(b[finite]).max() + 1e-13)
+
+
+def within(result, low, high) -> None:
+    """Assert that all of a result lies between two numbers."""
+    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
+
+
+def shape_is(result, shape) -> None:
+    """Assert the shape of a result."""
+    assert tuple(np.shape(result)) == tuple(shape)
