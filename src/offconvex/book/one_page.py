@@ -29,7 +29,7 @@ def assemble(html: Path, *, sizes: dict[str, tuple[float, float]], state: str, r
     Raises:
         ValueError: if a page of the table of contents is not built.
     """
-    names = [name for name in catalog.pages(root) if name != GALLERY and not name.startswith(INTERFACE)]
+    names = pages(root)
     articles = {name: _article(html, name) for name in names}
     first = BeautifulSoup((html / f"{names[0]}.html").read_text(encoding="utf-8"), "html.parser")
     for name, article in articles.items():
@@ -51,6 +51,11 @@ def assemble(html: Path, *, sizes: dict[str, tuple[float, float]], state: str, r
 <div class="bd-article-container">{body}</div>
 </article></body></html>
 """
+
+
+def pages(root: Path | None = None) -> list[str]:
+    """The pages that are printed, in the order of the book."""
+    return [name for name in catalog.pages(root) if name != GALLERY and not name.startswith(INTERFACE)]
 
 
 def anchor(page: str, target: str = "") -> str:
