@@ -1,5 +1,5 @@
 """Stored experiments of the chapter on predicting generalization."""
 
-from offconvex.prediction.study import STUDY
+from offconvex.prediction.study import AGAIN, STUDY
 
-STORED = (STUDY,)
+STORED = (STUDY, AGAIN)
