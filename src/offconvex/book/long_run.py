@@ -103,8 +103,8 @@ def _code_version(experiment: stored.StoredExperiment) -> str:
 
 
 def _read(folder: Path, part: str) -> tuple[stored.Arrays, float, float] | None:
-    # Arrays, seconds and processor time of a finished part; None if it is absent or damaged, and so has to be run again. Without the
-    # checksum a flipped bit in the archive's directory would make an array disappear without a word.
+    # Arrays, seconds and processor time of a finished part; None if it is absent or damaged, so that it is run again.
+    # Without the checksum a flipped bit in the archive's directory would make an array disappear without a word.
     try:
         content, about = (folder / f"{part}.npz").read_bytes(), json.loads((folder / f"{part}.json").read_text())
         whole = hashlib.sha256(content).hexdigest() == about["sha256"]
