@@ -77,6 +77,7 @@ EXCEPTIONS = {
     "prediction.gan.score": "a part of the discriminator: tests/prediction/test_networks.py",
     "prediction.live.real_samples": "reads data",
     "prediction.mixture.log_joint": "a step of expectation maximization: tests/prediction",
+    "prediction.measure.together": "puts records together: tests/prediction/test_measure.py",
     "prediction.study.unpacked": "the inverse of `packed`, whose property calls it",
     "sampling.exact.prefactors": "a table of the chapter: tests/sampling",
     "sampling.exact.shells": "a table of the chapter: tests/sampling",

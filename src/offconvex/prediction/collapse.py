@@ -29,6 +29,11 @@ class Duplicates:
         return float(theory.effective_support(len(self.pairs), self.items))
 
 
+def feature_sets(found: Stored) -> dict[str, np.ndarray]:
+    """Features (n, d) of fresh real images, of each network's samples and of the mixture's, by name."""
+    return {"real": found["features real"]} | dict(zip(NAMES, found["features"]))
+
+
 def threshold(found: Stored) -> float:
     """Median distance of a fresh real image's features to those of the same image moved by one pixel."""
     moved = found["features moved"].astype(np.float32)
@@ -65,16 +70,23 @@ def supports(features: np.ndarray, limits: np.ndarray, chunk: int = 1000) -> np.
 def birthday_test(
     features: np.ndarray, limit: float, sizes: tuple[int, ...], repetitions: int, seed: int, name: str
 ) -> np.ndarray:
-    """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate."""
+    """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate.
+
+    A permutation of all rows is cut into as many draws as it gives. These are disjoint, which spreads them no more than
+    independent ones.
+    """
     draws, points = rng.numpy_generator(seed, "birthday", name), features.astype(np.float32)
     shares = []
     for size in sizes:
-        hits = 0
-        for _ in range(repetitions):
-            drawn = points[draws.choice(len(points), size, replace=False)]
-            squares = (drawn**2).sum(1)
-            distance = squares[:, None] + squares - 2 * drawn @ drawn.T
-            hits += bool((distance[np.triu_indices(size, 1)] < limit**2).any())
+        hits, left = 0, repetitions
+        while left > 0:
+            taken = min(left, len(points) // size)
+            drawn = points[draws.permutation(len(points))[: taken * size]].reshape(taken, size, -1)
+            squares = (drawn**2).sum(2)
+            distance = squares[:, :, None] + squares[:, None] - 2 * drawn @ drawn.swapaxes(1, 2)
+            first, second = np.triu_indices(size, 1)
+            hits += int((distance[:, first, second] < limit**2).any(1).sum())
+            left -= taken
         shares.append(hits / repetitions)
     return np.array(shares)
 
