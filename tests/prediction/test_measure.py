@@ -127,6 +127,11 @@ def test_families_are_taken_apart(pool):
         assert value == pytest.approx(theory.kendall(pool.gans[0], pool.test, pairs))
         total += np.triu(pairs, 1).sum()
     assert total == 4 * 4 * 15
+    errors = measure.family_errors(pool, pool.gans[0])
+    assert list(errors) == list(found) == list(pool.config.families)
+    assert np.mean(list(errors.values())) == pytest.approx(measure.error(pool, pool.gans[0]))
+    own = [abs(p - y) for p, y, f in zip(pool.gans[0], pool.test, family) if f == "cnn"]
+    assert errors["cnn"] == pytest.approx(sum(own) / 24)
 
 
 def test_the_fast_score_is_the_enumerated_one(pool):
@@ -195,6 +200,16 @@ def test_the_birthday_test_finds_a_known_support():
     assert collapse.half_size(sizes, shares) == pytest.approx(theory.birthday_size(found.support), rel=0.1)
     assert collapse.birthday_test(points, 0.5, (1, 4000), 1, 0, "test").tolist() == [0, 1]
     assert collapse.half_size((5,), shares[:1]) == np.inf
+
+
+def test_half_sizes_compare_supports():
+    sizes, support = (3, 6, 9, 12, 15, 18), {"real": 100, "GAN 1": 50, "GAN 2": 100, "GAN 3": 60, "mixture": 30}
+    shares = {
+        name: theory.birthday_chance_approximate(np.array(sizes, float), value) for name, value in support.items()
+    }
+    ratios = collapse.half_size_ratios(sizes, shares)
+    assert list(ratios) == ["GAN 1", "GAN 2", "GAN 3"] and ratios["GAN 2"] == 1
+    assert ratios["GAN 1"] == pytest.approx(2, rel=0.1) and ratios["GAN 3"] == pytest.approx(100 / 60, rel=0.1)
 
 
 def test_collapse_shows_and_halves_agree(found):

@@ -1,5 +1,6 @@
 """The birthday test on samples: which pairs are duplicates in a classifier's features, and the support that implies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,12 @@ def half_size(sizes: tuple[int, ...], shares: np.ndarray) -> float:
     if shares.max() < 0.5:
         return float("inf")
     return float(np.interp(0.5, np.maximum.accumulate(shares), sizes))
+
+
+def half_size_ratios(sizes: tuple[int, ...], shares: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Squared quotient of the real images' `half_size` and that of each network's samples: a ratio of supports."""
+    half = {name: half_size(sizes, share) for name, share in shares.items()}
+    return {name: (half["real"] / half[name]) ** 2 for name in NAMES[:-1]}
 
 
 def split_ratio(features: np.ndarray, limit: float, seed: int, splits: int = 8) -> float:

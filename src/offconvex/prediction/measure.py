@@ -191,6 +191,12 @@ def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
     return result
 
 
+def family_errors(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
+    """Mean absolute difference to test accuracy of each family."""
+    gaps, family = np.abs(predictor - pool.test), pool.values("family")
+    return {name: float(gaps[family == name].mean()) for name in pool.config.families}
+
+
 def resamples(pool: Pool, count: int, seed: int) -> np.ndarray:
     """How often each member occurs in bootstrap samples, drawn among those of its study and poison, (count, n)."""
     draws = rng.numpy_generator(seed, "bootstrap")

@@ -7,22 +7,26 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from offconvex import figures
+from offconvex.prediction.measure import Pool
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = figures.KIND_COLORS
 MARKERS = {"mlp": "o", "deep": "s", "cnn": "^", "residual": "D"}
 FAMILY_NAMES = {"mlp": "one layer", "deep": "three layers", "cnn": "convolutions", "residual": "residual"}
 
 
-def scatter(
-    ax: Axes, predicted: np.ndarray, test: np.ndarray, poison: np.ndarray, family: np.ndarray, limits: tuple
-) -> None:
-    """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed)."""
+def scatter(ax: Axes, predicted: np.ndarray, pool: Pool, limits: tuple) -> None:
+    """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed).
+
+    Markers of the first study are filled, of others open.
+    """
     ax.plot(limits, limits, **figures.THEORY)
-    levels = np.unique(poison)
+    levels, poison, family = pool.config.poison, pool.values("poison"), pool.values("family")
     for level, color in zip(levels, figures.ordered_colors(len(levels))):
         for name, marker in MARKERS.items():
-            own = (poison == level) & (family == name)
-            ax.plot(1 - predicted[own], 1 - test[own], marker, color=color, markersize=4, alpha=0.85)
+            for first, face in ((True, color), (False, "none")):
+                own = (poison == level) & (family == name) & ((pool.studies == pool.studies[0]) == first)
+                ax.plot(1 - predicted[own], 1 - pool.test[own], marker, color=color, markersize=4, alpha=0.85,
+                    markerfacecolor=face, markeredgewidth=0.9)  # fmt: skip
     ax.set(xlim=limits, ylim=limits, xlabel="error on samples", ylabel="test error", aspect="equal")
 
 
@@ -82,9 +86,10 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
 
 
 def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str) -> None:
-    """A quantity at each length for each network (gans, lengths), and the simpler generator's as a dotted line."""
-    for line, color in zip(values, (BLUE, SKY, GREEN)):
-        ax.plot(steps, line, "o-", color=color, markersize=4, linewidth=1.4)
+    """A quantity at each length for each network (gans, lengths), their mean, and the simpler generator's (dotted)."""
+    for line in values:
+        ax.plot(steps, line, "-", color=SKY, linewidth=1.0)
+    ax.plot(steps, values.mean(0), "o-", color=BLUE, markersize=5, linewidth=2.2)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
     ax.annotate(
         text, (steps[-2], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
@@ -118,15 +123,20 @@ def support_curves(ax: Axes, limits: np.ndarray, curves: Mapping[str, np.ndarray
 
 
 def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
-    """Test accuracy (sets, families) after training on real, on other real images, and on each network's samples."""
+    """Test accuracy (studies, sets, families) after training on real, other real images, and networks' samples.
+
+    Studies lie side by side.
+    """
+    for study, shift in zip(accuracy, (-0.18, 0.18)):
+        places = np.arange(len(families)) + shift
+        ax.plot(places - 0.07, study[0], "o", color=GREEN, markersize=5)
+        ax.plot(places, study[1], "o", color=GREEN, markersize=5, markerfacecolor="none")
+        for row in study[2:]:
+            ax.plot(places + 0.07, row, "s", color=BLUE, markersize=4)
     places = np.arange(len(families))
-    ax.plot(places - 0.1, accuracy[0], "o", color=GREEN, markersize=6, label="the same real images")
-    ax.plot(
-        places + 0.0, accuracy[1], "o", color=GREEN, markersize=6, markerfacecolor="none", label="other real images"
-    )
-    for row in accuracy[2:]:
-        ax.plot(places + 0.1, row, "s", color=BLUE, markersize=5, label="samples" if row is accuracy[2] else None)
-    ax.plot([], [], "s", color=BLUE, label="samples")
+    ax.plot([], [], "o", color=GREEN, markersize=5, label="the same real images")
+    ax.plot([], [], "o", color=GREEN, markersize=5, markerfacecolor="none", label="other real images")
+    ax.plot([], [], "s", color=BLUE, markersize=4, label="samples")
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel="test accuracy", xlim=(-0.5, len(families) - 0.5))
     ax.legend(fontsize=7.5, loc="center")
@@ -144,12 +154,14 @@ def known(
 
 
 def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
-    """A quantity in each family (predictors, families): networks, and last the mixture."""
+    """A quantity in each family (studies, predictors, families), studies side by side: networks, last the mixture."""
     places = np.arange(len(families))
-    for row, shift in zip(values[:-1], (-0.12, 0, 0.12)):
-        ax.plot(places + shift, row, "s", color=BLUE, markersize=5)
-    ax.plot(places, values[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
-    ax.plot([], [], "s", color=BLUE, label="GANs")
+    for study, side in zip(values, (-0.2, 0.2)):
+        for row, shift in zip(study[:-1], (-0.1, 0, 0.1)):
+            ax.plot(places + side + shift, row, "s", color=BLUE, markersize=4)
+        ax.plot(places + side, study[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none")
+    ax.plot([], [], "s", color=BLUE, markersize=4, label="GANs")
+    ax.plot([], [], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
