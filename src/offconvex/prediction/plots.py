@@ -7,25 +7,25 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from offconvex import figures
-from offconvex.prediction.measure import Pool
 
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = figures.KIND_COLORS
 MARKERS = {"mlp": "o", "deep": "s", "cnn": "^", "residual": "D"}
 FAMILY_NAMES = {"mlp": "one layer", "deep": "three layers", "cnn": "convolutions", "residual": "residual"}
 
 
-def scatter(ax: Axes, predicted: np.ndarray, pool: Pool, limits: tuple) -> None:
+def scatter(ax: Axes, predicted: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple) -> None:
     """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed).
 
-    Markers of the first study are filled, of others open.
+    Markers of the first study are filled, of others open. Columns are "study", "test", "poison" and "family".
     """
     ax.plot(limits, limits, **figures.THEORY)
-    levels, poison, family = pool.config.poison, pool.values("poison"), pool.values("family")
+    study, test, poison, family = (columns[name] for name in ("study", "test", "poison", "family"))
+    levels = np.unique(poison)
     for level, color in zip(levels, figures.ordered_colors(len(levels))):
         for name, marker in MARKERS.items():
             for first, face in ((True, color), (False, "none")):
-                own = (poison == level) & (family == name) & ((pool.studies == pool.studies[0]) == first)
-                ax.plot(1 - predicted[own], 1 - pool.test[own], marker, color=color, markersize=4, alpha=0.85,
+                own = (poison == level) & (family == name) & ((study == study[0]) == first)
+                ax.plot(1 - predicted[own], 1 - test[own], marker, color=color, markersize=4, alpha=0.85,
                     markerfacecolor=face, markeredgewidth=0.9)  # fmt: skip
     ax.set(xlim=limits, ylim=limits, xlabel="error on samples", ylabel="test error", aspect="equal")
 
