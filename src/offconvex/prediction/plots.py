@@ -85,14 +85,19 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
     ax.grid(axis="y", visible=False)
 
 
-def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str) -> None:
-    """A quantity at each length for each network (gans, lengths), their mean, and the simpler generator's (dotted)."""
+def lengths(
+    ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str, place: int
+) -> None:
+    """A quantity at each length for each network (gans, lengths), their mean, and the simpler generator's (dotted).
+
+    The dotted line's text stands over the length number `place`.
+    """
     for line in values:
         ax.plot(steps, line, "-", color=SKY, linewidth=1.0)
     ax.plot(steps, values.mean(0), "o-", color=BLUE, markersize=5, linewidth=2.2)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
     ax.annotate(
-        text, (steps[-2], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
+        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
     )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
