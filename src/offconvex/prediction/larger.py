@@ -80,7 +80,7 @@ def sampled(
 
 
 def assemble(config: Larger, found: Sequence[Arrays]) -> Arrays:
-    """ "real" (sizes, families) and "samples" (gans, sizes, families)."""
+    """Accuracies: "real" (sizes, families) and "samples" (gans, sizes, families)."""
     *samples, real = (each["accuracy"] for each in found)
     return {"real": real, "samples": np.stack(samples)}
 

@@ -147,6 +147,26 @@ def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
     ax.legend(fontsize=7.5, loc="center")
 
 
+def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray) -> None:
+    """Test accuracy, mean over families, against the number of training images.
+
+    Args:
+        ax: where.
+        counts: (k,) images.
+        real: (k, families) accuracy after training on real ones.
+        samples: (gans, k, families) on samples.
+    """
+    ax.plot(counts, real.mean(1), "o-", color=GREEN, markersize=5)
+    for row in samples:
+        ax.plot(counts, row.mean(1), "s-", color=BLUE, markersize=4)
+    ax.set_xscale("log")
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.set(xlabel="training images", xlim=(counts[0] / 1.3, counts[-1] * 1.3))
+    ax.text(counts[-1], real[-1].mean() + 0.008, "real images", color=GREEN, ha="right", fontsize=8)
+    ax.text(counts[-1], samples[:, -1].mean() - 0.02, "samples", color=BLUE, ha="right", fontsize=8)
+
+
 def known(
     ax: Axes, supports: Sequence[int], errors: np.ndarray, law: np.ndarray, gans: float, label: str, scale: str = "log"
 ) -> None:
