@@ -163,8 +163,8 @@ def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
     ax.minorticks_off()
     ax.set(xlabel="training images", xlim=(counts[0] / 1.3, counts[-1] * 1.3))
-    ax.text(counts[-1], real[-1].mean() + 0.008, "real images", color=GREEN, ha="right", fontsize=8)
-    ax.text(counts[-1], samples[:, -1].mean() - 0.02, "samples", color=BLUE, ha="right", fontsize=8)
+    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=8, va="top")
+    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=8)
 
 
 def known(
