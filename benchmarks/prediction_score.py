@@ -23,7 +23,7 @@ def rows() -> list[Comparison]:
     grid = np.array(list(product(range(4), range(3), range(2), range(3))))
     settings = dict(zip(("poison", "family", "wide", "recipe"), grid.T))
     test, predictor = rng.numpy_generator(0, "benchmark").normal(size=(2, len(grid)))
-    pool = SimpleNamespace(fit=np.ones(len(grid)), test=test, settings=settings)
+    pool = SimpleNamespace(fit=np.ones(len(grid)), test=test, settings=settings, studies=np.zeros(len(grid)))
 
     def counted() -> float:
         return measure.competition(pool, predictor)

@@ -126,7 +126,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch, dama
     asked.clear()
     long_run.run("doubling")
     assert set(asked) == {"4", "5"}
-    assert np.array_equal(stored.load("tiny", "doubling", Config())["value"], [6.0, 8.0, 10.0])
+    found = stored.load("tiny", "doubling", Config())
+    assert np.array_equal(found["value"], [6.0, 8.0, 10.0])
+    times = found.provenance["processor_seconds"]
+    assert list(times) == ["3", "4", "5", "assemble"] and min(times.values()) >= 0
 
 
 def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeypatch):

@@ -51,3 +51,9 @@ def made_up(config: study.Study, seed: int = 0) -> stored.Stored:
 def found():
     """The made-up result at the book's sizes, with fewer samples and features."""
     return made_up(study.Study(samples=2000, kept=1000, compared=600))
+
+
+@pytest.fixture(scope="session")
+def again(found):
+    """The same of another seed."""
+    return made_up(study.Study(samples=2000, kept=1000, compared=600, seed=1), seed=1)

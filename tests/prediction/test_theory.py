@@ -71,6 +71,17 @@ def test_score_of_extremes():
     assert 0 <= theory.conditional_score(gap, DRAWS.normal(size=18), settings) < 100
 
 
+def test_strata_have_cells_of_their_own():
+    """The second half's signs are contrary, which common cells would cancel; pairs across tell nothing at all."""
+    settings, gap, complexity = grid(), DRAWS.normal(size=18), DRAWS.normal(size=18)
+    two = {name: np.tile(values, 2) for name, values in settings.items()}
+    gaps, halves = np.concatenate([gap, gap + 9]), np.repeat([0, 5], 18)
+    for first in (gap, complexity):
+        signed, alone = np.concatenate([first, -first]), theory.conditional_score(gap, first, settings)
+        assert theory.conditional_score(gaps, signed, two, halves) == pytest.approx(alone)
+        assert theory.conditional_score(gaps, signed, two) != pytest.approx(alone)
+
+
 def test_score_sees_nothing_in_a_setting_it_conditions_on():
     settings = grid(1)
     gap = settings["a"] + 0.01 * DRAWS.normal(size=6)

@@ -47,9 +47,15 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     kept = [_read(folder, part) for part in parts]
-    arrays, spent = experiment.assemble(experiment.config, [part for part, _ in kept]), sum(s for _, s in kept)
+    last = time.process_time()
+    arrays = experiment.assemble(experiment.config, [part for part, *_ in kept])
     record = provenance.describe(experiment.chapter, stored.settings(experiment.config), time.monotonic() - start)
-    return stored.save(experiment, arrays, record | {"computing_seconds": round(spent, 1)})
+    processor = dict(zip(parts, (spent for *_, spent in kept))) | {"assemble": time.process_time() - last}
+    times = {
+        "computing_seconds": round(sum(seconds for _, seconds, _ in kept), 1),
+        "processor_seconds": {part: round(spent, 1) for part, spent in processor.items()},
+    }
+    return stored.save(experiment, arrays, record | times)
 
 
 def find(name: str) -> stored.StoredExperiment:
@@ -69,9 +75,13 @@ def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
     # part itself, so that a failure elsewhere costs nothing that is finished; the arrays come last and complete it.
     experiment = find(name)
     config = experiment.config if device is None else dataclasses.replace(experiment.config, device=device)
-    start = time.monotonic()
+    start, processor = time.monotonic(), time.process_time()
     content = stored.pack(experiment.run(config, part))
-    about = {"seconds": time.monotonic() - start, "sha256": hashlib.sha256(content).hexdigest()}
+    about = {
+        "seconds": time.monotonic() - start,
+        "processor_seconds": time.process_time() - processor,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
     stored.replace(folder / f"{part}.json", json.dumps(about).encode())
     stored.replace(folder / f"{part}.npz", content)
 
@@ -92,12 +102,13 @@ def _code_version(experiment: stored.StoredExperiment) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, part: str) -> tuple[stored.Arrays, float] | None:
-    # Arrays and seconds of a finished part; None if it is absent or damaged, and so has to be run again. Without the
-    # checksum a flipped bit in the archive's directory would make an array disappear without a word.
+def _read(folder: Path, part: str) -> tuple[stored.Arrays, float, float] | None:
+    # Arrays, seconds and processor time of a finished part; None if it is absent or damaged, so that it is run again.
+    # Without the checksum a flipped bit in the archive's directory would make an array disappear without a word.
     try:
         content, about = (folder / f"{part}.npz").read_bytes(), json.loads((folder / f"{part}.json").read_text())
         whole = hashlib.sha256(content).hexdigest() == about["sha256"]
-        return (stored.unpack(content), float(about["seconds"])) if whole else None
+        spent = float(about["seconds"]), float(about["processor_seconds"])
+        return (stored.unpack(content), *spent) if whole else None
     except (OSError, ValueError, LookupError, TypeError):
         return None

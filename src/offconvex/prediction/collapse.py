@@ -1,5 +1,6 @@
 """The birthday test on samples: which pairs are duplicates in a classifier's features, and the support that implies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,11 @@ class Duplicates:
     def support(self) -> float:
         """Effective support: pairs of items over close pairs."""
         return float(theory.effective_support(len(self.pairs), self.items))
+
+
+def feature_sets(found: Stored) -> dict[str, np.ndarray]:
+    """Features (n, d) of fresh real images, of each network's samples and of the mixture's, by name."""
+    return {"real": found["features real"]} | dict(zip(NAMES, found["features"]))
 
 
 def threshold(found: Stored) -> float:
@@ -65,16 +71,23 @@ def supports(features: np.ndarray, limits: np.ndarray, chunk: int = 1000) -> np.
 def birthday_test(
     features: np.ndarray, limit: float, sizes: tuple[int, ...], repetitions: int, seed: int, name: str
 ) -> np.ndarray:
-    """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate."""
+    """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate.
+
+    A permutation of all rows is cut into as many draws as it gives. These are disjoint, which spreads them no more than
+    independent ones.
+    """
     draws, points = rng.numpy_generator(seed, "birthday", name), features.astype(np.float32)
     shares = []
     for size in sizes:
-        hits = 0
-        for _ in range(repetitions):
-            drawn = points[draws.choice(len(points), size, replace=False)]
-            squares = (drawn**2).sum(1)
-            distance = squares[:, None] + squares - 2 * drawn @ drawn.T
-            hits += bool((distance[np.triu_indices(size, 1)] < limit**2).any())
+        hits, left = 0, repetitions
+        while left > 0:
+            taken = min(left, len(points) // size)
+            drawn = points[draws.permutation(len(points))[: taken * size]].reshape(taken, size, -1)
+            squares = (drawn**2).sum(2)
+            distance = squares[:, :, None] + squares[:, None] - 2 * drawn @ drawn.swapaxes(1, 2)
+            first, second = np.triu_indices(size, 1)
+            hits += int((distance[:, first, second] < limit**2).any(1).sum())
+            left -= taken
         shares.append(hits / repetitions)
     return np.array(shares)
 
@@ -84,6 +97,12 @@ def half_size(sizes: tuple[int, ...], shares: np.ndarray) -> float:
     if shares.max() < 0.5:
         return float("inf")
     return float(np.interp(0.5, np.maximum.accumulate(shares), sizes))
+
+
+def half_size_ratios(sizes: tuple[int, ...], shares: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Squared quotient of the real images' `half_size` and that of each network's samples: a ratio of supports."""
+    half = {name: half_size(sizes, share) for name, share in shares.items()}
+    return {name: (half["real"] / half[name]) ** 2 for name in NAMES[:-1]}
 
 
 def split_ratio(features: np.ndarray, limit: float, seed: int, splits: int = 8) -> float:

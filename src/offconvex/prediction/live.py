@@ -1,5 +1,6 @@
 """The slice that the chapter computes anew: some classifiers, scored again, and some trained on samples alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from offconvex.prediction.baselines import share
 from offconvex.prediction.classifiers import Member, standardize
 from offconvex.prediction.classifiers import train as train_one
 from offconvex.prediction.measure import Pool
-from offconvex.prediction.study import real_images, trained, unpacked
+from offconvex.prediction.study import Study, members, real_images, trained, twins, unpacked
 from offconvex.runtime import Runtime
 from offconvex.stored import Stored
 
@@ -19,34 +20,34 @@ TEST = 2000  # test images inside the package
 
 @dataclass(frozen=True)
 class Slice:
-    """Members trained again, one of each stratum, and what a second start changes.
+    """Members trained again, and what a second start changes; accuracies are on two sets, test images and samples.
 
     Attributes:
-        rows: (k,) their places in the pool.
-        stored: (2, n) stored accuracy of all members on the first 2000 test images and on the stored samples.
-        again: (2, k) the same of these members after training from their stored start.
-        starts: (2, 2, m) the same of the members that have a twin, and of the twins: (starts, sets, members).
+        again: (2, k) accuracy of k members after training from their stored start.
+        stored: (2, k) the stored one.
+        rivals: (2, k, n) stored accuracies of all n members of each one's study.
+        starts: (2, 2, m) stored accuracies of the members that have a twin, and of the twins: (starts, sets, members).
         sizes: (2,) images in both sets.
     """
 
-    rows: np.ndarray
-    stored: np.ndarray
     again: np.ndarray
+    stored: np.ndarray
+    rivals: np.ndarray
     starts: np.ndarray
     sizes: np.ndarray
 
     def distance(self) -> float:
-        """Median over the members of the larger of their two differences from the stored accuracies, in `errors`."""
-        return float(np.median(self.errors(self.again, self.stored[:, self.rows]).max(0)))
+        """Median over the members of the larger of their differences from the stored, over `distance_of_starts`."""
+        return float(np.median(self.errors(self.again, self.stored).max(0))) / self.distance_of_starts()
 
     def distance_of_starts(self) -> float:
-        """Root mean square difference of two starts of the same settings, on the set where it is larger."""
+        """Root mean square difference of two starts of the same settings in `errors`, on the set where it is larger."""
         return float(np.sqrt((self.errors(*self.starts) ** 2).mean(1)).max())
 
     def distance_to_another(self) -> float:
-        """`distance` on the samples to the member farthest from each: what a wrong pairing gives."""
-        gaps = self.errors(self.again[:, :, None], self.stored[:, None, :])
-        return float(np.median(gaps[1].max(1)))
+        """`distance` on the samples to the member of its study farthest from each: what a wrong pairing gives."""
+        gaps = self.errors(self.again[:, :, None], self.rivals)
+        return float(np.median(gaps[1].max(1))) / self.distance_of_starts()
 
     def errors(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """|one - other| in standard errors of a difference of two binomial shares, (2, ...)."""
@@ -54,26 +55,49 @@ class Slice:
         return np.abs(one - other) / np.sqrt(2 * other * (1 - other) / sizes)
 
 
-def retrain(pool: Pool, found: Stored, rt: Runtime, seed: int, strata: int | None = None) -> Slice:
-    """One member of each of the first `strata` strata, by default all, chosen by `seed` and trained once more."""
+def retrain(pools: Sequence[Pool], found: Sequence[Stored], rt: Runtime, seed: int, strata: int | None = None) -> Slice:
+    """One member of each of the first `strata` amounts of poison, by default all, trained once more.
+
+    Study and member are chosen by `seed`.
+    """
     single = Runtime(rt.device, torch.float32)
-    images, labels = real_images(pool.config, single)
+    images, labels = real_images(pools[0].config, single)
     test = datasets.fashion_mnist("test", runtime=single)
-    samples = found["samples"]
-    sets = [
-        (standardize(test.pixels), test.labels),
-        (standardize(single.tensor(samples) / 255), torch.arange(len(samples), device=rt.device) % 10),
-    ]
+    everyone = [stored_accuracies(each) for each in found]
     draws = rng.numpy_generator(seed, "slice")
-    poison = pool.values("poison")
-    rows = np.array([draws.choice(np.flatnonzero(poison == value)) for value in pool.config.poison[:strata]])
-    classifiers = [trained(pool.config, pool.members[row], images, labels, single) for row in rows]
-    again = np.array([[share(c.predict(x) == y) for c in classifiers] for x, y in sets])
+    again, stored, rivals = [], [], []
+    for poison in pools[0].config.poison[:strata]:
+        study = int(draws.integers(len(pools)))
+        pool, samples = pools[study], found[study]["samples"]
+        row = draws.choice(np.flatnonzero(pool.values("poison") == poison))
+        classifier = trained(pool.config, pool.members[row], images, labels, single)
+        classes = torch.arange(len(samples), device=rt.device) % 10
+        again.append(
+            [
+                share(classifier.predict(standardize(test.pixels)) == test.labels),
+                share(classifier.predict(standardize(single.tensor(samples) / 255)) == classes),
+            ]
+        )
+        stored.append(everyone[study][:, row])
+        rivals.append(everyone[study][:, : len(pool.members)])
+    starts = np.concatenate([each[:, twin_rows(pool.config)] for pool, each in zip(pools, everyone)], axis=-1)
+    sizes = np.array([TEST, len(found[0]["samples"])])
+    return Slice(np.array(again).T, np.array(stored).T, np.stack(rivals, 1), starts.swapaxes(0, 1), sizes)
+
+
+def stored_accuracies(found: Stored) -> np.ndarray:
+    """Of all members and twins on the first 2000 test images and on the stored samples, (2, n)."""
     right, predictions = stored_right(found)
-    kept = predictions[:, : len(samples)] == np.arange(len(samples)) % 10
-    everyone = np.array([right[:, :TEST].mean(1), kept.mean(1)])
-    starts = np.stack([everyone[:, half] for half in pool.twins])
-    return Slice(rows, everyone[:, : len(pool.members)], again, starts, np.array([TEST, len(samples)]))
+    count = len(found["samples"])
+    kept = predictions[:, :count] == np.arange(count) % 10
+    return np.array([right[:, :TEST].mean(1), kept.mean(1)])
+
+
+def twin_rows(config: Study) -> np.ndarray:
+    """Rows in the stored arrays of the members that have a second start, and of those, (2, m)."""
+    own, other = members(config), twins(config)
+    first = [own.index(Member(twin.family, poison=twin.poison)) for twin in other]
+    return np.array([first, np.arange(len(other)) + len(own)])
 
 
 def stored_right(found: Stored) -> tuple[np.ndarray, np.ndarray]:

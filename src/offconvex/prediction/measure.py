@@ -1,7 +1,7 @@
 """The stored pool -> rank correlations within strata, scores and errors, with bootstrap samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from offconvex import rng
 from offconvex.prediction import theory
 from offconvex.prediction.baselines import BASELINES
 from offconvex.prediction.classifiers import Member
-from offconvex.prediction.study import KINDS, Study, members, twins, unpacked
+from offconvex.prediction.study import KINDS, Study, members, unpacked
 from offconvex.stored import Stored
 
 GANS = "GAN"  # predictors of the networks are called "GAN 1", "GAN 2", ...
@@ -22,23 +22,23 @@ class Pool:
 
     Attributes:
         config: its settings.
+        studies: (n,) the seed of the study that each classifier belongs to; pairs are of one study.
         members: (n,) what each classifier is.
         test: (n,) accuracy on the 10,000 test images.
         fit: (n,) accuracy on the clean training images.
         lengths: (gans, lengths, n) accuracy on the samples of each network after each number of steps.
         simple: by name, (n,) accuracy on the samples of the simpler generators.
         baselines: by name, (n,), larger where a better test accuracy is promised.
-        twins: (2, m) rows in the stored arrays of the members that have a second start, and of those.
     """
 
     config: Study
+    studies: np.ndarray
     members: list[Member]
     test: np.ndarray
     fit: np.ndarray
     lengths: np.ndarray
     simple: Mapping[str, np.ndarray]
     baselines: Mapping[str, np.ndarray]
-    twins: np.ndarray
 
     def values(self, name: str) -> np.ndarray:
         """A setting of every member, (n,)."""
@@ -56,8 +56,8 @@ class Pool:
 
     @property
     def strata(self) -> np.ndarray:
-        """Pairs of members of equal poison, (n, n)."""
-        return theory.same_stratum(self.values("poison"))
+        """Pairs of members of one study and equal poison, (n, n)."""
+        return theory.same_stratum(self.studies, self.values("poison"))
 
     @property
     def predictors(self) -> dict[str, np.ndarray]:
@@ -72,10 +72,10 @@ class Table:
 
     Attributes:
         names: of the predictors, the knob last.
-        inside: (n,) conditional tau, pairs of equal poison.
+        inside: (n,) conditional tau, pairs of one study and equal poison.
         limits: (n, 2) 95 percent bootstrap interval of it, over classifiers.
         finer: (n,) tau over pairs of equal poison and recipe.
-        whole: (n,) tau over all pairs.
+        whole: (n,) tau over all pairs of one study.
         score: (n,) the competition's score in percent.
         score_limits: (n, 2) its interval.
         samples: (n, count) conditional tau of the bootstrap samples.
@@ -125,31 +125,56 @@ class Table:
 
 
 def pool(found: Stored) -> Pool:
-    """The stored experiment as a pool, its twins set apart."""
+    """The stored experiment as a pool, without its twins."""
     config = Study(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
-    own, other = members(config), twins(config)
+    own = members(config)
     count = len(own)
-    pairs = np.array([[own.index(Member(t.family, poison=t.poison)), count + i] for i, t in enumerate(other)]).T
     return Pool(
         config=config,
+        studies=np.full(count, config.seed),
         members=own,
         test=found["test accuracy"][:count],
         fit=found["measures"][:count, 1 + BASELINES.index("training accuracy")],
         lengths=found["scores"][..., :count],
         simple=dict(zip(KINDS, found["simple scores"][:, :count])),
         baselines=dict(zip(BASELINES, found["measures"][:count, 1:].T)),
-        twins=pairs,
+    )
+
+
+def together(pools: Sequence[Pool]) -> Pool:
+    """Pools of several studies as one, in which each network's predictions go on with those of its namesakes.
+
+    Raises:
+        ValueError: if the studies differ in anything but their seeds, or not in these.
+    """
+    first, seeds = pools[0].config, {each.config.seed for each in pools}
+    if len(seeds) < len(pools) or any(replace(each.config, seed=first.seed) != first for each in pools):
+        raise ValueError("Pools that are put together must come from studies that differ in their seeds alone.")
+    return Pool(
+        config=first,
+        studies=np.concatenate([each.studies for each in pools]),
+        members=[member for each in pools for member in each.members],
+        test=np.concatenate([each.test for each in pools]),
+        fit=np.concatenate([each.fit for each in pools]),
+        lengths=np.concatenate([each.lengths for each in pools], axis=-1),
+        simple={name: np.concatenate([each.simple[name] for each in pools]) for name in KINDS},
+        baselines={name: np.concatenate([each.baselines[name] for each in pools]) for name in BASELINES},
     )
 
 
 def inside(pool: Pool, predictor: np.ndarray, *equal: str) -> float:
-    """Kendall's tau-b with test accuracy over pairs of equal poison; 0 for a predictor that is constant there.
+    """Kendall's tau-b with test accuracy over pairs of one study and equal poison; 0 for a predictor constant there.
 
     `equal` names further settings in which a pair must agree.
     """
-    pairs = theory.same_stratum(pool.values("poison"), *(pool.values(name) for name in equal))
+    pairs = pool.strata & theory.same_stratum(pool.studies, *(pool.values(name) for name in equal))
     found = theory.kendall(predictor, pool.test, pairs)
     return 0.0 if np.isnan(found) else found
+
+
+def whole(pool: Pool, predictor: np.ndarray) -> float:
+    """Kendall's tau-b with test accuracy over all pairs of one study."""
+    return theory.kendall(predictor, pool.test, theory.same_stratum(pool.studies))
 
 
 def error(pool: Pool, predictor: np.ndarray) -> float:
@@ -158,7 +183,7 @@ def error(pool: Pool, predictor: np.ndarray) -> float:
 
 
 def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
-    """Tau-b of each family, over pairs of equal poison."""
+    """Tau-b of each family, over pairs of one study and equal poison."""
     result = {}
     for name in pool.config.families:
         own = pool.values("family") == name
@@ -166,12 +191,18 @@ def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
     return result
 
 
+def family_errors(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
+    """Mean absolute difference to test accuracy of each family."""
+    gaps, family = np.abs(predictor - pool.test), pool.values("family")
+    return {name: float(gaps[family == name].mean()) for name in pool.config.families}
+
+
 def resamples(pool: Pool, count: int, seed: int) -> np.ndarray:
-    """How often each member occurs in bootstrap samples drawn within strata of equal poison, (count, n)."""
-    poison, draws = pool.values("poison"), rng.numpy_generator(seed, "bootstrap")
-    result = np.zeros((count, len(poison)))
-    for value in np.unique(poison):
-        rows = np.flatnonzero(poison == value)
+    """How often each member occurs in bootstrap samples, drawn among those of its study and poison, (count, n)."""
+    draws = rng.numpy_generator(seed, "bootstrap")
+    result = np.zeros((count, len(pool.members)))
+    for stratum in np.unique(pool.strata, axis=0):
+        rows = np.flatnonzero(stratum)
         result[:, rows] = draws.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=count)
     return result
 
@@ -188,21 +219,21 @@ def inside_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.
 
 
 def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = None) -> float:
-    """`theory.conditional_score` of a promise of accuracy, by one count of all cells; of a bootstrap sample if given.
+    """`theory.conditional_score` of a promise of accuracy, studies as strata, by one count of all cells.
 
-    Copies of one member are no pair.
+    Of a bootstrap sample if its `counts` (n,) are given; copies of one member are no pair.
     """
-    gap = pool.fit - pool.test
-    greater = 2 * np.greater.outer(gap, gap) + np.less.outer(predictor, predictor)
-    weights = np.ones(greater.shape) if counts is None else np.multiply.outer(counts, counts)
-    weights = weights * ~np.eye(len(gap), dtype=bool)
+    gap, studies = pool.fit - pool.test, np.unique(pool.studies, return_inverse=True)[1]
+    one, other = np.nonzero(theory.same_stratum(studies) & ~np.eye(len(gap), dtype=bool))
+    greater = 2 * (gap[one] > gap[other]) + (predictor[one] < predictor[other])
+    weights = None if counts is None else counts[one] * counts[other]
     codes = [np.unique(values, return_inverse=True)[1] for values in pool.settings.values()]
     scores = []
     for place, first in enumerate(codes):
         for second in codes[place + 1 :]:
-            both = first * (second.max() + 1) + second
-            cells = (both[:, None] * (both.max() + 1) + both) * 4 + greater
-            tables = np.bincount(cells.ravel(), weights.ravel()).astype(float)
+            both = (studies * (first.max() + 1) + first) * (second.max() + 1) + second
+            cells = (both[one] * (both.max() + 1) + both[other]) * 4 + greater
+            tables = np.bincount(cells, weights).astype(float)
             tables = np.pad(tables, (0, -len(tables) % 4)).reshape(-1, 2, 2)
             tables = tables[tables.sum((1, 2)) > 0]
             tables = tables / tables.sum((1, 2), keepdims=True)
@@ -228,16 +259,16 @@ def table(pool: Pool, samples: int, scored: int, seed: int) -> Table:
         inside=np.array([inside(pool, each) for each in named.values()]),
         limits=np.quantile(drawn, INTERVAL, axis=1).T,
         finer=np.array([inside(pool, each, "recipe") for each in named.values()]),
-        whole=np.array([theory.kendall(each, pool.test) for each in named.values()]),
+        whole=np.array([whole(pool, each) for each in named.values()]),
         score=np.array([competition(pool, each) for each in named.values()]),
         score_limits=np.quantile(redrawn, INTERVAL, axis=1).T,
         samples=drawn,
     )
 
 
-def shuffled(pool: Pool, found: Stored, repetitions: int, seed: int) -> np.ndarray:
-    """`inside` of the first network's samples whose labels were permuted, (repetitions,)."""
-    predictions = unpacked(found["predictions"][0])[: len(pool.members)]
+def shuffled(pool: Pool, found: Sequence[Stored], repetitions: int, seed: int) -> np.ndarray:
+    """`inside` of the samples of each study's first network whose labels were permuted, (repetitions,)."""
+    predictions = _of_members(pool, [unpacked(each["predictions"][0]) for each in found])
     labels = np.arange(predictions.shape[1]) % 10
     draws = rng.numpy_generator(seed, "shuffled")
     return np.array(
@@ -246,14 +277,13 @@ def shuffled(pool: Pool, found: Stored, repetitions: int, seed: int) -> np.ndarr
 
 
 def small_supports(
-    pool: Pool, found: Stored, supports: tuple[int, ...], repetitions: int, seed: int
+    pool: Pool, found: Sequence[Stored], supports: tuple[int, ...], repetitions: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """A perfect generator that knows m real images only: mean absolute error and `inside`, (supports, repetitions).
 
     Its m images are test images drawn at random; it is judged on the others.
     """
-    count = len(pool.members)
-    right = np.unpackbits(found["test right"], axis=1)[:count].astype(float)
+    right = _of_members(pool, [np.unpackbits(each["test right"], axis=1) for each in found]).astype(float)
     draws = rng.numpy_generator(seed, "supports")
     errors, ranks = np.empty((2, len(supports), repetitions))
     for row, support in enumerate(supports):
@@ -263,6 +293,12 @@ def small_supports(
             errors[row, column] = np.abs(known - rest).mean()
             ranks[row, column] = theory.kendall(known, rest, pool.strata)
     return errors, ranks
+
+
+def _of_members(pool: Pool, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of the members among stored arrays, one array a study: (members and twins, ...) -> (n, ...)."""
+    count = len(pool.members) // len(arrays)
+    return np.concatenate([each[:count] for each in arrays])
 
 
 def _entropy(shares: np.ndarray) -> np.ndarray:

@@ -13,16 +13,20 @@ MARKERS = {"mlp": "o", "deep": "s", "cnn": "^", "residual": "D"}
 FAMILY_NAMES = {"mlp": "one layer", "deep": "three layers", "cnn": "convolutions", "residual": "residual"}
 
 
-def scatter(
-    ax: Axes, predicted: np.ndarray, test: np.ndarray, poison: np.ndarray, family: np.ndarray, limits: tuple
-) -> None:
-    """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed)."""
+def scatter(ax: Axes, predicted: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple) -> None:
+    """Test error against error on samples, color by poison, marker by family, and the line y = x (dashed).
+
+    Markers of the first study are filled, of others open. Columns are "study", "test", "poison" and "family".
+    """
     ax.plot(limits, limits, **figures.THEORY)
+    study, test, poison, family = (columns[name] for name in ("study", "test", "poison", "family"))
     levels = np.unique(poison)
     for level, color in zip(levels, figures.ordered_colors(len(levels))):
         for name, marker in MARKERS.items():
-            own = (poison == level) & (family == name)
-            ax.plot(1 - predicted[own], 1 - test[own], marker, color=color, markersize=4, alpha=0.85)
+            for first, face in ((True, color), (False, "none")):
+                own = (poison == level) & (family == name) & ((study == study[0]) == first)
+                ax.plot(1 - predicted[own], 1 - test[own], marker, color=color, markersize=4, alpha=0.85,
+                    markerfacecolor=face, markeredgewidth=0.9)  # fmt: skip
     ax.set(xlim=limits, ylim=limits, xlabel="error on samples", ylabel="test error", aspect="equal")
 
 
@@ -81,13 +85,19 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
     ax.grid(axis="y", visible=False)
 
 
-def lengths(ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str) -> None:
-    """A quantity at each length for each network (gans, lengths), and the simpler generator's as a dotted line."""
-    for line, color in zip(values, (BLUE, SKY, GREEN)):
-        ax.plot(steps, line, "o-", color=color, markersize=4, linewidth=1.4)
+def lengths(
+    ax: Axes, steps: Sequence[int], values: np.ndarray, rival: float, label: str, text: str, place: int
+) -> None:
+    """A quantity at each length for each network (gans, lengths), their mean, and the simpler generator's (dotted).
+
+    The dotted line's text stands over the length number `place`.
+    """
+    for line in values:
+        ax.plot(steps, line, "-", color=SKY, linewidth=1.0)
+    ax.plot(steps, values.mean(0), "o-", color=BLUE, markersize=5, linewidth=2.2)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
     ax.annotate(
-        text, (steps[-2], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
+        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
     )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
@@ -118,18 +128,43 @@ def support_curves(ax: Axes, limits: np.ndarray, curves: Mapping[str, np.ndarray
 
 
 def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
-    """Test accuracy (sets, families) after training on real, on other real images, and on each network's samples."""
+    """Test accuracy (studies, sets, families) after training on real, other real images, and networks' samples.
+
+    Studies lie side by side.
+    """
+    for study, shift in zip(accuracy, (-0.18, 0.18)):
+        places = np.arange(len(families)) + shift
+        ax.plot(places - 0.07, study[0], "o", color=GREEN, markersize=5)
+        ax.plot(places, study[1], "o", color=GREEN, markersize=5, markerfacecolor="none")
+        for row in study[2:]:
+            ax.plot(places + 0.07, row, "s", color=BLUE, markersize=4)
     places = np.arange(len(families))
-    ax.plot(places - 0.1, accuracy[0], "o", color=GREEN, markersize=6, label="the same real images")
-    ax.plot(
-        places + 0.0, accuracy[1], "o", color=GREEN, markersize=6, markerfacecolor="none", label="other real images"
-    )
-    for row in accuracy[2:]:
-        ax.plot(places + 0.1, row, "s", color=BLUE, markersize=5, label="samples" if row is accuracy[2] else None)
-    ax.plot([], [], "s", color=BLUE, label="samples")
+    ax.plot([], [], "o", color=GREEN, markersize=5, label="the same real images")
+    ax.plot([], [], "o", color=GREEN, markersize=5, markerfacecolor="none", label="other real images")
+    ax.plot([], [], "s", color=BLUE, markersize=4, label="samples")
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel="test accuracy", xlim=(-0.5, len(families) - 0.5))
     ax.legend(fontsize=7.5, loc="center")
+
+
+def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray) -> None:
+    """Test accuracy, mean over families, against the number of training images.
+
+    Args:
+        ax: where.
+        counts: (k,) images.
+        real: (k, families) accuracy after training on real ones.
+        samples: (gans, k, families) on samples.
+    """
+    ax.plot(counts, real.mean(1), "o-", color=GREEN, markersize=5)
+    for row in samples:
+        ax.plot(counts, row.mean(1), "s-", color=BLUE, markersize=4)
+    ax.set_xscale("log")
+    ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    ax.minorticks_off()
+    ax.set(xlabel="training images", xlim=(counts[0] / 1.3, counts[-1] * 1.3))
+    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=8, va="top")
+    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=8)
 
 
 def known(
@@ -144,12 +179,14 @@ def known(
 
 
 def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
-    """A quantity in each family (predictors, families): networks, and last the mixture."""
+    """A quantity in each family (studies, predictors, families), studies side by side: networks, last the mixture."""
     places = np.arange(len(families))
-    for row, shift in zip(values[:-1], (-0.12, 0, 0.12)):
-        ax.plot(places + shift, row, "s", color=BLUE, markersize=5)
-    ax.plot(places, values[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
-    ax.plot([], [], "s", color=BLUE, label="GANs")
+    for study, side in zip(values, (-0.2, 0.2)):
+        for row, shift in zip(study[:-1], (-0.1, 0, 0.1)):
+            ax.plot(places + side + shift, row, "s", color=BLUE, markersize=4)
+        ax.plot(places + side, study[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none")
+    ax.plot([], [], "s", color=BLUE, markersize=4, label="GANs")
+    ax.plot([], [], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
     ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))

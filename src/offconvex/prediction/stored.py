@@ -1,5 +1,6 @@
 """Stored experiments of the chapter on predicting generalization."""
 
-from offconvex.prediction.study import STUDY
+from offconvex.prediction.larger import LARGER
+from offconvex.prediction.study import AGAIN, STUDY
 
-STORED = (STUDY,)
+STORED = (STUDY, AGAIN, LARGER)

@@ -284,3 +284,5 @@ def alone(config: Study, chosen: Sequence[np.ndarray], test: datasets.Images, rt
 
 
 STUDY = StoredExperiment("pgdl-study", "predicting-generalization", Study(), parts, run, assemble)
+AGAIN = StoredExperiment("pgdl-study-again", "predicting-generalization", Study(seed=1), parts, run, assemble)
+"""The same with starts, batches, poison's labels, networks and samples of another seed."""

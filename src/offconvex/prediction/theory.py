@@ -56,7 +56,9 @@ def mutual_information(table: np.ndarray) -> tuple[float, float]:
     return information, entropy
 
 
-def conditional_score(gap: np.ndarray, complexity: np.ndarray, settings: dict[str, np.ndarray]) -> float:
+def conditional_score(
+    gap: np.ndarray, complexity: np.ndarray, settings: dict[str, np.ndarray], strata: np.ndarray | None = None
+) -> float:
     """The competition's score of a complexity measure, in percent (jiang2020neurips), by enumeration of its cells.
 
     For ordered pairs of models V = [gap_i > gap_j] and M = [complexity_i > complexity_j]. For each two of the settings,
@@ -71,16 +73,19 @@ def conditional_score(gap: np.ndarray, complexity: np.ndarray, settings: dict[st
         gap: (n,) training minus test accuracy.
         complexity: (n,) higher should mean a larger gap.
         settings: by name, (n,) discrete values of at least two hyper-parameters.
+        strata: (n,) discrete values; pairs across them are left out, and each has cells of its own. By default one.
     """
     if len(settings) < 2:
         raise ValueError(f"The score conditions on two hyper-parameters; got {len(settings)}: {', '.join(settings)}.")
     worse = np.greater.outer(gap, gap)
     larger = np.greater.outer(complexity, complexity)
-    distinct = ~np.eye(len(gap), dtype=bool)
+    strata = np.zeros(len(gap)) if strata is None else np.unique(strata, return_inverse=True)[1]
+    distinct = same_stratum(strata) & ~np.eye(len(gap), dtype=bool)
     codes = {name: np.unique(values, return_inverse=True)[1] for name, values in settings.items()}
     scores = []
     for first, second in permutations(codes, 2):
         both = codes[first] * (codes[second].max() + 1) + codes[second]
+        both = both + (both.max() + 1) * strata
         information, entropy = 0.0, 0.0
         for one in np.unique(both):
             for other in np.unique(both):
