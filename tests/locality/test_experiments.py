@@ -1,5 +1,6 @@
 """Experiments: what they assume of reach, the kernel's interpolation against ridge, and the exact permutation test."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from offconvex import runtime
+from offconvex import rng, runtime
 from offconvex.locality import experiments, measure, networks, search, tangent
 from offconvex.locality.experiments import Plane, Setting, Study
 
@@ -125,16 +126,46 @@ def test_what_was_tried_has_names():
         search.Search(("nowhere",))
 
 
-def test_the_permutation_test_is_scipy_s():
-    treated, plain = np.array([0.7, 0.66, 0.81, 0.6]), np.array([0.5, 0.62, 0.48, 0.55, 0.52])
+def test_the_sign_flip_test_is_brute_force_and_scipy_s():
+    treated, plain = np.array([0.7, 0.66, 0.81, 0.6, 0.5]), np.array([0.5, 0.62, 0.48, 0.61, 0.52])
+    larger = 0
+    for exchanged in itertools.product((False, True), repeat=5):
+        mean = np.mean([b - a if swap else a - b for a, b, swap in zip(treated, plain, exchanged)])
+        larger += mean >= (treated - plain).mean() - 1e-12
+    assert measure.sign_flip_p(treated, plain) == pytest.approx(larger / 32, abs=1e-12)
     reference = stats.permutation_test(
-        (treated, plain), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
+        (treated, plain),
+        lambda a, b: a.mean() - b.mean(),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
     )
-    assert measure.permutation_p(treated, plain) == pytest.approx(reference.pvalue, abs=1e-12)
-    assert measure.permutation_p(np.ones(5), np.zeros(5)) == pytest.approx(1 / 252)
-    assert measure.permutation_p(np.zeros(3), np.zeros(3)) == 1
-    with pytest.raises(ValueError, match="1 to 12"):
-        measure.permutation_p(np.ones(13), plain)
+    assert measure.sign_flip_p(treated, plain) == pytest.approx(reference.pvalue, abs=1e-12)
+    assert measure.sign_flip_p(np.ones(8), np.zeros(8)) == 1 / 256
+    assert measure.sign_flip_p(np.zeros(8), np.ones(8)) == 1
+    assert measure.sign_flip_p(np.zeros(3), np.zeros(3)) == 1
+    for wrong in (np.ones(21), np.ones(4)):
+        with pytest.raises(ValueError, match="twins"):
+            measure.sign_flip_p(wrong, np.zeros(21))
+
+
+def test_the_sign_flip_test_is_exact():
+    # Twins without effect, both drawn from one skewed law with a part in common: no level is exceeded more often than
+    # its own share, within 4.5 standard errors.
+    draws = rng.numpy_generator(0, "twins").exponential(size=(4000, 3, 6))
+    values = [measure.sign_flip_p(own + common, other + common) for own, other, common in draws]
+    for level in (1 / 16, 1 / 4, 1 / 2):
+        assert abs(np.mean(np.array(values) <= level) - level) <= 4.5 * np.sqrt(level * (1 - level) / 4000)
+
+
+def test_networks_with_and_without_lambda_are_twins(rt):
+    with_, without = (replace(TINY, strength=s) for s in (1.0, 0.0))
+    for one, two in zip(experiments.data(with_, rt, 3, range(2)), experiments.data(without, rt, 3, range(2))):
+        assert all(torch.equal(a, b) for a, b in zip(one, two))
+    # The patches are drawn at every step either way, so the order of batches is common as well: a strength too small
+    # to matter gives the same network.
+    tiny, none = (experiments.run(replace(TINY, strength=s), rt, 3) for s in (1e-300, 0.0))
+    assert np.allclose(tiny.loss, none.loss, atol=1e-9)
 
 
 def test_devices_are_named(explicit_devices):

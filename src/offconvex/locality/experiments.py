@@ -111,7 +111,8 @@ def run(setting: Setting, rt: Runtime, seed: int, replicas: range | None = None)
 class Study:
     """Gaps x strengths, with everything else as in a setting, and networks too short to span any of the gaps.
 
-    Settings were chosen on networks of seed 0, which is why the study has another.
+    Settings were chosen on networks of seed 0, and the largest gap on networks of seed 4, which is why the study has
+    another.
 
     Attributes:
         gaps: between the images.
@@ -130,7 +131,7 @@ class Study:
         seed: of pairs, starts and batches.
     """
 
-    gaps: tuple[int, ...] = (0, 4, 8, 10)
+    gaps: tuple[int, ...] = (0, 4, 8, 9)
     strengths: tuple[float, ...] = (0.0, 4.0, 8.0)
     first: float = 30.0
     settling: float = 40.0
@@ -143,7 +144,7 @@ class Study:
     held_out: int = 2000
     channels: int = 16
     blocks: int = 5
-    seed: int = 1
+    seed: int = 2
 
     def __post_init__(self):
         if self.seeds % self.together:
@@ -172,6 +173,10 @@ class Study:
     def groups(self) -> list[range]:
         """Networks that are trained together."""
         return [range(start, start + self.together) for start in range(0, self.seeds, self.together)]
+
+
+FIRST_STUDY = Study(gaps=(0, 4, 8, 10), seed=1)
+"""The study before it: the same, but for the largest gap and the seed."""
 
 
 def study_parts(config: Study) -> list[str]:
