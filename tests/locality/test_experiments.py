@@ -90,6 +90,16 @@ def test_a_part_of_the_study_is_its_setting_run_on_its_networks():
     assert np.array_equal(part["loss"], experiments.run(setting, rt, config.seed, range(1, 2)).loss)
 
 
+def test_networks_trained_again_are_the_study_s():
+    config = Study(gaps=(0,), strengths=(0.0, 1.0), seeds=4, together=2, epochs=1, count=64, held_out=30, channels=4)
+    rt = runtime.resolve("cpu", torch.float32)
+    parts = [experiments.run_study_part(config, f"gap-0-strength-1-networks-{start}")["test"][-1] for start in (0, 2)]
+    found = experiments.again(config, 0, 1.0, 3, rt, config.seed)
+    assert found.shape == (3,) and np.array_equal(found[:2], parts[0])
+    assert found[2] == pytest.approx(parts[1][0], abs=1 / 30 + 1e-9)
+    assert np.array_equal(experiments.again(config, 0, 1.0, 4, rt, config.seed), np.concatenate(parts))
+
+
 def test_pairs_to_choose_by_are_neither_test_nor_training_pairs(rt):
     chosen, _ = experiments.validation(TINY, rt, 0)
     train, held = experiments.data(TINY, rt, 0, range(2))
@@ -118,12 +128,26 @@ def test_seeds_do_not_share_training_pairs(rt):
 def test_what_was_tried_has_names():
     assert search.parts(search.Search(("near",))) == ["near"]
     assert search.TRIED["far-2"].label == "gap 8, 512 pairs, λ 2, 25 epochs"
-    assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8, 200 epochs"
+    assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
     assert search.TRIED["far-wider"].label == "gap 8, 512 pairs, λ 0, 100 epochs, 32 channels"
     rows = search.assemble(search.Search(), [{n: np.ones(k) for n in experiments.NAMES} for k in (2, 6)])
     assert rows["test"].shape == (2, 6) and np.isnan(rows["test"]).sum() == 4
+    later = search.Search(tuple(search.LATER))
+    assert later.labels[0] == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
+    assert later.labels[-1] == "gap 9, 256 pairs, λ 0, 200 epochs, seed 4"
+    # What differs is said: no two lines look alike, and no two lists share a name.
+    assert len(set(later.labels)) == len(later.labels) and not set(search.TRIED) & set(search.LATER)
+    assert len(search.assemble(later, [{n: np.ones(4) for n in experiments.NAMES}] * 3)["test"][0]) == 4
     with pytest.raises(ValueError, match="Settings tried"):
         search.Search(("nowhere",))
+
+
+def test_a_trial_of_another_seed_is_its_setting_run_with_that_seed(monkeypatch):
+    trial = search.Trial(replace(TINY, strength=1.0), range(1, 3), 5)
+    monkeypatch.setitem(search.LATER, "tiny", trial)
+    rt = runtime.resolve("cpu", torch.float32)
+    expected = experiments.run(trial.setting, rt, 5, range(1, 3))
+    assert np.array_equal(search.run_part(search.Search(("tiny",)), "tiny")["loss"], expected.loss[-1])
 
 
 def test_the_sign_flip_test_is_brute_force_and_scipy_s():

@@ -193,6 +193,16 @@ def run_study_part(config: Study, part: str) -> Arrays:
     return {"epochs": history.epochs, "choose": choose} | {name: getattr(history, name) for name in NAMES}
 
 
+def again(config: Study, gap: int, strength: float, count: int, rt: Runtime, seed: int) -> np.ndarray:
+    """Train the first `count` networks of a point, in the study's groups; test accuracies at the end, (count,).
+
+    With the study's own seed these are its networks, with another they are new ones. Groups matter for rounding alone.
+    """
+    setting = config.setting(gap, strength)
+    groups = (range(start, min(start + config.together, count)) for start in range(0, count, config.together))
+    return np.concatenate([run(setting, rt, seed, group).test[-1] for group in groups])
+
+
 def assemble_study(config: Study, arrays: Sequence[Arrays]) -> Arrays:
     """Arrays (gaps, strengths, T, R) of networks that span, and "short ..." (strengths, T, R) of those that do not.
 

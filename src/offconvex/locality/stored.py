@@ -33,6 +33,16 @@ TRIED = StoredExperiment(
 )
 """Every setting that was looked at before the first study was fixed, with its result, whatever it was."""
 
+LATER = StoredExperiment(
+    name="locality-tried-later",
+    chapter="locality",
+    config=search.Search(tuple(search.LATER)),
+    parts=search.parts,
+    run=search.run_part,
+    assemble=search.assemble,
+)
+"""Every setting that was looked at between the first study and the second."""
+
 PATHFINDER = StoredExperiment(
     name="locality-pathfinder",
     chapter="locality",
@@ -43,4 +53,4 @@ PATHFINDER = StoredExperiment(
 )
 """Small networks on short and long paths."""
 
-STORED = (FIRST_STUDY, STUDY, TRIED, PATHFINDER)
+STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER)
