@@ -55,8 +55,10 @@ def apart(ax: Axes, gap: float, values: np.ndarray, colors: Sequence) -> None:
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
     # A little beside one another, where equal medians would hide all but one.
     places = gap + 0.25 * (np.arange(len(middle)) - (len(middle) - 1) / 2)
-    for place, m, l, h, color in zip(places, middle, low, high, colors):
-        ax.errorbar(place, m, [[m - l], [h - m]], fmt="o", color=color, markerfacecolor="white", markersize=4.5)
+    around = np.stack([middle - low, high - middle])
+    for line, color in enumerate(colors[: len(middle)]):
+        spread = around[:, line : line + 1]
+        ax.errorbar(places[line], middle[line], spread, fmt="o", color=color, markerfacecolor="white", markersize=4.5)
     ax.set_xticks([*ax.get_xticks(), gap])
 
 
