@@ -1,5 +1,6 @@
 """Experiments: what they assume of reach, the kernel's interpolation against ridge, and the exact permutation test."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from offconvex import runtime
+from offconvex import rng, runtime
 from offconvex.locality import experiments, measure, networks, search, tangent
 from offconvex.locality.experiments import Plane, Setting, Study
 
@@ -89,6 +90,16 @@ def test_a_part_of_the_study_is_its_setting_run_on_its_networks():
     assert np.array_equal(part["loss"], experiments.run(setting, rt, config.seed, range(1, 2)).loss)
 
 
+def test_networks_trained_again_are_the_study_s():
+    config = Study(gaps=(0,), strengths=(0.0, 1.0), seeds=4, together=2, epochs=1, count=64, held_out=30, channels=4)
+    rt = runtime.resolve("cpu", torch.float32)
+    parts = [experiments.run_study_part(config, f"gap-0-strength-1-networks-{start}")["test"][-1] for start in (0, 2)]
+    found = experiments.again(config, 0, 1.0, 3, rt, config.seed)
+    assert found.shape == (3,) and np.array_equal(found[:2], parts[0])
+    assert found[2] == pytest.approx(parts[1][0], abs=1 / 30 + 1e-9)
+    assert np.array_equal(experiments.again(config, 0, 1.0, 4, rt, config.seed), np.concatenate(parts))
+
+
 def test_pairs_to_choose_by_are_neither_test_nor_training_pairs(rt):
     chosen, _ = experiments.validation(TINY, rt, 0)
     train, held = experiments.data(TINY, rt, 0, range(2))
@@ -117,24 +128,68 @@ def test_seeds_do_not_share_training_pairs(rt):
 def test_what_was_tried_has_names():
     assert search.parts(search.Search(("near",))) == ["near"]
     assert search.TRIED["far-2"].label == "gap 8, 512 pairs, λ 2, 25 epochs"
-    assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8, 200 epochs"
+    assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
     assert search.TRIED["far-wider"].label == "gap 8, 512 pairs, λ 0, 100 epochs, 32 channels"
     rows = search.assemble(search.Search(), [{n: np.ones(k) for n in experiments.NAMES} for k in (2, 6)])
     assert rows["test"].shape == (2, 6) and np.isnan(rows["test"]).sum() == 4
+    later = search.Search(tuple(search.LATER))
+    assert later.labels[0] == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
+    assert later.labels[-1] == "gap 9, 256 pairs, λ 0, 200 epochs, seed 4"
+    # What differs is said: no two lines look alike, and no two lists share a name.
+    assert len(set(later.labels)) == len(later.labels) and not set(search.TRIED) & set(search.LATER)
+    assert len(search.assemble(later, [{n: np.ones(4) for n in experiments.NAMES}] * 3)["test"][0]) == 4
     with pytest.raises(ValueError, match="Settings tried"):
         search.Search(("nowhere",))
 
 
-def test_the_permutation_test_is_scipy_s():
-    treated, plain = np.array([0.7, 0.66, 0.81, 0.6]), np.array([0.5, 0.62, 0.48, 0.55, 0.52])
+def test_a_trial_of_another_seed_is_its_setting_run_with_that_seed(monkeypatch):
+    trial = search.Trial(replace(TINY, strength=1.0), range(1, 3), 5)
+    monkeypatch.setitem(search.LATER, "tiny", trial)
+    rt = runtime.resolve("cpu", torch.float32)
+    expected = experiments.run(trial.setting, rt, 5, range(1, 3))
+    assert np.array_equal(search.run_part(search.Search(("tiny",)), "tiny")["loss"], expected.loss[-1])
+
+
+def test_the_sign_flip_test_is_brute_force_and_scipy_s():
+    treated, plain = np.array([0.7, 0.66, 0.81, 0.6, 0.5]), np.array([0.5, 0.62, 0.48, 0.61, 0.52])
+    larger = 0
+    for exchanged in itertools.product((False, True), repeat=5):
+        mean = np.mean([b - a if swap else a - b for a, b, swap in zip(treated, plain, exchanged)])
+        larger += mean >= (treated - plain).mean() - 1e-12
+    assert measure.sign_flip_p(treated, plain) == pytest.approx(larger / 32, abs=1e-12)
     reference = stats.permutation_test(
-        (treated, plain), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
+        (treated, plain),
+        lambda a, b: a.mean() - b.mean(),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
     )
-    assert measure.permutation_p(treated, plain) == pytest.approx(reference.pvalue, abs=1e-12)
-    assert measure.permutation_p(np.ones(5), np.zeros(5)) == pytest.approx(1 / 252)
-    assert measure.permutation_p(np.zeros(3), np.zeros(3)) == 1
-    with pytest.raises(ValueError, match="1 to 12"):
-        measure.permutation_p(np.ones(13), plain)
+    assert measure.sign_flip_p(treated, plain) == pytest.approx(reference.pvalue, abs=1e-12)
+    assert measure.sign_flip_p(np.ones(8), np.zeros(8)) == 1 / 256
+    assert measure.sign_flip_p(np.zeros(8), np.ones(8)) == 1
+    assert measure.sign_flip_p(np.zeros(3), np.zeros(3)) == 1
+    for wrong in (np.ones(21), np.ones(4)):
+        with pytest.raises(ValueError, match="twins"):
+            measure.sign_flip_p(wrong, np.zeros(21))
+
+
+def test_the_sign_flip_test_is_exact():
+    # Twins without effect, both drawn from one skewed law with a part in common: no level is exceeded more often than
+    # its own share, within 4.5 standard errors.
+    draws = rng.numpy_generator(0, "twins").exponential(size=(4000, 3, 6))
+    values = [measure.sign_flip_p(own + common, other + common) for own, other, common in draws]
+    for level in (1 / 16, 1 / 4, 1 / 2):
+        assert abs(np.mean(np.array(values) <= level) - level) <= 4.5 * np.sqrt(level * (1 - level) / 4000)
+
+
+def test_networks_with_and_without_lambda_are_twins(rt):
+    with_, without = (replace(TINY, strength=s) for s in (1.0, 0.0))
+    for one, two in zip(experiments.data(with_, rt, 3, range(2)), experiments.data(without, rt, 3, range(2))):
+        assert all(torch.equal(a, b) for a, b in zip(one, two))
+    # The patches are drawn at every step either way, so the order of batches is common as well: a strength too small
+    # to matter gives the same network.
+    tiny, none = (experiments.run(replace(TINY, strength=s), rt, 3) for s in (1e-300, 0.0))
+    assert np.allclose(tiny.loss, none.loss, atol=1e-9)
 
 
 def test_devices_are_named(explicit_devices):

@@ -81,10 +81,10 @@ case(
 case(f"{LOCAL}.theory.largest_gap", lambda d: d.int(2, 99), lambda result, field: within(result, field - 2, field - 2))
 case(f"{LOCAL}.theory.isotropic_similarity", lambda d: d.int(1, 99), lambda r, _: within(r, 0, 1))
 case(
-    f"{LOCAL}.measure.permutation_p",
-    lambda d: (d.normal(d.int(2, 5)), d.normal(d.int(2, 5))),
-    lambda result, *_: within(result, 1 / 252 - 1e-9, 1),
-    refuses=[lambda: ((np.zeros(13), np.zeros(2)), {})],
+    f"{LOCAL}.measure.sign_flip_p",
+    lambda d: [(d.normal(n), d.normal(n)) for n in [d.int(1, 6)]][0],
+    lambda result, treated, _: within(result, 2.0 ** -len(treated), 1),
+    refuses=[lambda: ((np.zeros(21), np.zeros(21)), {}), lambda: ((np.zeros(2), np.zeros(3)), {})],
 )
 
 

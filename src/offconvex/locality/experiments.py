@@ -111,7 +111,8 @@ def run(setting: Setting, rt: Runtime, seed: int, replicas: range | None = None)
 class Study:
     """Gaps x strengths, with everything else as in a setting, and networks too short to span any of the gaps.
 
-    Settings were chosen on networks of seed 0, which is why the study has another.
+    Settings were chosen on networks of seed 0, and the largest gap on networks of seed 4, which is why the study has
+    another.
 
     Attributes:
         gaps: between the images.
@@ -130,7 +131,7 @@ class Study:
         seed: of pairs, starts and batches.
     """
 
-    gaps: tuple[int, ...] = (0, 4, 8, 10)
+    gaps: tuple[int, ...] = (0, 4, 8, 9)
     strengths: tuple[float, ...] = (0.0, 4.0, 8.0)
     first: float = 30.0
     settling: float = 40.0
@@ -143,7 +144,7 @@ class Study:
     held_out: int = 2000
     channels: int = 16
     blocks: int = 5
-    seed: int = 1
+    seed: int = 2
 
     def __post_init__(self):
         if self.seeds % self.together:
@@ -174,6 +175,10 @@ class Study:
         return [range(start, start + self.together) for start in range(0, self.seeds, self.together)]
 
 
+FIRST_STUDY = Study(gaps=(0, 4, 8, 10), seed=1)
+"""The study before it: the same, but for the largest gap and the seed."""
+
+
 def study_parts(config: Study) -> list[str]:
     """Names of the points, each with the number of a group of networks."""
     return [f"{point}-networks-{group.start}" for point in config.settings for group in config.groups]
@@ -186,6 +191,16 @@ def run_study_part(config: Study, part: str) -> Arrays:
     history = run(setting, rt, config.seed, range(int(start), int(start) + config.together))
     choose, _ = training.evaluate(setting.architecture, history.weights, *validation(setting, rt, config.seed))
     return {"epochs": history.epochs, "choose": choose} | {name: getattr(history, name) for name in NAMES}
+
+
+def again(config: Study, gap: int, strength: float, count: int, rt: Runtime, seed: int) -> np.ndarray:
+    """Train the first `count` networks of a point, in the study's groups; test accuracies at the end, (count,).
+
+    With the study's own seed these are its networks, with another they are new ones. Groups matter for rounding alone.
+    """
+    setting = config.setting(gap, strength)
+    groups = (range(start, min(start + config.together, count)) for start in range(0, count, config.together))
+    return np.concatenate([run(setting, rt, seed, group).test[-1] for group in groups])
 
 
 def assemble_study(config: Study, arrays: Sequence[Arrays]) -> Arrays:

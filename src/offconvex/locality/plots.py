@@ -50,6 +50,18 @@ def over_gaps(
     ax.set(xlabel="gap between the images, pixels", ylim=(0 if chance is None else 0.4, top))
 
 
+def apart(ax: Axes, gap: float, values: np.ndarray, colors: Sequence) -> None:
+    """Accuracies or surrogates (lines, seeds) of another study at one more gap: medians, hollow, and quartiles."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
+    # A little beside one another, where equal medians would hide all but one.
+    places = gap + 0.25 * (np.arange(len(middle)) - (len(middle) - 1) / 2)
+    around = np.stack([middle - low, high - middle])
+    for line, color in enumerate(colors[: len(middle)]):
+        spread = around[:, line : line + 1]
+        ax.errorbar(places[line], middle[line], spread, fmt="o", color=color, markerfacecolor="white", markersize=4.5)
+    ax.set_xticks([*ax.get_xticks(), gap])
+
+
 def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
     """Ticks at the largest gap that networks of each reach can see across."""
     for gap, color in zip(gaps, colors):

@@ -1,4 +1,4 @@
-"""The settings looked at on the way to the study: kept, so that the chapter can show all of them."""
+"""The settings looked at on the way to the studies: kept, so that the chapter can show all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +14,26 @@ from offconvex.stored import Arrays
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting and the networks of seed 0 that it was tried on.
+    """One setting and the networks that it was tried on.
 
     Attributes:
         setting: what was trained.
         networks: their numbers.
+        seed: of their pairs, starts and batches.
     """
 
     setting: Setting
     networks: range = range(1, 4)
+    seed: int = 0
 
     @property
     def label(self) -> str:
         """What differs from one trial to the next, in one line."""
         s = self.setting
-        falls = f"{s.first:g} → " if s.settling and s.first else ""
+        falls, within = (f"{s.first:g} → ", f" in {s.settling:g} of") if s.settling and s.first else ("", ",")
         wide = f", {s.channels} channels" if s.channels != Setting().channels else ""
-        return f"gap {s.gap}, {s.count} pairs, λ {falls}{s.strength:g}, {s.epochs} epochs{wide}"
+        others = f", seed {self.seed}" if self.seed else ""
+        return f"gap {s.gap}, {s.count} pairs, λ {falls}{s.strength:g}{within} {s.epochs} epochs{wide}{others}"
 
 
 def _trial(gap: int, epochs: int, networks: range = range(1, 4), **more) -> Trial:
@@ -70,9 +73,24 @@ TRIED = {
     "farther-fewer-8-from-30": _trial(10, 200, count=256, strength=8.0, first=30.0, settling=40.0),
     "farther-fewer-8": _trial(10, 200, count=256, strength=8.0, settling=3.0),
 }
-"""By name, in the order in which they were tried."""
+"""By name, in the order in which they were tried, before the first study; all of seed 0."""
 
-MOST = max(len(trial.networks) for trial in TRIED.values())
+
+def _later(gap: int, networks: range, seed: int, strength: float = 8.0, first: float = 30.0, settling: float = 40.0):
+    setting = Setting(gap=gap, epochs=200, count=256, strength=strength, first=first, settling=settling)
+    return Trial(setting, networks, seed)
+
+
+LATER = {
+    **{f"farther-8-from-30-seed-{seed}": _later(10, range(4, 8), seed) for seed in range(4)},
+    "farther-8-from-100-seed-4": _later(10, range(4), 4, first=100.0),
+    "farther-8-from-300-seed-4": _later(10, range(4), 4, first=300.0),
+    "farther-8-from-1000-seed-4": _later(10, range(4), 4, first=1000.0),
+    "farther-8-from-300-slowly-seed-4": _later(10, range(4), 4, first=300.0, settling=100.0),
+    "between-8-from-30-seed-4": _later(9, range(4), 4),
+    "between-seed-4": _later(9, range(4), 4, 0.0, 0.0, 0.0),
+}
+"""The same, between the first study and the second."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +98,19 @@ class Search:
     """Which of the settings are run.
 
     Attributes:
-        names: keys of `TRIED`.
+        names: keys of `TRIED` or of `LATER`.
     """
 
     names: tuple[str, ...] = tuple(TRIED)
 
     def __post_init__(self):
-        if not set(self.names) <= set(TRIED):
-            raise ValueError(f"Settings tried are {', '.join(TRIED)}; got {', '.join(self.names)}.")
+        if not set(self.names) <= set(TRIED | LATER):
+            raise ValueError(f"Settings tried are {', '.join(TRIED | LATER)}; got {', '.join(self.names)}.")
+
+    @property
+    def labels(self) -> list[str]:
+        """A line for each."""
+        return [(TRIED | LATER)[name].label for name in self.names]
 
 
 def parts(config: Search) -> list[str]:
@@ -97,14 +120,15 @@ def parts(config: Search) -> list[str]:
 
 def run_part(config: Search, part: str) -> Arrays:
     """Train one setting; each array (R,) at the end."""
-    trial = TRIED[part]
-    history = experiments.run(trial.setting, runtime.resolve("cpu", torch.float32), 0, trial.networks)
+    trial = (TRIED | LATER)[part]
+    history = experiments.run(trial.setting, runtime.resolve("cpu", torch.float32), trial.seed, trial.networks)
     return {name: getattr(history, name)[-1] for name in experiments.NAMES}
 
 
 def assemble(config: Search, arrays: Sequence[Arrays]) -> Arrays:
     """One row for each setting, one column for each network, the rest NaN: train, loss, test and similarity."""
+    most = max(len(a["test"]) for a in arrays)
     return {
-        name: np.array([np.pad(a[name], (0, MOST - len(a[name])), constant_values=np.nan) for a in arrays])
+        name: np.array([np.pad(a[name], (0, most - len(a[name])), constant_values=np.nan) for a in arrays])
         for name in experiments.NAMES
     }

@@ -3,6 +3,16 @@
 from offconvex.locality import experiments, search, small_pathfinder
 from offconvex.stored import StoredExperiment
 
+FIRST_STUDY = StoredExperiment(
+    name="locality-first-study",
+    chapter="locality",
+    config=experiments.FIRST_STUDY,
+    parts=experiments.study_parts,
+    run=experiments.run_study_part,
+    assemble=experiments.assemble_study,
+)
+"""The study that was made first, up to gap 10, where the regularizer failed."""
+
 STUDY = StoredExperiment(
     name="locality-study",
     chapter="locality",
@@ -21,7 +31,17 @@ TRIED = StoredExperiment(
     run=search.run_part,
     assemble=search.assemble,
 )
-"""Every setting that was looked at before the study was fixed, with its result, whatever it was."""
+"""Every setting that was looked at before the first study was fixed, with its result, whatever it was."""
+
+LATER = StoredExperiment(
+    name="locality-tried-later",
+    chapter="locality",
+    config=search.Search(tuple(search.LATER)),
+    parts=search.parts,
+    run=search.run_part,
+    assemble=search.assemble,
+)
+"""Every setting that was looked at between the first study and the second."""
 
 PATHFINDER = StoredExperiment(
     name="locality-pathfinder",
@@ -33,4 +53,4 @@ PATHFINDER = StoredExperiment(
 )
 """Small networks on short and long paths."""
 
-STORED = (STUDY, TRIED, PATHFINDER)
+STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER)
