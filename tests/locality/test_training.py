@@ -148,11 +148,13 @@ def test_devices_are_named(explicit_devices):
 
 def test_small_networks_on_paths_are_put_together_by_length():
     config = small_pathfinder.SmallPathfinder(
-        lengths=(3, 5), used=16, count=8, held_out=6, channels=2, blocks=1, epochs=2, batch=4, strength=1.0
-    )
+        lengths=(3, 5), used=16, count=8, held_out=6, channels=2, blocks=1, epochs=2, batch=4, strength=1.0,
+        seeds=2,
+    )  # fmt: skip
     parts = small_pathfinder.parts(config)
-    assert parts == ["dashes-3", "dashes-5"]
+    assert parts == [f"dashes-{length}-network-{network}" for length in (3, 5) for network in (0, 1)]
     arrays = [small_pathfinder.run_part(config, part) for part in parts]
     together = small_pathfinder.assemble(config, arrays)
-    assert together["test"].shape == (2, 2, 1) and together["epochs"].tolist() == [1, 2]
-    assert np.array_equal(together["train"][1], arrays[1]["train"])
+    assert together["test"].shape == (2, 2, 2) and together["epochs"].tolist() == [1, 2]
+    assert np.array_equal(together["train"][1, 0], arrays[2]["train"])
+    assert not np.array_equal(together["similarity"][0, 0], together["similarity"][0, 1])
