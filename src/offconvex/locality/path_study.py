@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
-from offconvex import runtime
 from offconvex.locality import small_pathfinder
 from offconvex.locality.small_pathfinder import NAMES, PathSetting
 from offconvex.stored import Arrays
 
 SMALL = PathSetting(drawn=32, used=16, border=2.0, start_distance=7.0, distractors=4, warming=5.0)
-"""Images of 16 pixels: a regularized step costs five plain ones, and on larger images an hour for a few networks."""
+"""Images of 16 pixels: a regularized step costs four plain ones, and on larger images a study costs hours."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,12 @@ class PathStudy:
 
 def label(setting: PathSetting) -> str:
     """What differs from one group to the next, in one line."""
-    s, usual = setting, SMALL
-    long = f" of {s.dash:g} pixels" if s.dash != usual.dash else ""
-    falls = f"{s.first:g} → " if s.first else ""
-    ramp = f" in {s.settling:g} of" if s.settling else ","
+    s = setting
+    dashes = f"{s.length} dashes" + (f" of {s.dash:g} pixels" if s.dash != SMALL.dash else "")
+    blocks = f"{s.blocks} block" + ("s" if s.blocks > 1 else "")
+    falls, within = f"{s.first:g} → " if s.first else "", f" in {s.settling:g} of" if s.settling else ","
     away = f", patches {s.away} apart" if s.away else ""
-    return f"{s.length} dashes{long}, {s.count} images, {s.blocks} blocks, λ {falls}{s.strength:g}{ramp} {s.epochs} epochs{away}"
+    return f"{dashes}, {s.count} images, {blocks}, λ {falls}{s.strength:g}{within} {s.epochs} epochs{away}"
 
 
 def study_parts(config: PathStudy) -> list[str]:
@@ -76,7 +74,7 @@ def study_parts(config: PathStudy) -> list[str]:
 def run_study_part(config: PathStudy, part: str) -> Arrays:
     """Train one network; arrays (T,)."""
     group, network = part.rsplit("-network-", 1)
-    return _train(config.settings[group], int(network), config.seed)
+    return small_pathfinder.train(config.settings[group], int(network), config.seed)
 
 
 def assemble_study(config: PathStudy, arrays: Sequence[Arrays]) -> Arrays:
@@ -138,14 +136,9 @@ def search_parts(config: PathSearch) -> list[str]:
 
 def run_search_part(config: PathSearch, part: str) -> Arrays:
     """Train network 0 of a setting; arrays (T,)."""
-    return _train(TRIED[part], 0, config.seed)
+    return small_pathfinder.train(TRIED[part], 0, config.seed)
 
 
 def assemble_search(config: PathSearch, arrays: Sequence[Arrays]) -> Arrays:
     """Arrays (settings,) at the end."""
     return {name: np.array([a[name][-1] for a in arrays]) for name in NAMES}
-
-
-def _train(setting: PathSetting, network: int, seed: int) -> Arrays:
-    history = small_pathfinder.run(setting, network, runtime.resolve("cpu", torch.float32), seed)
-    return small_pathfinder.course(history)

@@ -105,8 +105,9 @@ def run(setting: PathSetting, network: int, rt: Runtime, seed: int) -> History:
     )
 
 
-def course(history: History) -> Arrays:
-    """Arrays (T,) of a single network."""
+def train(setting: PathSetting, network: int, seed: int) -> Arrays:
+    """Train one network on a core; arrays (T,)."""
+    history = run(setting, network, runtime.resolve("cpu", torch.float32), seed)
     return {"epochs": history.epochs} | {name: getattr(history, name)[:, 0] for name in NAMES}
 
 
@@ -158,8 +159,7 @@ def parts(config: SmallPathfinder) -> list[str]:
 def run_part(config: SmallPathfinder, part: str) -> Arrays:
     """Train one network; arrays (T,)."""
     _, length, _, network = part.split("-")
-    rt = runtime.resolve("cpu", torch.float32)
-    return course(run(config.setting(int(length)), int(network), rt, config.seed))
+    return train(config.setting(int(length)), int(network), config.seed)
 
 
 def assemble(config: SmallPathfinder, arrays: Sequence[Arrays]) -> Arrays:
