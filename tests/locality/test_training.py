@@ -181,7 +181,7 @@ def test_the_study_on_paths_is_put_together_by_group():
     # Twins have one start and one training set; the term moves them apart.
     assert not np.array_equal(together["similarity"][1, 0], together["similarity"][2, 0])
     assert [path_study.label(s) for s in config.settings.values()] == config.labels
-    assert config.labels[2] == "6 dashes, 16 images, 1 block, λ 2, 2 epochs"
+    assert config.labels[2] == "6 dashes, 16 images, 1 blocks, λ 2"
     with pytest.raises(ValueError, match="starts with 0"):
         path_study.PathStudy(strengths=(0.1,))
 
@@ -192,6 +192,6 @@ def test_settings_tried_on_paths_are_known_by_name(monkeypatch):
     config = path_study.PathSearch(names=("short", "stretched-1-away"))
     arrays = [path_study.run_search_part(config, part) for part in path_study.search_parts(config)]
     assert path_study.assemble_search(config, arrays)["test"].shape == (2,)
-    assert config.labels[1].startswith("3 dashes of 6 pixels") and config.labels[1].endswith("patches 8 apart")
+    assert config.labels[1] == "3 long dashes, 16 images, 1 blocks, λ 1, far patches"
     with pytest.raises(ValueError, match="Settings tried are short, "):
         path_study.PathSearch(names=("none",))

@@ -57,13 +57,16 @@ class PathStudy:
 
 
 def label(setting: PathSetting) -> str:
-    """What differs from one group to the next, in one line."""
+    """What differs between groups, in one line; 512 images, 3 blocks and no regularizer go without saying."""
     s = setting
-    dashes = f"{s.length} dashes" + (f" of {s.dash:g} pixels" if s.dash != SMALL.dash else "")
-    blocks = f"{s.blocks} block" + ("s" if s.blocks > 1 else "")
-    falls, within = f"{s.first:g} → " if s.first else "", f" in {s.settling:g} of" if s.settling else ","
-    away = f", patches {s.away} apart" if s.away else ""
-    return f"{dashes}, {s.count} images, {blocks}, λ {falls}{s.strength:g}{within} {s.epochs} epochs{away}"
+    said = [f"{s.length} {'long ' if s.dash > SMALL.dash else ''}dashes"]
+    said += [f"{s.count} images"] * (s.count != PathStudy.count) + [f"{s.blocks} blocks"] * (
+        s.blocks != PathStudy.blocks
+    )
+    if s.strength:
+        falls, within = f"{s.first:g} → " if s.first else "", f" within {s.settling:g} epochs" if s.settling else ""
+        said.append(f"λ {falls}{s.strength:g}{within}{', far patches' if s.away else ''}")
+    return ", ".join(said)
 
 
 def study_parts(config: PathStudy) -> list[str]:
