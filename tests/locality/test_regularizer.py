@@ -116,6 +116,15 @@ def test_any_pair_is_drawn_and_none_overlaps():
     assert seen == {(a, left, b, right) for a, b in ((0, 2), (2, 0)) for left in (0, 1) for right in (0, 1)}
 
 
+def test_pairs_may_be_asked_to_lie_apart():
+    generator = rng.generator(0, "pairs")
+    offsets = []
+    for _ in range(300):
+        one, two = regularizer.random_pair(9, 4, 2, generator, away=6)
+        offsets.append(max(abs(one.top - two.top), abs(one.left - two.left)))
+    assert set(offsets) == {6, 7}
+
+
 def test_wrong_input_is_told(rt):
     x = images(rt, 3, 1, 2, 6)
     with pytest.raises(ValueError, match="must not overlap"):
@@ -128,6 +137,8 @@ def test_wrong_input_is_told(rt):
         Patch(0, 0, 0, 1)
     with pytest.raises(ValueError, match="fit"):
         regularizer.random_pair(3, 3, 2, rng.generator(0, "pairs"))
+    with pytest.raises(ValueError, match="5 pixels apart, fit"):
+        regularizer.random_pair(6, 6, 2, rng.generator(0, "pairs"), away=5)
     with pytest.raises(ValueError, match="terms"):
         trees.Trees(channels=2, terms=(5,))
 

@@ -1,12 +1,14 @@
 """Training: the objective against its parts, replicas against single runs, and what can be learned at all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, paper, regularizer, resnet18, small_pathfinder, training
+from offconvex.locality import networks, paper, path_study, regularizer, resnet18, small_pathfinder, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 from offconvex.locality.training import Schedule
@@ -66,6 +68,14 @@ def test_lambda_warms_up_or_cools_down_and_settles():
     assert [up.strength_at(e) for e in (0, 1, 4, 9)] == [0, 0.5, 2, 2]
     assert [down.strength_at(e) for e in (0, 1, 4, 9)] == [10, 8, 2, 2]
     assert Schedule(strength=3.0, first=7.0).strength_at(0) == 3
+
+
+def test_the_rate_rises_stays_and_falls():
+    schedule = Schedule(epochs=10, rate=2.0, warming=4.0, final=0.2)
+    assert [schedule.rate_at(e) for e in (0, 1, 4, 8, 9)] == pytest.approx([0, 0.5, 2, 2, 1])
+    assert Schedule(epochs=10, rate=2.0, final=0.0).rate_at(0) == 2.0
+    with pytest.raises(ValueError, match="negative"):
+        Schedule(warming=-1.0)
 
 
 def test_the_penalty_lowers_the_surrogate(rt):
@@ -158,3 +168,30 @@ def test_small_networks_on_paths_are_put_together_by_length():
     assert together["test"].shape == (2, 2, 2) and together["epochs"].tolist() == [1, 2]
     assert np.array_equal(together["train"][1, 0], arrays[2]["train"])
     assert not np.array_equal(together["similarity"][0, 0], together["similarity"][0, 1])
+
+
+def test_the_study_on_paths_is_put_together_by_group():
+    config = path_study.PathStudy(epochs=2, count=16, held_out=6, blocks=1, seeds=2, strengths=(0.0, 2.0))
+    parts = path_study.study_parts(config)
+    assert parts == [f"{group}-network-{network}" for group in ("near", "far-0", "far-2") for network in (0, 1)]
+    arrays = [path_study.run_study_part(config, part) for part in parts]
+    together = path_study.assemble_study(config, arrays)
+    assert together["test"].shape == (3, 2, 2) and together["epochs"].tolist() == [1, 2]
+    assert np.array_equal(together["similarity"][2, 1], arrays[5]["similarity"])
+    # Twins have one start and one training set; the term moves them apart.
+    assert not np.array_equal(together["similarity"][1, 0], together["similarity"][2, 0])
+    assert [path_study.label(s) for s in config.settings.values()] == config.labels
+    assert config.labels[2] == "6 dashes, 16 images, 1 blocks, λ 2"
+    with pytest.raises(ValueError, match="starts with 0"):
+        path_study.PathStudy(strengths=(0.1,))
+
+
+def test_settings_tried_on_paths_are_known_by_name(monkeypatch):
+    tiny = {"epochs": 1, "count": 16, "held_out": 6, "blocks": 1}
+    monkeypatch.setattr(path_study, "TRIED", {n: replace(s, **tiny) for n, s in path_study.TRIED.items()})
+    config = path_study.PathSearch(names=("short", "stretched-1-away"))
+    arrays = [path_study.run_search_part(config, part) for part in path_study.search_parts(config)]
+    assert path_study.assemble_search(config, arrays)["test"].shape == (2,)
+    assert config.labels[1] == "3 long dashes, 16 images, 1 blocks, λ 1, far patches"
+    with pytest.raises(ValueError, match="Settings tried are short, "):
+        path_study.PathSearch(names=("none",))

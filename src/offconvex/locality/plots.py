@@ -76,12 +76,12 @@ def departures(ax: Axes, gaps: np.ndarray, similarity: np.ndarray, colors: Seque
     ax.set(xlabel="gap between the images, pixels", title="1 − surrogate at the start")
 
 
-def trials(ax: Axes, labels: Sequence[str], train: np.ndarray, test: np.ndarray) -> None:
+def trials(ax: Axes, labels: Sequence[str], train: np.ndarray, test: np.ndarray, samples: str = "pairs") -> None:
     """Accuracies (trials, networks) at the end, one line of dots for each trial, the first at the top."""
     rows = np.arange(len(labels))
     for values, marker, color, name in (
-        (train, "|", figures.KIND_COLORS[1], "training pairs"),
-        (test, "o", figures.KIND_COLORS[0], "test pairs"),
+        (train, "|", figures.KIND_COLORS[1], f"training {samples}"),
+        (test, "o", figures.KIND_COLORS[0], f"test {samples}"),
     ):
         places = np.broadcast_to(rows[:, None], values.shape)
         ax.plot(values.ravel(), places.ravel(), marker, color=color, markersize=4.5, alpha=0.8, label=name)

@@ -122,14 +122,27 @@ def gradient_similarity(
     return outputs, absolute_cosine(patch.of(before), patch.of(after))
 
 
-def random_pair(height: int, width: int, side: int, generator: torch.Generator) -> tuple[Patch, Patch]:
+def random_pair(
+    height: int, width: int, side: int, generator: torch.Generator, *, away: int = 0
+) -> tuple[Patch, Patch]:
     """Two disjoint squares of `side` pixels: the first uniform over all places, the second over those left.
 
+    Args:
+        height: of the images.
+        width: of the images.
+        side: of the squares.
+        generator: of the draws.
+        away: least offset of one square from the other, in rows or in columns; disjoint ones are `side` apart anyway.
+
     Raises:
-        ValueError: if no two disjoint squares fit.
+        ValueError: if no two such squares fit.
     """
-    if max(height, width) < 2 * side or min(height, width) < side:
-        raise ValueError(f"No two disjoint squares of {side} pixels fit into {height} x {width}.")
+    away = max(away, side)
+    if max(height, width) < away + side or min(height, width) < side:
+        raise ValueError(f"No two squares of {side} pixels, {away} pixels apart, fit into {height} x {width}.")
+
+    def near(one: Patch, other: Patch) -> bool:
+        return max(abs(one.top - other.top), abs(one.left - other.left)) < away
 
     def draw() -> Patch:
         top, left = (
@@ -139,9 +152,9 @@ def random_pair(height: int, width: int, side: int, generator: torch.Generator) 
 
     first = draw()
     # The first place may leave none for the second (a middle one in a short strip); then both are drawn again.
-    while not any(not first.overlaps(Patch(t, c, side, side)) for t in (0, height - side) for c in (0, width - side)):
+    while all(near(first, Patch(t, c, side, side)) for t in (0, height - side) for c in (0, width - side)):
         first = draw()
     second = draw()
-    while first.overlaps(second):
+    while near(first, second):
         second = draw()
     return first, second

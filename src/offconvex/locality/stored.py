@@ -1,6 +1,6 @@
 """Stored experiments of the chapter on locality."""
 
-from offconvex.locality import experiments, search, small_pathfinder
+from offconvex.locality import experiments, path_study, search, small_pathfinder
 from offconvex.stored import StoredExperiment
 
 FIRST_STUDY = StoredExperiment(
@@ -53,4 +53,24 @@ PATHFINDER = StoredExperiment(
 )
 """Small networks on short and long paths."""
 
-STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER)
+PATH_STUDY = StoredExperiment(
+    name="locality-pathfinder-study",
+    chapter="locality",
+    config=path_study.PathStudy(),
+    parts=path_study.study_parts,
+    run=path_study.run_study_part,
+    assemble=path_study.assemble_study,
+)
+"""The regularizer on long paths."""
+
+PATHS_TRIED = StoredExperiment(
+    name="locality-pathfinder-tried",
+    chapter="locality",
+    config=path_study.PathSearch(),
+    parts=path_study.search_parts,
+    run=path_study.run_search_part,
+    assemble=path_study.assemble_search,
+)
+"""Settings looked at before that study."""
+
+STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER, PATH_STUDY, PATHS_TRIED)

@@ -30,6 +30,7 @@ class Schedule:
         settling: epochs over which lambda goes from `first` to `strength`, linearly.
         record_every: epochs between two records; the last epoch is always recorded.
         final: share of the epochs, at the end, over which the rate falls linearly to zero.
+        warming: epochs at the start over which the rate rises linearly from zero.
     """
 
     epochs: int = 60
@@ -40,12 +41,19 @@ class Schedule:
     settling: float = 0.0
     record_every: int = 5
     final: float = 0.3
+    warming: float = 0.0
 
     def __post_init__(self):
         if min(self.epochs, self.batch, self.record_every) < 1 or not self.rate > 0:
             raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
-        if min(self.strength, self.first, self.settling) < 0 or not 0 <= self.final <= 1:
+        if min(self.strength, self.first, self.settling, self.warming) < 0 or not 0 <= self.final <= 1:
             raise ValueError(f"Strengths and epochs must not be negative, and `final` lies in [0, 1]; got {self}.")
+
+    def rate_at(self, epoch: float) -> float:
+        """Learning rate after so many epochs."""
+        left = (1 - epoch / self.epochs) / self.final if self.final else 1.0
+        warm = epoch / self.warming if self.warming else 1.0
+        return self.rate * min(1.0, left, warm)
 
     def strength_at(self, epoch: float) -> float:
         """Lambda after so many epochs."""
@@ -109,8 +117,7 @@ def train(
         rows = rt.permutation(order, images.shape[1])
         for step in range(steps):
             part = epoch + step / steps
-            left = (1 - part / schedule.epochs) / schedule.final if schedule.final else 1.0
-            optimizer.param_groups[0]["lr"] = schedule.rate * min(1.0, left)
+            optimizer.param_groups[0]["lr"] = schedule.rate_at(part)
             strength = schedule.strength_at(part)
             batch = rows[step * schedule.batch : (step + 1) * schedule.batch]
             loss = objective(architecture, weights, images[:, batch], labels[:, batch], strength, pairs(places))
