@@ -1,7 +1,7 @@
 """The tasks and the regularized step, as ratios in one run on one core.
 
 Pathfinder scenes made together against the same generator one image at a time; a step with the regularizer against
-a plain one; and eight networks together against one by one.
+a plain one, in small networks and in the source's; and eight small networks together against one by one.
 
     OMP_NUM_THREADS=1 python benchmarks/locality.py
 """
@@ -13,9 +13,10 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.book.performance import Comparison
-from offconvex.locality import networks, pathfinder, training
+from offconvex.locality import networks, paper, pathfinder, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
+from offconvex.locality.resnet18 import ResNet18, resnet18
 
 CPU = runtime.resolve("cpu", torch.float32, threads=1)
 
@@ -58,9 +59,30 @@ def penalized(kernel: tuple[int, int]) -> Comparison:
     return timing.compare("locality regularizer", problem, "step and network", contestants, rounds=5)
 
 
+def source_step(network: ResNet18, images: torch.Tensor, strength: float) -> None:
+    """A loss and its gradient."""
+    side = images.shape[-1]
+    pair = Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)
+    loss, _, _ = paper.step_loss(network, images, CPU.zeros(len(images)), strength, pair)
+    torch.autograd.grad(loss, tuple(network.parameters()))
+
+
+def source_network(batch: int = 4) -> Comparison:
+    """The price of the regularizer at the source's own sizes."""
+    side = pathfinder.paper(9).used
+    network = resnet18(1, CPU, rng.generator(0, "benchmark", "source"))
+    images = CPU.normal(rng.generator(0, "benchmark", "images"), batch, 1, side, side)
+    contestants = [
+        timing.Contestant("regularized", functools.partial(source_step, network, images, 1.0)),
+        timing.Contestant("not regularized", functools.partial(source_step, network, images, 0.0), reference=True),
+    ]
+    problem = f"ResNet18, {batch} images of {side} x {side}, float32"
+    return timing.compare("locality regularizer", problem, "step", contestants, rounds=5)
+
+
 def rows() -> list[Comparison]:
     scenes = [generator(length, 512) for length in (3, 5, 7, 9)]
-    return scenes + [penalized(kernel) for kernel in ((1, 3), (3, 3))]
+    return [*scenes, *(penalized(kernel) for kernel in ((1, 3), (3, 3))), source_network()]
 
 
 if __name__ == "__main__":

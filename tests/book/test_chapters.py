@@ -88,6 +88,12 @@ def test_every_claim_is_checked_by_one_chapter_and_every_figure_saved_by_one():
     assert set(compare.load_tolerances().figures) <= set(saved)
 
 
+def test_no_claim_rests_on_a_clock():
+    # Another machine, or the same one at another time, would not agree; durations belong to benchmarks.
+    quantities = [measure.quantity for claim in claims.load().values() for measure in claim.measures]
+    assert [q for q in quantities if re.search(r"\b(milli|micro)?seconds\b", q)] == []
+
+
 def test_table_of_contents_lists_every_chapter_and_no_other():
     listed = set(re.findall(r"file: book/chapters/(\S+)", (ROOT / "_toc.yml").read_text()))
     assert listed == set(CHAPTERS) == {path.stem for path in (ROOT / "book/chapters").glob("*.ipynb")}

@@ -137,7 +137,16 @@ def test_a_step_s_operations_are_three_times_its_multiplications_and_additions()
                 forward += 2 * side**2 * channels * inputs
             inputs = channels
     # Backward costs twice the same, but the first layer needs no derivative by its input.
-    assert paper.operations(32, rt, 0) == pytest.approx(3 * forward + 2 * first + 6 * 512, rel=1e-12)
+    plain = 3 * forward + 2 * first + 6 * 512
+    assert paper.operations(32, 0.0, rt, 0) == pytest.approx(plain, rel=1e-12)
+    # Forward and back to the inputs twice, and back through all of that; no layer is spared, strides cost extra.
+    assert 4 * plain < paper.operations(32, 1.0, rt, 0) < 4.6 * plain
+
+
+def test_a_forecast_counts_every_step():
+    rt = runtime.resolve("cpu", torch.float32)
+    text = paper.forecast(32, 9, paper.Paper(epochs=3, batch=4), rt, 0)
+    assert text.startswith("9 steps at most for each network: 0.0 hours")
 
 
 def test_wrong_settings_are_told():
