@@ -214,6 +214,7 @@ def test_runs_with_different_parameters_have_different_plain_folder_names(tiny):
         (["tiny", "-p", "size", "2.5"], ["'size' takes an integer", "'2.5'"]),
         (["tiny", "-p", "slope", "[1]"], ["'slope' takes a number"]),
         (["tiny", "--profile", "papers"], ["no profile 'papers'", "smoke"]),
+        (["tiny", "-p", "profile", "smoke"], ["--profile smoke", "sizes"]),
         (["tiny", "-p", "device", "tpu"], ["`device` must be", "'tpu'"]),
     ],
 )

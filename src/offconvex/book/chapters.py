@@ -69,10 +69,15 @@ def read_parameters(chapter: str, defaults: dict[str, object], given: Iterable[t
     """Values of parameters given as text, each with the type of its default.
 
     Raises:
-        ValueError: if a name is unknown or a value has another type than the default.
+        ValueError: if a name is unknown, a value has another type than the default, or the profile is among them, whose
+            sizes would stay those of the default.
     """
     values = {}
     for name, text in given:
+        if name == "profile":
+            raise ValueError(
+                f"a profile sets sizes as well as its name: write --profile {text}, not -p profile {text}."
+            )
         if name not in defaults:
             hint = nearest(name, defaults)
             raise ValueError(f"{chapter} has no parameter {name!r}{hint}; it has: {', '.join(defaults)}.")
