@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, paper, path_study, regularizer, resnet18, small_pathfinder, training
+from offconvex.locality import apart, networks, paper, path_study, regularizer, resnet18, small_pathfinder, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 from offconvex.locality.training import Schedule
@@ -195,9 +195,40 @@ def test_the_study_on_paths_is_put_together_by_group():
         path_study.PathStudy(strengths=(0.1,))
 
 
+def test_networks_of_the_study_far_apart_share_nothing_but_with_their_twins():
+    config = apart.ApartStudy(epochs=2, count=16, held_out=6, seeds=2, settling=1.0, away=2, strength=9.0)
+    parts = path_study.study_parts(config)
+    groups = ("near", "plain", "start", "regularized")
+    assert parts == [f"{group}-network-{network}" for group in groups for network in (0, 1)]
+    together = path_study.assemble_study(config, [apart.run_study_part(config, part) for part in parts])
+    assert together["test"].shape == (4, 2, 2)
+    assert config.labels[2:] == [
+        f"6 dashes, 16 images, λ 100 → {strength} within 1 epochs, far patches" for strength in (0, 9)
+    ]
+    # Plain networks are those that the second seed trains as its first ones: nothing is shared between numbers.
+    alone = small_pathfinder.train(config.settings["plain"], 0, config.seed + 1)
+    assert np.array_equal(together["similarity"][1, 1], alone["similarity"])
+    # Twins have one start and the same images; the term moves them apart, and for longer if it stays.
+    ends = together["similarity"][1:, :, -1]
+    assert (ends[0] != ends[1]).all() and (ends[1] != ends[2]).all()
+    for settings in ({"strength": 0.0}, {"first": 0.01}, {"seeds": 10}):
+        with pytest.raises(ValueError, match="got"):
+            apart.ApartStudy(**settings)
+
+
+def test_settings_tried_far_apart_are_known_by_name(monkeypatch):
+    tiny = {"epochs": 1, "count": 16, "held_out": 6, "blocks": 1}
+    monkeypatch.setattr(apart.ApartSearch, "tried", {n: replace(s, **tiny) for n, s in apart.TRIED.items()})
+    config = apart.ApartSearch(names=("0", ".1-from-100"))
+    arrays = [path_study.run_search_part(config, part) for part in path_study.search_parts(config)]
+    assert path_study.assemble_search(config, arrays)["test"].shape == (2,)
+    with pytest.raises(ValueError, match="Settings tried are stretched-3-from-300, "):
+        apart.ApartSearch(names=("short",))
+
+
 def test_settings_tried_on_paths_are_known_by_name(monkeypatch):
     tiny = {"epochs": 1, "count": 16, "held_out": 6, "blocks": 1}
-    monkeypatch.setattr(path_study, "TRIED", {n: replace(s, **tiny) for n, s in path_study.TRIED.items()})
+    monkeypatch.setattr(path_study.PathSearch, "tried", {n: replace(s, **tiny) for n, s in path_study.TRIED.items()})
     config = path_study.PathSearch(names=("short", "stretched-1-away"))
     arrays = [path_study.run_search_part(config, part) for part in path_study.search_parts(config)]
     assert path_study.assemble_search(config, arrays)["test"].shape == (2,)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -11,6 +12,17 @@ from offconvex.stored import Arrays
 
 SMALL = PathSetting(drawn=32, used=16, border=2.0, start_distance=7.0, distractors=4, warming=5.0)
 """Images of 16 pixels: a regularized step costs four plain ones, and on larger images a study costs hours."""
+
+
+class Groups(Protocol):
+    """A study whose groups of networks differ in their setting."""
+
+    seeds: int
+    seed: int
+
+    @property
+    def settings(self) -> dict[str, PathSetting]:
+        """The groups by name."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +75,13 @@ def label(setting: PathSetting) -> str:
     said += [f"{s.count} images"] * (s.count != PathStudy.count) + [f"{s.blocks} blocks"] * (
         s.blocks != PathStudy.blocks
     )
-    if s.strength:
+    if s.strength or s.first:
         falls, within = f"{s.first:g} → " if s.first else "", f" within {s.settling:g} epochs" if s.settling else ""
         said.append(f"λ {falls}{s.strength:g}{within}{', far patches' if s.away else ''}")
     return ", ".join(said)
 
 
-def study_parts(config: PathStudy) -> list[str]:
+def study_parts(config: Groups) -> list[str]:
     """One for each group and network."""
     return [f"{group}-network-{network}" for group in config.settings for network in range(config.seeds)]
 
@@ -80,7 +92,7 @@ def run_study_part(config: PathStudy, part: str) -> Arrays:
     return small_pathfinder.train(config.settings[group], int(network), config.seed)
 
 
-def assemble_study(config: PathStudy, arrays: Sequence[Arrays]) -> Arrays:
+def assemble_study(config: Groups, arrays: Sequence[Arrays]) -> Arrays:
     """Arrays (groups, R, T)."""
     shape = len(config.settings), config.seeds, -1
     return {"epochs": arrays[0]["epochs"]} | {
@@ -115,21 +127,22 @@ class PathSearch:
     """Which of the settings are run, one network each.
 
     Attributes:
-        names: keys of `TRIED`.
+        names: keys of `tried`.
         seed: of images, starts and batches.
     """
 
     names: tuple[str, ...] = tuple(TRIED)
     seed: int = 9
+    tried: ClassVar[dict[str, PathSetting]] = TRIED
 
     def __post_init__(self):
-        if not set(self.names) <= set(TRIED):
-            raise ValueError(f"Settings tried are {', '.join(TRIED)}; got {', '.join(self.names)}.")
+        if not set(self.names) <= set(self.tried):
+            raise ValueError(f"Settings tried are {', '.join(self.tried)}; got {', '.join(self.names)}.")
 
     @property
     def labels(self) -> list[str]:
         """A line for each."""
-        return [label(TRIED[name]) for name in self.names]
+        return [label(self.tried[name]) for name in self.names]
 
 
 def search_parts(config: PathSearch) -> list[str]:
@@ -139,7 +152,7 @@ def search_parts(config: PathSearch) -> list[str]:
 
 def run_search_part(config: PathSearch, part: str) -> Arrays:
     """Train network 0 of a setting; arrays (T,)."""
-    return small_pathfinder.train(TRIED[part], 0, config.seed)
+    return small_pathfinder.train(config.tried[part], 0, config.seed)
 
 
 def assemble_search(config: PathSearch, arrays: Sequence[Arrays]) -> Arrays:

@@ -1,6 +1,6 @@
 """Stored experiments of the chapter on locality."""
 
-from offconvex.locality import experiments, path_study, search, small_pathfinder
+from offconvex.locality import apart, experiments, path_study, search, small_pathfinder
 from offconvex.stored import StoredExperiment
 
 FIRST_STUDY = StoredExperiment(
@@ -73,4 +73,24 @@ PATHS_TRIED = StoredExperiment(
 )
 """Settings looked at before that study."""
 
-STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER, PATH_STUDY, PATHS_TRIED)
+APART_STUDY = StoredExperiment(
+    name="locality-pathfinder-apart",
+    chapter="locality",
+    config=apart.ApartStudy(),
+    parts=path_study.study_parts,
+    run=apart.run_study_part,
+    assemble=path_study.assemble_study,
+)
+"""The regularizer on long paths, with more images and its patches far apart."""
+
+APART_TRIED = StoredExperiment(
+    name="locality-pathfinder-apart-tried",
+    chapter="locality",
+    config=apart.ApartSearch(),
+    parts=path_study.search_parts,
+    run=path_study.run_search_part,
+    assemble=path_study.assemble_search,
+)
+"""Settings looked at before that one."""
+
+STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER, PATH_STUDY, PATHS_TRIED, APART_STUDY, APART_TRIED)
