@@ -27,8 +27,8 @@ class ApartStudy:
         count: training images.
         held_out: test images.
         blocks: residual blocks.
-        seeds: networks of each; each has images, test images, start, batches and patches of its own, and shares all but
-            the last with its twins on the other settings of its paths.
+        seeds: networks of each; each has images, test images, start, batches and patches of its own, and shares them with
+            its twins, the networks of its number in the other groups on the same paths.
         seed: of the first network; the settings were chosen on networks of seed 9.
     """
 
@@ -88,10 +88,8 @@ TRIED = {
     ".1-from-100": replace(_APART, strength=0.1, first=100.0),
     "0-from-100": replace(_APART, strength=0.0, first=100.0),
     ".3": replace(_APART, strength=0.3, settling=0.0),
-    ".1": replace(_APART, strength=0.1, settling=0.0),
-    ".1-from-100-anywhere": replace(_APART, strength=0.1, first=100.0, away=0),
 }
-"""Settings looked at before the study but for the last two, by name."""
+"""Settings looked at before the study, by name."""
 
 
 @dataclass(frozen=True)

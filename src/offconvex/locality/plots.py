@@ -1,6 +1,6 @@
 """Figures of the chapter on locality: arrays and axes in, ink out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -89,6 +89,32 @@ def trials(ax: Axes, labels: Sequence[str], train: np.ndarray, test: np.ndarray,
     ax.set_yticks(rows, labels, fontsize=8)
     ax.grid(axis="y", linewidth=0.4, alpha=0.5)
     ax.set(xlabel="accuracy at the end", xlim=(0.4, 1.02), ylim=(len(labels) - 0.4, -0.6))
+
+
+def study_and_trials(
+    axes: Sequence[Axes],
+    study: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    tried: Mapping[str, np.ndarray],
+    tried_labels: Sequence[str],
+) -> dict[str, np.ndarray]:
+    """Two panels of `trials` on images, a study's networks above and single ones below; return what they show.
+
+    Args:
+        axes: the two panels.
+        study: arrays "train" and "test" (groups, networks, T).
+        labels: of its groups.
+        tried: arrays "train" and "test" (settings,), at the end.
+        tried_labels: of the settings.
+    """
+    shown = {f"study {name}": study[name][..., -1] for name in ("train", "test")}
+    shown |= {f"tried {name}": tried[name][:, None] for name in ("train", "test")}
+    for ax, kind, lines in zip(axes, ("study", "tried"), (labels, tried_labels)):
+        trials(ax, lines, shown[f"{kind} train"], shown[f"{kind} test"], "images")
+    axes[0].set(xlabel="", title=f"the study, {study['test'].shape[1]} networks a line")
+    axes[1].set_title("tried, one network a line")
+    axes[0].legend(loc="lower center")
+    return shown
 
 
 def courses(ax: Axes, epochs: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence) -> None:
