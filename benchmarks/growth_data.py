@@ -60,7 +60,9 @@ def score(classifiers: int, settings: int = 4) -> Callable[[int], None]:
     draws = rng.numpy_generator(0, "growth")
     codes = draws.integers(0, 3, (settings, classifiers))
     test, predictor = draws.normal(size=(2, classifiers))
-    pool = SimpleNamespace(fit=np.ones(classifiers), test=test, settings=dict(enumerate(codes)))
+    pool = SimpleNamespace(
+        fit=np.ones(classifiers), test=test, settings=dict(enumerate(codes)), studies=np.zeros(classifiers)
+    )
     return timing.repeated(lambda: measure.competition(pool, predictor))
 
 

@@ -89,6 +89,29 @@ def test_every_file_of_the_folder_is_registered_and_says_its_rows(benchmarks):
         assert "rows" in {node.name for node in syntax.body if isinstance(node, ast.FunctionDef)}, name
 
 
+@pytest.mark.parametrize(
+    "name", sorted(file.stem for file in FOLDER.glob("*.py") if file.stem not in ("__main__", "timing"))
+)
+def test_every_benchmark_still_runs(benchmarks, monkeypatch, name):
+    # Each way once, each growth at its smallest size: engines change, and a benchmark must not be left behind.
+    import timing
+
+    ran = []
+
+    def compare(engine, problem, unit, contestants, **_):
+        ran.extend(contestant.run() for contestant in contestants)
+        return timing.comparison(engine, problem, unit, {contestant.name: 1.0 for contestant in contestants})
+
+    def grow(knob, **_):
+        ran.append(knob.build(knob.sizes[0])(1))
+        return Growth(knob.engine, knob.name, knob.setting, knob.unit, (1, 2), (1.0, 2.0), (1.0, 2.0), knob.count)
+
+    monkeypatch.setattr(timing, "compare", compare)
+    monkeypatch.setattr(timing, "grow", grow)
+    rows = importlib.import_module(name).rows()
+    assert rows and (ran or name in ("norms_completion", "sampling_blackjax"))
+
+
 def test_contestants_take_turns_and_their_medians_are_per_unit(timing):
     calls = []
 
