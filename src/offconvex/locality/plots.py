@@ -113,7 +113,7 @@ def study_and_trials(
         trials(ax, lines, shown[f"{kind} train"], shown[f"{kind} test"], "images")
     axes[0].set(xlabel="", title=f"the study, {study['test'].shape[1]} networks a line")
     axes[1].set_title("tried, one network a line")
-    axes[0].legend(loc="lower center")
+    axes[0].legend(loc="lower right", bbox_to_anchor=(0.94, 0.0))
     return shown
 
 
