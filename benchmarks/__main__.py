@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from offconvex.book import performance, provenance
+from offconvex.book.execution import provenance
+from offconvex.book.publication import performance
 
 COMPARISONS = (
     "matrix_engine",

@@ -17,7 +17,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from offconvex import datasets, runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss

@@ -15,12 +15,12 @@ import torch
 from timing import Knob
 
 from offconvex import datasets, rng, runtime
-from offconvex.book.performance import Growth
+from offconvex.book.publication.performance import Growth
 from offconvex.holdout.analyst import Boosting, boost
 from offconvex.instahide.scheme import encrypt, inside
 from offconvex.instahide.utility import centered
-from offconvex.locality.pathfinder import Pathfinder
-from offconvex.locality.pathfinder import images as scenes
+from offconvex.locality.pathfinder.images import Pathfinder
+from offconvex.locality.pathfinder.images import images as scenes
 from offconvex.prediction import measure
 from offconvex.sampling.langevin import start, ula
 from offconvex.sampling.manifold_experiments import begin_at

@@ -15,10 +15,12 @@ import torch
 from timing import Knob
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Growth
+from offconvex.book.publication.performance import Growth
 from offconvex.descent import descend
-from offconvex.factorizations import hierarchical, matrix, tensor
-from offconvex.factorizations.hierarchical import ModeTree, Nested
+from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical.model import ModeTree, Nested
+from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.tensor import model as tensor
 
 CPU = runtime.resolve("cpu", threads=1)
 STEP, ENTRIES = 1e-4, 4096

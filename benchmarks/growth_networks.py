@@ -15,7 +15,7 @@ import torch
 from timing import Knob
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Growth
+from offconvex.book.publication.performance import Growth
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss

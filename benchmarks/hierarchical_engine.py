@@ -15,10 +15,11 @@ import timing
 import torch
 
 from offconvex import runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.descent import LowRank, descend
-from offconvex.factorizations import hierarchical, tensor
-from offconvex.factorizations.hierarchical_task import TreeCompletion
+from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical.task import TreeCompletion
+from offconvex.factorizations.tensor import model as tensor
 
 ROUNDS, STEP, STD = 7, 0.1, 3e-2
 STEPS = {64: 60, 512: 10}

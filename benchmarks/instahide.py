@@ -10,7 +10,7 @@ import timing
 import torch
 
 from offconvex import datasets, rng, runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.instahide import attack, decode, prng
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import cross, encrypt

@@ -10,7 +10,7 @@ import timing
 import torch
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.sampling.langevin import start, ula
 from offconvex.sampling.manifold_experiments import begin_at
 from offconvex.sampling.model import double_well

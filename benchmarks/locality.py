@@ -12,11 +12,13 @@ import timing
 import torch
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison
-from offconvex.locality import networks, paper, pathfinder, training
+from offconvex.book.publication.performance import Comparison
+from offconvex.locality import networks, training
 from offconvex.locality.networks import Architecture
+from offconvex.locality.pathfinder import images as pathfinder
+from offconvex.locality.pathfinder import paper
+from offconvex.locality.pathfinder.resnet18 import ResNet18, resnet18
 from offconvex.locality.regularizer import Patch
-from offconvex.locality.resnet18 import ResNet18, resnet18
 
 CPU = runtime.resolve("cpu", torch.float32, threads=1)
 

@@ -12,10 +12,10 @@ import timing
 import torch
 
 from offconvex import runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.descent import descend
-from offconvex.factorizations import matrix
-from offconvex.factorizations.matrix_task import Completion
+from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.matrix.task import Completion
 
 STEPS, ROUNDS, STEP, STD = 200, 9, 0.1, 1e-2
 CPU = runtime.resolve("cpu", threads=1)

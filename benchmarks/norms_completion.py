@@ -12,9 +12,9 @@ import timing
 import torch
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison
-from offconvex.factorizations import norms_tensor
-from offconvex.factorizations.tensor import gaussian_factors
+from offconvex.book.publication.performance import Comparison
+from offconvex.factorizations.norms import tensor as norms_tensor
+from offconvex.factorizations.tensor.model import gaussian_factors
 
 SLICE = 200
 CPU = runtime.resolve("cpu", threads=1)

@@ -13,9 +13,9 @@ import numpy as np
 import timing
 
 from offconvex import runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.descent import descend
-from offconvex.factorizations.norms_experiments import SOURCE, Curves, coordinate_curve, start_layers
+from offconvex.factorizations.norms.curves import SOURCE, Curves, coordinate_curve, start_layers
 
 LEVEL, SLICE = 1e-4, 20_000
 CPU = runtime.resolve("cpu", threads=1)

@@ -12,9 +12,9 @@ import timing
 import torch
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.descent import autograd_objective
-from offconvex.factorizations.penalties import PENALTIES
+from offconvex.factorizations.penalties.model import PENALTIES
 
 ROUNDS, REPLICAS = 7, 10
 CPU = runtime.resolve("cpu", threads=1)

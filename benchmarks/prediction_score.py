@@ -13,7 +13,7 @@ import numpy as np
 import timing
 
 from offconvex import rng
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.prediction import measure, theory
 
 REPEATS = 20

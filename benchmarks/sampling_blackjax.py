@@ -18,7 +18,7 @@ import numpy as np
 import timing
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison, Skipped
+from offconvex.book.publication.performance import Comparison, Skipped
 from offconvex.sampling import measure
 from offconvex.sampling.experiments import on_the_right
 from offconvex.sampling.langevin import mala, start

@@ -12,7 +12,7 @@ import timing
 import torch
 
 from offconvex import runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.tangents import training
 from offconvex.tangents.series import network
 

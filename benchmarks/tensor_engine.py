@@ -17,11 +17,11 @@ import timing
 import torch
 
 from offconvex import rng, runtime
-from offconvex.book.performance import Comparison
+from offconvex.book.publication.performance import Comparison
 from offconvex.descent import descend
-from offconvex.factorizations import tensor
-from offconvex.factorizations.tensor_binary import ones_start, squared_error_gradient
-from offconvex.factorizations.tensor_task import CUBE, FOURTH_ORDER, TensorCompletion
+from offconvex.factorizations.tensor import model as tensor
+from offconvex.factorizations.tensor.binary import ones_start, squared_error_gradient
+from offconvex.factorizations.tensor.task import CUBE, FOURTH_ORDER, TensorCompletion
 
 ROUNDS, STEP, STD = 5, 0.1, 0.1
 LETTERS = "abcdefg"

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from offconvex.book import performance
-from offconvex.book.performance import Comparison, Growth, Method, Row
+from offconvex.book.publication import performance
+from offconvex.book.publication.performance import Comparison, Growth, Method, Row
 
 LEAST = 0.02  # seconds of the shortest measurement of a growth
 

@@ -63,10 +63,10 @@ def forbidden_imports(path, syntax):
         wrong |= {n for n in names if n.split(".")[0] not in {"numpy", "scipy"} | standard}
     if room and "plots" in path.stem:
         allowed = {"offconvex.figures", "matplotlib", "numpy", *sys.stdlib_module_names}
-        # A room's plots may share ink: modules such as matrix_plots of the same room are plots themselves.
+        # A room's plots may share ink: modules such as matrix.plots of the same room are plots themselves.
         own = f"offconvex.{room}."
-        ink = {n for n in names if n.startswith(own) and "plots" in n.removeprefix(own).split(".")[0]}
-        wrong |= {n for n in names - ink if not within(n, allowed)} - {own.rstrip(".")}
+        ink = {n for n in names if n.startswith(own) and any("plots" in part for part in n.split(".")[:-1])}
+        wrong |= {n for n in names - ink if not within(n, allowed) and not n.endswith(".plots")} - {own.rstrip(".")}
     others = {f"offconvex.{r}" for r in ROOMS - {room, OPEN_TO_ALL}}
     if shared:
         others.add(f"offconvex.{OPEN_TO_ALL}")

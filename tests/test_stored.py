@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from offconvex import stored
-from offconvex.book import long_run
+from offconvex.book.execution import long_run
 
 
 @dataclass(frozen=True)

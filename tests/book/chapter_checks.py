@@ -3,7 +3,7 @@
 import ast
 import re
 
-from offconvex.book import chapters
+from offconvex.book.execution import chapters
 
 MAX_LINES, MAX_CODE_CELLS, MAX_DEF_LINES = 12, 25, 5
 FORBIDDEN = ("rcParams", "manual_seed", "%pip", "!pip", "pathlib", "open(")

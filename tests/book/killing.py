@@ -22,7 +22,7 @@ import nbformat
 import numpy as np
 import psutil
 
-from offconvex.book import checksums
+from offconvex.book.execution import checksums
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ".bin"

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from offconvex import claims, paths
-from offconvex.book import chapters, checksums, compare, convert, normalise, sweep
+from offconvex.book.execution import chapters, checksums, compare, convert, normalise, sweep
 
 ROOT = paths.project_root()
 CHAPTERS = chapters.names()

@@ -9,7 +9,7 @@ import pytest
 import small_book
 from pybtex.database import parse_string
 
-from offconvex.book import bundle, catalog, cite
+from offconvex.book.publication import bundle, catalog, cite
 
 
 @pytest.fixture

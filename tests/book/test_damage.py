@@ -11,8 +11,9 @@ import pytest
 import tiny_project
 
 from offconvex import datasets, figures, stored
-from offconvex.book import catalog, checksums, execute, sweep
 from offconvex.book.command_line import main
+from offconvex.book.execution import checksums, execute, sweep
+from offconvex.book.publication import catalog
 
 SEED = 20260
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from offconvex import paths
-from offconvex.book import api, catalog
+from offconvex.book.publication import api, catalog
 
 PAGES = sorted((paths.require_project_root() / "book/api").glob("*.md"))
 FENCE = re.compile(r"^```\{code-block\} pycon\n(.*?)^```$", re.DOTALL | re.MULTILINE)

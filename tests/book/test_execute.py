@@ -13,8 +13,9 @@ import pytest
 import tiny_project
 
 from offconvex import runtime
-from offconvex.book import chapters, checksums, command_line, compare, convert, execute, install
+from offconvex.book import command_line
 from offconvex.book.command_line import main
+from offconvex.book.execution import chapters, checksums, compare, convert, execute, install
 
 
 def run_tiny(**options):

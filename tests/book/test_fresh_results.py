@@ -3,7 +3,7 @@
 import pytest
 
 from offconvex import paths
-from offconvex.book import chapters, compare
+from offconvex.book.execution import chapters, compare
 
 
 @pytest.mark.fresh

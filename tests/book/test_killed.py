@@ -20,7 +20,8 @@ import pytest
 import small_book
 
 from offconvex import stored
-from offconvex.book import checksums, install, published, sweep
+from offconvex.book.execution import checksums, install, sweep
+from offconvex.book.publication import published
 
 SEED = 20261
 KILLS = 20

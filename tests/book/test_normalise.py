@@ -5,7 +5,7 @@ import copy
 import nbformat
 import pytest
 
-from offconvex.book import normalise
+from offconvex.book.execution import normalise
 
 v4 = nbformat.v4
 

@@ -4,8 +4,8 @@ import pytest
 import small_book
 from bs4 import BeautifulSoup
 
-from offconvex.book import offline, one_page, printed
 from offconvex.book.command_line import main
+from offconvex.book.publication import offline, one_page, printed
 
 PAGE = """<html><head><link rel="stylesheet" href="../_static/a.css"><script>let other = 1</script>
 <script>window.MathJax = {{}}</script></head><body><article>

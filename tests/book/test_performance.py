@@ -11,8 +11,8 @@ import pytest
 from sphinx.application import Sphinx
 
 from offconvex import paths
-from offconvex.book import performance
-from offconvex.book.performance import Comparison, Growth, Method, Skipped
+from offconvex.book.publication import performance
+from offconvex.book.publication.performance import Comparison, Growth, Method, Skipped
 
 ROOT = paths.require_project_root()
 FOLDER = ROOT / "benchmarks"

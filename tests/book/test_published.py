@@ -3,7 +3,7 @@
 import pytest
 import small_book
 
-from offconvex.book import published
+from offconvex.book.publication import published
 
 EVERYTHING = [
     "page:book/index",

@@ -7,8 +7,8 @@ import zipfile
 import pytest
 import small_book
 
-from offconvex.book import release
 from offconvex.book.command_line import main
+from offconvex.book.publication import release
 
 CITATION = """\
 cff-version: 1.2.0

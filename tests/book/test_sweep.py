@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from offconvex import claims, paths
-from offconvex.book import code, sweep
 from offconvex.book.command_line import main
+from offconvex.book.execution import code, sweep
 
 SECOND_CLAIM = """
 ["tiny.size"]

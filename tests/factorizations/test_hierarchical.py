@@ -7,8 +7,11 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import LowRank, autograd_objective, descend
-from offconvex.factorizations import hierarchical, hierarchical_measure, tensor, tensor_measure
-from offconvex.factorizations.hierarchical_task import TreeCompletion
+from offconvex.factorizations.hierarchical import measure as hierarchical_measure
+from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical.task import TreeCompletion
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
 
 CPU = runtime.resolve("cpu")
 TREES = {

@@ -8,21 +8,19 @@ import torch
 
 from offconvex import rng, runtime, stored
 from offconvex.descent import GroupRMSprop, descend
-from offconvex.factorizations import (
-    hierarchical,
-    hierarchical_laws,
-    hierarchical_network,
-    hierarchical_separation,
-    hierarchical_theory,
-    hierarchical_wide,
-    tensor,
-    tensor_measure,
-    theory,
-)
-from offconvex.factorizations.hierarchical_growth import Descent, Rates, local_growth, read_rates
-from offconvex.factorizations.hierarchical_incremental import Learning, count_learned, learn, mean_overlap
-from offconvex.factorizations.hierarchical_one_law import STARTS, read_all
-from offconvex.factorizations.hierarchical_task import TreeCompletion
+from offconvex.factorizations import theory
+from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
+from offconvex.factorizations.hierarchical import laws as hierarchical_laws
+from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical import network as hierarchical_network
+from offconvex.factorizations.hierarchical import separation as hierarchical_separation
+from offconvex.factorizations.hierarchical import theory as hierarchical_theory
+from offconvex.factorizations.hierarchical import wide as hierarchical_wide
+from offconvex.factorizations.hierarchical.incremental import Learning, count_learned, learn, mean_overlap
+from offconvex.factorizations.hierarchical.one_law import STARTS, read_all
+from offconvex.factorizations.hierarchical.task import TreeCompletion
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
 
 CPU = runtime.resolve("cpu")
 SMALL = TreeCompletion(length=3, rank=2, observed=60, norm=9.0, width=8)

@@ -5,8 +5,10 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import autograd_objective, descend
-from offconvex.factorizations import data, matrix, measure
-from offconvex.factorizations.matrix_task import Completion
+from offconvex.factorizations import measure
+from offconvex.factorizations.matrix import data
+from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.matrix.task import Completion
 
 CPU = runtime.resolve("cpu")
 SMALL = Completion(size=7, rank=2, observed=30)

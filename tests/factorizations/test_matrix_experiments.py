@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from offconvex import runtime
-from offconvex.factorizations import matrix_incremental, matrix_laws, matrix_recovery
-from offconvex.factorizations.matrix_task import Completion
-from offconvex.factorizations.nuclear_norm import minimize_nuclear_norm
+from offconvex.factorizations.matrix import incremental as matrix_incremental
+from offconvex.factorizations.matrix import laws as matrix_laws
+from offconvex.factorizations.matrix import recovery as matrix_recovery
+from offconvex.factorizations.matrix.nuclear_norm import minimize_nuclear_norm
+from offconvex.factorizations.matrix.task import Completion
 
 CPU = runtime.resolve("cpu")
 SMALL = Completion(size=16, rank=2, observed=160)

@@ -9,10 +9,10 @@ from scipy.linalg import fractional_matrix_power
 
 from offconvex import rng, runtime
 from offconvex.descent import autograd_objective
-from offconvex.factorizations import norms_coordinates as coordinates
-from offconvex.factorizations.matrix import end_to_end, gaussian_layers
-from offconvex.factorizations.norms import Completion, determinant, gaussian_products, unbalanced_layers
-from offconvex.factorizations.norms_experiments import SOURCE, Curves, coordinate_curve, descent_gap, weight_curve
+from offconvex.factorizations.matrix.model import end_to_end, gaussian_layers
+from offconvex.factorizations.norms import coordinates
+from offconvex.factorizations.norms.curves import SOURCE, Curves, coordinate_curve, descent_gap, weight_curve
+from offconvex.factorizations.norms.task import Completion, determinant, gaussian_products, unbalanced_layers
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offconvex import stored
-from offconvex.factorizations import norms_stored
+from offconvex.factorizations.norms import stored as norms_stored
 
 TINY = norms_stored.NormsDescent(replicas=2, steps=3000, record_every=100, kept=10)
 

@@ -5,10 +5,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from offconvex import rng, runtime
-from offconvex.factorizations import norms_baselines as baselines
-from offconvex.factorizations import norms_measure as measure
-from offconvex.factorizations import norms_theory as theory
-from offconvex.factorizations.norms import Completion
+from offconvex.factorizations.norms import baselines, measure, theory
+from offconvex.factorizations.norms.task import Completion
 
 
 def near_fits(right, below, corner, sign, count=200_000):

@@ -6,13 +6,13 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import autograd_objective
-from offconvex.factorizations import penalties_theory as theory
-from offconvex.factorizations.matrix import end_to_end, matrix_objective
-from offconvex.factorizations.matrix_task import Completion
-from offconvex.factorizations.nuclear_norm import minimize_nuclear_norm
-from offconvex.factorizations.penalties import PENALTIES, SHARPEST, Penalty, penalized_loss
-from offconvex.factorizations.penalties_dynamics import Schedule, fit
-from offconvex.factorizations.penalties_proximal import duality_gap, proximal_ratio, soft_impute, soft_threshold
+from offconvex.factorizations.matrix.model import end_to_end, matrix_objective
+from offconvex.factorizations.matrix.nuclear_norm import minimize_nuclear_norm
+from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.penalties import theory
+from offconvex.factorizations.penalties.dynamics import Schedule, fit
+from offconvex.factorizations.penalties.model import PENALTIES, SHARPEST, Penalty, penalized_loss
+from offconvex.factorizations.penalties.proximal import duality_gap, proximal_ratio, soft_impute, soft_threshold
 
 TASK = Completion(size=20, rank=2, observed=240)
 

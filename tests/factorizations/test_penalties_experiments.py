@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from offconvex import runtime, stored
-from offconvex.factorizations import penalties_experiments as experiments
-from offconvex.factorizations import penalties_laws, penalties_plots, penalties_ratings, penalties_stored
-from offconvex.factorizations.matrix_task import Completion
-from offconvex.factorizations.penalties_experiments import Cell, Tasks
+from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.penalties import experiments
+from offconvex.factorizations.penalties import laws as penalties_laws
+from offconvex.factorizations.penalties import plots as penalties_plots
+from offconvex.factorizations.penalties import ratings as penalties_ratings
+from offconvex.factorizations.penalties import stored as penalties_stored
+from offconvex.factorizations.penalties.experiments import Cell, Tasks
 
 TINY = Tasks(Completion(size=16, rank=1, observed=140), replicas=2, stream="test")
 

@@ -6,7 +6,9 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import GroupRMSprop, autograd_objective, descend
-from offconvex.factorizations import tensor, tensor_circuit, tensor_measure
+from offconvex.factorizations.tensor import circuit as tensor_circuit
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
 
 SHAPES = [(3, 4), (3, 4, 2), (3, 2, 4, 2), (2, 3, 2, 2, 3), (2, 2, 3, 2, 2, 2)]
 

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from offconvex import rng, runtime
-from offconvex.factorizations import tensor_binary, tensor_fit, tensor_images
+from offconvex.factorizations.tensor import binary as tensor_binary
+from offconvex.factorizations.tensor import fit as tensor_fit
+from offconvex.factorizations.tensor import images as tensor_images
 
 
 def naive(weights, inputs):

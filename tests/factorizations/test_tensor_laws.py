@@ -7,9 +7,14 @@ import pytest
 import torch
 
 from offconvex import rng
-from offconvex.factorizations import tensor, tensor_init_scale, tensor_laws, tensor_measure, tensor_theory, theory
-from offconvex.factorizations.tensor_incremental import Learning, learn
-from offconvex.factorizations.tensor_task import TensorCompletion
+from offconvex.factorizations import theory
+from offconvex.factorizations.tensor import init_scale as tensor_init_scale
+from offconvex.factorizations.tensor import laws as tensor_laws
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
+from offconvex.factorizations.tensor import theory as tensor_theory
+from offconvex.factorizations.tensor.incremental import Learning, learn
+from offconvex.factorizations.tensor.task import TensorCompletion
 
 SMALL = TensorCompletion((5, 5, 5), rank=2, observed=100, norm=11.0, components=25)
 

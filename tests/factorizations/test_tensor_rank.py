@@ -7,7 +7,8 @@ from tensorly.decomposition import parafac
 from tensorly.tenalg import khatri_rao
 
 from offconvex import rng, runtime
-from offconvex.factorizations import norms_tensor, tensor_rank
+from offconvex.factorizations.norms import tensor as norms_tensor
+from offconvex.factorizations.tensor import rank as tensor_rank
 
 
 def draw(name, shape):

@@ -9,8 +9,10 @@ import torch
 from scipy import stats
 
 from offconvex import rng, runtime
-from offconvex.locality import experiments, measure, networks, search, tangent
-from offconvex.locality.experiments import Plane, Setting, Study
+from offconvex.locality import measure, networks, tangent
+from offconvex.locality.pairs import study as experiments
+from offconvex.locality.pairs import trials as search
+from offconvex.locality.pairs.study import Plane, Setting, Study
 
 TINY = Setting(side=4, count=24, held_out=30, channels=4, blocks=2, epochs=2, batch=8, seeds=2)
 

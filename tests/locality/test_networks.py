@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import networks, regularizer, resnet18, theory
+from offconvex.locality import networks, regularizer, theory
 from offconvex.locality.networks import Architecture
+from offconvex.locality.pathfinder import resnet18
 
 
 def made(rt, architecture, replicas=2):

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from offconvex import datasets, rng, runtime
-from offconvex.locality import drawing, pathfinder, same_class
-from offconvex.locality.pathfinder import Pathfinder
-from offconvex.locality.same_class import Pairs
+from offconvex.locality.pairs import same_class
+from offconvex.locality.pairs.same_class import Pairs
+from offconvex.locality.pathfinder import drawing
+from offconvex.locality.pathfinder import images as pathfinder
+from offconvex.locality.pathfinder.images import Pathfinder
 
 COUNT = 1500
 

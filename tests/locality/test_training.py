@@ -8,8 +8,11 @@ import torch
 from torch.nn import functional
 
 from offconvex import rng, runtime
-from offconvex.locality import apart, networks, paper, path_study, regularizer, resnet18, small_pathfinder, training
+from offconvex.locality import networks, regularizer, training
 from offconvex.locality.networks import Architecture
+from offconvex.locality.pathfinder import apart, paper, resnet18
+from offconvex.locality.pathfinder import small as small_pathfinder
+from offconvex.locality.pathfinder import study as path_study
 from offconvex.locality.regularizer import Patch
 from offconvex.locality.training import Schedule
 

@@ -7,7 +7,10 @@ import torch
 from properties import Draw, case
 
 from offconvex import rng, runtime
-from offconvex.factorizations import hierarchical, matrix, nuclear_norm, tensor
+from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.matrix import nuclear_norm
+from offconvex.factorizations.tensor import model as tensor
 
 RT = runtime.Runtime(torch.device("cpu"), torch.float64)
 ROOM = "factorizations"

@@ -6,7 +6,7 @@ import re
 import pytest
 from properties import CASES
 
-from offconvex.book import api
+from offconvex.book.publication import api
 
 for _file in sorted(pathlib.Path(__file__).parent.glob("cases_*.py")):
     __import__(_file.stem)

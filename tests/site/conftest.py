@@ -9,7 +9,7 @@ import page_checks
 import pytest
 
 from offconvex import paths
-from offconvex.book import printed
+from offconvex.book.publication import printed
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import browser_checks
 import pytest
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 pytestmark = pytest.mark.browser
 

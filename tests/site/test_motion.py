@@ -6,7 +6,7 @@ import browser_checks
 import numpy as np
 import pytest
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 MOVING = [
     (figure, file)

@@ -8,7 +8,7 @@ import pikepdf
 import pytest
 from bs4 import BeautifulSoup
 
-from offconvex.book import catalog, offline, one_page, printed
+from offconvex.book.publication import catalog, offline, one_page, printed
 
 
 @pytest.fixture(scope="module")

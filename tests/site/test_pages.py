@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from offconvex import claims, paths
-from offconvex.book import catalog, cite, published
+from offconvex.book.publication import catalog, cite, published
 
 pytestmark = pytest.mark.site
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from offconvex.book import performance
+from offconvex.book.publication import performance
 
 pytestmark = pytest.mark.site
 

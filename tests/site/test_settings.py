@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from offconvex import paths
-from offconvex.book import catalog, checksums
+from offconvex.book.execution import checksums
+from offconvex.book.publication import catalog
 
 pytestmark = pytest.mark.site
 

@@ -9,7 +9,7 @@ from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 from .markup import Generated, block, heading, paragraph, section
 

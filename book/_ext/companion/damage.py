@@ -5,7 +5,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from offconvex.book import catalog, checksums
+from offconvex.book.execution import checksums
+from offconvex.book.publication import catalog
 
 LOGGER = logging.getLogger(__name__)
 

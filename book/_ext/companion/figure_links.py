@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from offconvex.book import bundle, catalog, cite
+from offconvex.book.publication import bundle, catalog, cite
 
 LOGGER = logging.getLogger(__name__)
 DATA = ("csv", "npz")

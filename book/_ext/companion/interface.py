@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from offconvex.book import api
+from offconvex.book.publication import api
 
 from .markup import Generated, block, paragraph, section, span
 

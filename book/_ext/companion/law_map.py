@@ -4,7 +4,7 @@ import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 from .claim_cells import anchor
 from .markup import paragraph, section, span, table

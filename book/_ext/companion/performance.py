@@ -6,8 +6,8 @@ import statistics
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from offconvex.book import performance
-from offconvex.book.performance import Comparison, Growth, Method
+from offconvex.book.publication import performance
+from offconvex.book.publication.performance import Comparison, Growth, Method
 
 from .markup import Generated, block, number, paragraph, section, span, table, typeset
 

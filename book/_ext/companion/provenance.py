@@ -3,7 +3,7 @@
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 from .markup import Generated, heading, paragraph, section, table
 

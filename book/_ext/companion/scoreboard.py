@@ -8,7 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from offconvex import claims
-from offconvex.book import catalog, code, sweep
+from offconvex.book.execution import code, sweep
+from offconvex.book.publication import catalog
 
 from .claim_cells import anchor
 from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset

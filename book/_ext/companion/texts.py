@@ -8,7 +8,7 @@ from docutils import nodes
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
-from offconvex.book import catalog
+from offconvex.book.publication import catalog
 
 from .claim_cells import anchor
 from .markup import block, heading, number, paragraph, section, span, typeset

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _execute(options: argparse.Namespace) -> int:
-    from offconvex.book import execute
+    from offconvex.book.execution import execute
 
     given = [tuple(pair) for pair in options.parameters]
     jobs = execute.plan(options.chapters, given=given, profile=options.profile, device=options.device)
@@ -30,7 +30,7 @@ def _execute(options: argparse.Namespace) -> int:
 
 
 def _retell(options: argparse.Namespace) -> int:
-    from offconvex.book import chapters, retell
+    from offconvex.book.execution import chapters, retell
 
     for chapter in options.chapters or chapters.names():
         if retell.retell(chapter):
@@ -40,7 +40,7 @@ def _retell(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import chapters, checksums, compare
+    from offconvex.book.execution import chapters, checksums, compare
 
     wrong = 0
     for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
@@ -58,7 +58,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from offconvex import stored
-    from offconvex.book import long_run
+    from offconvex.book.execution import long_run
 
     if options.experiment is None:
         for experiment in stored.experiments().values():
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace) -> int:
     from offconvex import claims
-    from offconvex.book import sweep
+    from offconvex.book.execution import sweep
 
     seeds = sweep.read_seeds(options.seeds)
     records = sweep.run(options.chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
@@ -84,14 +84,14 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _cite(options: argparse.Namespace) -> int:
-    from offconvex.book import cite
+    from offconvex.book.publication import cite
 
     print(cite.FORMATS[options.format](options.figure).rstrip())
     return 0
 
 
 def _publish(options: argparse.Namespace) -> int:
-    from offconvex.book import published
+    from offconvex.book.publication import published
 
     for id in published.append_new():
         print(f"published: {id}")
@@ -100,7 +100,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 def _seal(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import chapters, checksums, sweep
+    from offconvex.book.execution import chapters, checksums, sweep
 
     for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
         if (paths.committed_results(chapter) / "claims.json").exists():
@@ -112,7 +112,7 @@ def _seal(options: argparse.Namespace) -> int:
 
 def _offline(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import offline, printed
+    from offconvex.book.publication import offline, printed
 
     for file in offline.make():
         print(file.relative_to(paths.require_project_root()))
@@ -123,14 +123,14 @@ def _offline(options: argparse.Namespace) -> int:
 
 def _release(options: argparse.Namespace) -> int:
     from offconvex import paths
-    from offconvex.book import release
+    from offconvex.book.publication import release
 
     print(release.make().relative_to(paths.require_project_root()))
     return 0
 
 
 def _chapters(options: argparse.Namespace) -> int:
-    from offconvex.book import chapters, convert
+    from offconvex.book.execution import chapters, convert
 
     for chapter in chapters.names():
         defaults = chapters.default_parameters(convert.to_notebook(chapter))

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from offconvex.factorizations.matrix import Layers
+from offconvex.factorizations.matrix.model import Layers
 
 
 def relative_error(product: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

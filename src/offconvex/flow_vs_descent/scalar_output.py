@@ -7,7 +7,7 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import descend
-from offconvex.factorizations.matrix import matrix_objective, squared_loss
+from offconvex.factorizations.matrix.model import matrix_objective, squared_loss
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays
 

@@ -1,6 +1,10 @@
 """Stored experiments of the chapter on locality."""
 
-from offconvex.locality import apart, experiments, path_study, search, small_pathfinder
+from offconvex.locality.pairs import study as experiments
+from offconvex.locality.pairs import trials as search
+from offconvex.locality.pathfinder import apart
+from offconvex.locality.pathfinder import small as small_pathfinder
+from offconvex.locality.pathfinder import study as path_study
 from offconvex.stored import StoredExperiment
 
 FIRST_STUDY = StoredExperiment(

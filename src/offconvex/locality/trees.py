@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from offconvex import rng
-from offconvex.factorizations import hierarchical, hierarchical_measure
+from offconvex.factorizations.hierarchical import measure as hierarchical_measure
+from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.locality.regularizer import Patch, gradient_similarity
 from offconvex.runtime import Runtime
 

@@ -1,0 +1,73 @@
+"""MyST source -> notebook with stable cell ids."""
+
+import hashlib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import yaml
+
+from offconvex import __version__, paths
+from offconvex.book.execution import chapters
+
+
+def to_notebook(chapter: str) -> nbformat.NotebookNode:
+    """Unexecuted notebook of a chapter's source; equal sources give equal bytes.
+
+    A first cell, not shown in the book, tells whoever opens the notebook alone how to get the package.
+    """
+    notebook = jupytext.read(chapters.source_path(chapter), fmt="md:myst")
+    cells = [_install_cell(), *notebook.cells]
+    for cell in cells:
+        cell.metadata = _cell_metadata(cell)
+    _name_cells(cells)
+    metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "file_extension": ".py"},
+    }
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata, nbformat_minor=5)
+
+
+def repository_url() -> str:
+    """The one repository setting, `repository: url:` of `_config.yml`; empty when there is none."""
+    config = yaml.safe_load((paths.require_project_root() / "_config.yml").read_text())
+    return ((config.get("repository") or {}).get("url") or "").rstrip("/")
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook the one way the repository stores them."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(notebook, version=4, indent=1) + "\n", encoding="utf-8")
+
+
+def _install_cell() -> nbformat.NotebookNode:
+    url = repository_url()
+    command = f"pip install git+{url}@v{__version__}" if url else "pip install ."
+    where = "run" if url else "get the book's repository and, in its folder, run"
+    return nbformat.v4.new_markdown_cell(
+        "This notebook is a chapter of *Off the Convex Path, Executed*. It needs Python 3.11 and the book's package "
+        f"`offconvex`. If `import offconvex` fails here, {where}\n\n"
+        f"    {command}\n\n"
+        "and restart the kernel. Formulas, figure numbers and references are typeset in the book's pages.",
+        metadata={"tags": ["remove-cell"]},
+    )
+
+
+def _cell_metadata(cell: nbformat.NotebookNode) -> dict:
+    metadata = {key: cell.metadata[key] for key in ("mystnb", "tags") if key in cell.metadata}
+    mystnb = metadata.get("mystnb", {})
+    if "figure" in mystnb:
+        # The dark theme dims images, which falsifies color maps; this class keeps true colors on a light card.
+        image = mystnb.setdefault("image", {})
+        image["classes"] = " ".join(dict.fromkeys([*str(image.get("classes", "")).split(), "dark-light"]))
+    return metadata
+
+
+def _name_cells(cells: list[nbformat.NotebookNode]) -> None:
+    seen: dict[str, int] = {}
+    for cell in cells:
+        # From content, not from position: inserting a cell leaves every other cell's id alone.
+        id = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        seen[id] = seen.get(id, 0) + 1
+        cell.id = id if seen[id] == 1 else f"{id}-{seen[id]}"

@@ -1,0 +1,219 @@
+"""Executes chapters: source -> notebook -> papermill -> normalised -> installed."""
+
+import concurrent.futures
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from offconvex import paths
+from offconvex.book.execution import chapters, convert, install, normalise, provenance
+from offconvex.book.execution import workers as processes
+
+CELL_TIMEOUT = 1800  # seconds; a chapter takes minutes, so a cell that takes longer hangs
+
+
+@dataclass(frozen=True)
+class Job:
+    """One chapter to execute.
+
+    Attributes:
+        chapter: its name.
+        parameters: values that replace defaults of its parameters cell; none for the committed run.
+        label: folder name of a run with other parameters; empty for the committed run.
+        position: line of its progress bar.
+    """
+
+    chapter: str
+    parameters: dict[str, object]
+    label: str
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended.
+
+    Attributes:
+        chapter: its name.
+        notebook: the executed notebook; after a failure, the partial one.
+        seconds: duration.
+        error: one screen that says what failed, or "".
+    """
+
+    chapter: str
+    notebook: Path
+    seconds: float
+    error: str
+
+
+def plan(selected: list[str], *, given: list[tuple[str, str]], profile: str | None, device: str | None) -> list[Job]:
+    """Jobs for the selected chapters (all, if none is named), with every input checked before anything runs.
+
+    Raises:
+        ValueError: for an unknown chapter, parameter, profile or device, or a value of the wrong type.
+    """
+    jobs = []
+    for position, chapter in enumerate([chapters.require(name) for name in selected] or chapters.names()):
+        defaults = chapters.default_parameters(convert.to_notebook(chapter))
+        parameters = chapters.profile_parameters(chapter, profile, defaults) if profile else {}
+        parameters |= chapters.read_parameters(chapter, defaults, given)
+        if device:
+            parameters["device"] = device
+        if "device" in parameters:
+            from offconvex import runtime
+
+            runtime.resolve(parameters["device"])
+        jobs.append(Job(chapter, parameters, _label(profile, given, device), position))
+    return jobs
+
+
+def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
+    """Execute jobs, `workers` at a time, each in its own process; report each as it ends."""
+    install.finish_all()
+    outcomes = []
+    with processes.pool(workers) as pool:
+        futures = [pool.submit(execute, job) for job in jobs]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                outcomes.append(future.result())
+                report(outcomes[-1])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return outcomes
+
+
+def execute(job: Job) -> Outcome:
+    """Execute one chapter; a failure is an outcome with a message, and leaves every committed file as it was."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    folder = run_folder(job)
+    start = time.monotonic()
+    with _only_one(folder) as free:
+        if not free:
+            return Outcome(job.chapter, folder, 0.0, f"{job.chapter} is being executed by another process already.")
+        shutil.rmtree(folder, ignore_errors=True)
+        notebook, output = folder / install.NOTEBOOK, folder / "results"
+        output.mkdir(parents=True)
+        convert.write(convert.to_notebook(job.chapter), notebook)
+        working_directory = chapters.notebook_path(job.chapter).parent
+        working_directory.mkdir(parents=True, exist_ok=True)
+        try:
+            with _kernel_surroundings(output, folder.parent / f".{folder.name}.log"):
+                executed = papermill.execute_notebook(
+                    notebook,
+                    notebook,
+                    parameters=job.parameters,
+                    kernel_name="python3",
+                    cwd=working_directory,
+                    execution_timeout=CELL_TIMEOUT,
+                    start_timeout=120,
+                    progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
+                )
+            executed = normalise.normalise(executed)
+        except PapermillExecutionError as error:
+            return Outcome(job.chapter, *_failed(job, notebook, start), error=_screen(error))
+        except Exception as error:  # whatever stops a chapter is reported like a failing cell, beside the others
+            return Outcome(job.chapter, *_failed(job, notebook, start), error=f"{type(error).__name__}: {error}")
+        seconds = time.monotonic() - start
+        defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
+        record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
+        (output / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
+        convert.write(executed, notebook)
+        if job.label:
+            return Outcome(job.chapter, notebook, seconds, "")
+        install.install(folder, job.chapter)
+    return Outcome(job.chapter, chapters.notebook_path(job.chapter), seconds, "")
+
+
+def run_folder(job: Job) -> Path:
+    """Where a job is executed, and where a run with other parameters stays."""
+    build = paths.build_folder()
+    return build / "runs" / job.chapter / job.label if job.label else build / "execute" / job.chapter
+
+
+def _label(profile: str | None, given: list[tuple[str, str]], device: str | None) -> str:
+    parts = [profile] if profile else []
+    parts += [f"{name}={value}" for name, value in given]
+    parts += [f"device={device}"] if device else []
+    text = ",".join(parts)
+    label = "".join(c for c in text if c.isalnum() or c in "=,._-")[:80]
+    # Where something had to go, a hash keeps runs with different parameters in different folders.
+    return label if label == text else f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[bool]:
+    lock = folder.parent / f".{folder.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as file:
+        # The system drops the lock with the process, so a killed run leaves nothing behind, once it is really gone.
+        for patience in (0.5, 1.0, 2.0, None):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if patience is None:
+                    yield False
+                    return
+                time.sleep(patience)
+            else:
+                break
+        yield True
+
+
+@contextlib.contextmanager
+def _kernel_surroundings(output: Path, log: Path) -> Iterator[None]:
+    """Environment variables that the kernel inherits, and a file for what it says about itself on stderr.
+
+    The progress bar keeps the terminal's stderr.
+    """
+    environment, python_stderr, terminal = dict(os.environ), sys.stderr, os.dup(2)
+    os.environ |= {"OFFCONVEX_OUTPUT": str(output), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    os.environ.pop("MPLBACKEND", None)  # a set backend would keep figures out of the notebook
+    with open(log, "w") as file, os.fdopen(terminal, "w", closefd=False) as stream:
+        os.dup2(file.fileno(), 2)
+        sys.stderr = stream
+        try:
+            yield
+        finally:
+            sys.stderr = python_stderr
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            os.environ.clear()
+            os.environ.update(environment)
+
+
+def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:
+    kept = paths.build_folder() / "failed" / f"{job.chapter}.ipynb"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if notebook.exists():
+        os.replace(notebook, kept)
+    return kept, time.monotonic() - start
+
+
+def _screen(error) -> str:
+    source = "\n".join(f"    | {line}" for line in error.source.strip().splitlines()[:14])
+    return f"code cell {error.exec_count} failed:\n{source}\n    {error.ename}: {str(error.evalue).strip()[:1200]}"
+
+
+def report(outcome: Outcome) -> None:
+    """Print how one execution ended: where the notebook is, or what failed and where."""
+    root = paths.require_project_root()
+    where = outcome.notebook.relative_to(root) if outcome.notebook.is_relative_to(root) else outcome.notebook
+    if not outcome.error:
+        print(f"{outcome.chapter}: done in {outcome.seconds:.0f} s -> {where}")
+        return
+    print(
+        f"\noffconvex: chapter {outcome.chapter!r} failed after {outcome.seconds:.0f} s: {outcome.error}",
+        file=sys.stderr,
+    )
+    print(f"    partial notebook: {where}; no committed file was changed.", file=sys.stderr)

@@ -1,0 +1,71 @@
+"""Replaces a chapter's committed files, all together or not at all.
+
+A finished run is moved, by one rename, to `_build/ready/<chapter>`. From then on it counts: its files are renamed into
+place one by one, and if that is interrupted, the next command finishes it. Before that rename nothing is touched.
+"""
+
+import json
+import os
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+
+from offconvex import paths
+from offconvex.book.execution import chapters, checksums
+
+NOTEBOOK = "notebook.ipynb"
+GENERATED = ("claims.json", "provenance.json", "checksums.json", "fig-*")
+"""Files of a chapter's results that an execution writes; stored experiments beside them are left alone."""
+
+
+def ready_folder() -> Path:
+    """Where finished runs wait to be moved into place."""
+    return paths.build_folder() / "ready"
+
+
+def install(staged: Path, chapter: str) -> None:
+    """Move a finished run (`notebook.ipynb` and `results/` in `staged`) over the chapter's committed files."""
+    # Stored experiments lie among the committed results already; a chapter vouches for those that it has read.
+    kept = checksums.of(paths.committed_results(chapter), staged / NOTEBOOK)
+    kept = {name: digest for name, digest in kept.items() if not any(fnmatch(name, p) for p in GENERATED)}
+    written = checksums.of(staged / "results", staged / NOTEBOOK)
+    (staged / "results" / checksums.FILE).write_bytes(checksums.text(kept | written))
+    manifest = sorted(file.name for file in (staged / "results").iterdir())
+    (staged / "manifest.json").write_text(json.dumps(manifest))
+    ready = ready_folder() / chapter
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    finish(chapter)
+    os.replace(staged, ready)
+    finish(chapter)
+
+
+def finish(chapter: str) -> None:
+    """Complete the installation of a chapter's finished run, if one is waiting."""
+    ready = ready_folder() / chapter
+    if not (ready / "manifest.json").exists():
+        return
+    manifest = set(json.loads((ready / "manifest.json").read_text()))
+    results = paths.committed_results(chapter)
+    results.mkdir(parents=True, exist_ok=True)
+    # Everything below may have been done before, up to any point; `glob` finds nothing in a folder that is gone.
+    for file in sorted((ready / "results").glob("*")):
+        os.replace(file, results / file.name)
+    for pattern in GENERATED:
+        for file in results.glob(pattern):
+            if file.name not in manifest:
+                file.unlink()
+    if (ready / NOTEBOOK).exists():
+        notebook = chapters.notebook_path(chapter)
+        notebook.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(ready / NOTEBOOK, notebook)
+    # The manifest goes last: while it is there, the installation can be taken up again.
+    shutil.rmtree(ready / "results", ignore_errors=True)
+    (ready / "manifest.json").unlink()
+    shutil.rmtree(ready)
+
+
+def finish_all() -> None:
+    """Complete every installation that was interrupted."""
+    if ready_folder().is_dir():
+        for folder in sorted(ready_folder().iterdir()):
+            finish(folder.name)

@@ -1,0 +1,114 @@
+"""Runs a stored experiment part by part, and takes it up again where it stopped."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from offconvex import paths, stored
+from offconvex.book.execution import provenance
+from offconvex.book.execution import workers as processes
+from offconvex.book.execution.chapters import nearest
+
+
+def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
+    """Run the missing parts of an experiment, `workers` at a time, then store the whole; return the stored file.
+
+    Finished parts wait in `_build/stored/`, under the settings and the code that made them, until the whole is stored.
+
+    Raises:
+        ValueError: if there is no such experiment, or it offers no choice of device.
+    """
+    experiment = find(name)
+    if device is not None:
+        if "device" not in {field.name for field in dataclasses.fields(experiment.config)}:
+            raise ValueError(f"{name} offers no choice of device.")
+        experiment = dataclasses.replace(experiment, config=dataclasses.replace(experiment.config, device=device))
+    start = time.monotonic()
+    folder = _parts_folder(experiment)
+    parts = list(experiment.parts(experiment.config))
+    missing = [part for part in parts if _read(folder, part) is None]
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with (
+        processes.pool(workers) as pool,
+        tqdm(total=len(parts), initial=len(parts) - len(missing), desc=name, unit="part", disable=None) as bar,
+    ):
+        futures = [pool.submit(_run_part, name, device, part, folder) for part in missing]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    kept = [_read(folder, part) for part in parts]
+    last = time.process_time()
+    arrays = experiment.assemble(experiment.config, [part for part, *_ in kept])
+    record = provenance.describe(experiment.chapter, stored.settings(experiment.config), time.monotonic() - start)
+    processor = dict(zip(parts, (spent for *_, spent in kept))) | {"assemble": time.process_time() - last}
+    times = {
+        "computing_seconds": round(sum(seconds for _, seconds, _ in kept), 1),
+        "processor_seconds": {part: round(spent, 1) for part, spent in processor.items()},
+    }
+    return stored.save(experiment, arrays, record | times)
+
+
+def find(name: str) -> stored.StoredExperiment:
+    """The stored experiment of that name.
+
+    Raises:
+        ValueError: if there is none; the message lists them.
+    """
+    known = stored.experiments()
+    if name not in known:
+        raise ValueError(f"no experiment {name!r}{nearest(name, known)}; experiments are: {', '.join(sorted(known))}.")
+    return known[name]
+
+
+def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
+    # Functions do not travel between processes well, so each process finds the experiment by its name. It keeps its
+    # part itself, so that a failure elsewhere costs nothing that is finished; the arrays come last and complete it.
+    experiment = find(name)
+    config = experiment.config if device is None else dataclasses.replace(experiment.config, device=device)
+    start, processor = time.monotonic(), time.process_time()
+    content = stored.pack(experiment.run(config, part))
+    about = {
+        "seconds": time.monotonic() - start,
+        "processor_seconds": time.process_time() - processor,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    stored.replace(folder / f"{part}.json", json.dumps(about).encode())
+    stored.replace(folder / f"{part}.npz", content)
+
+
+def _parts_folder(experiment: stored.StoredExperiment) -> Path:
+    key = json.dumps([stored.settings(experiment.config), _code_version(experiment)], sort_keys=True)
+    folder = paths.build_folder() / "stored" / experiment.name / hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _code_version(experiment: stored.StoredExperiment) -> str:
+    """Hash of the experiment's room: parts made by other code must not be mixed."""
+    room = paths.PACKAGE / experiment.run.__module__.split(".")[1]
+    digest = hashlib.sha256()
+    for file in sorted(room.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(folder: Path, part: str) -> tuple[stored.Arrays, float, float] | None:
+    # Arrays, seconds and processor time of a finished part; None if it is absent or damaged, so that it is run again.
+    # Without the checksum a flipped bit in the archive's directory would make an array disappear without a word.
+    try:
+        content, about = (folder / f"{part}.npz").read_bytes(), json.loads((folder / f"{part}.json").read_text())
+        whole = hashlib.sha256(content).hexdigest() == about["sha256"]
+        spent = float(about["seconds"]), float(about["processor_seconds"])
+        return (stored.unpack(content), *spent) if whole else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

@@ -1,0 +1,208 @@
+"""A chapter for many seeds: what each one measured, kept as data."""
+
+import concurrent.futures
+import contextlib
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from offconvex import claims, paths, stored
+from offconvex.book.execution import chapters, code, execute
+from offconvex.book.execution import workers as processes
+
+Record = dict[str, object]
+"""One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
+"seconds" and "date"."""
+
+CHECKSUM = "sha256"
+"""Name of the entry of sweep.json that holds the checksum of all others."""
+
+_ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
+
+
+def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None = None) -> dict[int, Record]:
+    """Run a chapter for the seeds that have no complete record by the present code; return the records of all seeds.
+
+    Records are kept one by one as they arrive, in `book/results/<chapter>/sweep.json`, so that an interrupted sweep
+    goes on where it stopped. A claim that misses does not end a seed's run: the others are measured all the same.
+
+    Args:
+        chapter: its name.
+        seeds: values of its parameter `seed`.
+        workers: seeds at a time on this machine.
+        scheduler: address of a Dask scheduler, "tcp://host:port", whose workers run the seeds instead; each needs this
+            package and this checkout.
+
+    Raises:
+        ValueError: if the chapter is unknown, the scheduler cannot be reached, or its workers have other code.
+    """
+    chapters.require(chapter)
+    present = code.version(chapter)
+    kept = load(chapter)
+    missing = [seed for seed in seeds if not _complete(kept.get(seed), present)]
+    arriving = _on_cluster(chapter, missing, scheduler) if scheduler else _here(chapter, missing, workers)
+    with contextlib.closing(arriving):
+        for seed, record in arriving:
+            if record["code"] != present:
+                raise ValueError(
+                    f"seed {seed} of {chapter} was run by other code than this checkout's; "
+                    "bring the same commit to every worker and sweep again."
+                )
+            _keep(chapter, seed, record)
+            print(line(chapter, seed, record), flush=True)
+    kept = load(chapter)
+    return {seed: kept[seed] for seed in seeds}
+
+
+def load(chapter: str, folder: Path | None = None) -> dict[int, Record]:
+    """The kept records of a chapter by seed; none if it was never swept.
+
+    Args:
+        chapter: its name.
+        folder: the chapter's results, by default those of this checkout.
+
+    Raises:
+        ValueError: if the file cannot be read.
+    """
+    file = (folder or paths.committed_results(chapter)) / "sweep.json"
+    try:
+        records = json.loads(file.read_text(encoding="utf-8"))
+        # A file from before there were checksums has none; a damaged name of this entry is no seed, and so is found.
+        recorded = records.pop(CHECKSUM, None)
+        if recorded is None or recorded == _checksum(records):
+            return {int(seed): record for seed, record in records.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError):
+        pass
+    raise ValueError(
+        f"{file.name} of {chapter} is unreadable; take it back from the repository, or remove it and sweep again."
+    )
+
+
+def save(chapter: str, records: Mapping[int, Record]) -> None:
+    """Write the records of a chapter, by seed, with a checksum of them all."""
+    content = {str(seed): records[seed] for seed in sorted(records)}
+    text = json.dumps(content | {CHECKSUM: _checksum(content)}, indent=1, ensure_ascii=False)
+    stored.replace(paths.committed_results(chapter) / "sweep.json", f"{text}\n".encode())
+
+
+def measure(chapter: str, seed: int) -> Record:
+    """Execute a chapter with one seed, judging nothing; its record."""
+    label = f"sweep,seed={seed}"
+    job = execute.Job(chapter, {"seed": seed}, label, position=seed)
+    with _ONE_AT_A_TIME, _recording():
+        outcome = execute.execute(job)
+    folder = execute.run_folder(job)
+    file = folder / "results" / "claims.json"
+    measured = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if not outcome.error:
+        shutil.rmtree(folder)  # everything that a sweep keeps is in the record
+    return {
+        "claims": {id: {k: c[k] for k in ("observed", "control") if k in c} for id, c in measured.items()},
+        "error": outcome.error,
+        "code": code.version(chapter),
+        "seconds": round(outcome.seconds, 1),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def missed(registry: Mapping[str, claims.Claim], chapter: str, record: Record) -> list[str]:
+    """Claims of the chapter that a seed did not show: not measured, outside a bound, or their control inside it."""
+    return [claim.id for claim in registry.values() if claim.chapter == chapter and not shows(claim, record)]
+
+
+def shows(claim: claims.Claim, record: Record) -> bool:
+    """Whether a seed's values keep a claim's present bounds and its controls break them."""
+    entry = record["claims"].get(claim.id)
+    if entry is None:
+        return False
+    observed, control = (claims.as_mapping(entry.get(name, {})) for name in ("observed", "control"))
+    names = {measure.name: measure for measure in claim.measures}
+    if set(observed) != set(names) or not set(control) <= set(names):
+        return False  # measured under other names, so under another reading of the claim
+    return all(names[n].holds(v) for n, v in observed.items()) and not any(
+        names[n].holds(v) for n, v in control.items()
+    )
+
+
+def line(chapter: str, seed: int, record: Record) -> str:
+    """One line about one seed."""
+    wrong = missed(claims.load(), chapter, record)
+    if record["error"]:
+        return f"{chapter}, seed {seed}: failed after {record['seconds']:.0f} s: {record['error']}"
+    found = f"not shown: {', '.join(wrong)}" if wrong else "every claim holds and every control fails"
+    return f"{chapter}, seed {seed}: {found} ({record['seconds']:.0f} s)"
+
+
+def read_seeds(text: str) -> range:
+    """Seeds from "first:end", where the end is not included, or from one number.
+
+    Raises:
+        ValueError: if the text is neither, or names no seed.
+    """
+    first, colon, end = text.partition(":")
+    if first.isdecimal() and (end.isdecimal() if colon else True):
+        found = range(int(first), int(end) if colon else int(first) + 1)
+        if len(found):
+            return found
+    raise ValueError(f"seeds are given as FIRST:END, such as 0:16 for 0, 1, ..., 15, or as one number; got {text!r}.")
+
+
+def _complete(record: Record | None, present: str) -> bool:
+    return record is not None and record["code"] == present and not record["error"]
+
+
+def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, Record]]:
+    with processes.pool(workers) as pool:
+        futures = {pool.submit(measure, chapter, seed): seed for seed in seeds}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tuple[int, Record]]:
+    try:
+        import distributed
+    except ImportError:
+        raise ValueError("--scheduler needs the package distributed: pip install 'offconvex[cluster]'.") from None
+    try:
+        client = distributed.Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no Dask scheduler answers at {scheduler!r} ({type(error).__name__}).") from None
+    with client:
+        # A worker that dies takes no result with it: its seeds go to another one.
+        futures = {client.submit(measure, chapter, seed, pure=False): seed for seed in seeds}
+        for future, record in distributed.as_completed(futures, with_results=True):
+            yield futures[future], record
+
+
+def _keep(chapter: str, seed: int, record: Record) -> None:
+    paths.committed_results(chapter).mkdir(parents=True, exist_ok=True)
+    locks = paths.build_folder()
+    locks.mkdir(parents=True, exist_ok=True)
+    with open(locks / f".sweep-{chapter}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two sweeps may add to one file
+        save(chapter, load(chapter) | {seed: record})
+
+
+def _checksum(records: Mapping[str, Record]) -> str:
+    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _recording() -> Iterator[None]:
+    os.environ[claims.RECORD_ONLY] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[claims.RECORD_ONLY]

@@ -1,0 +1,1 @@
+"""From results to pages, citations, the printed book and releases."""

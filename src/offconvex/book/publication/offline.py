@@ -1,0 +1,62 @@
+"""The book to take along: one PDF and one archive of the pages, with links to both on the first page."""
+
+import zipfile
+from pathlib import Path
+
+from offconvex import paths
+from offconvex.book.publication import printed
+from offconvex.book.publication.bundle import DATE
+
+ARCHIVE = "off-the-convex-path-executed.zip"
+PLACE = ('<p class="offline-copies">', "</p>")  # on the first page, left empty by the build: no link is ever dead
+MEGABYTE = 1e6
+
+
+def make() -> list[Path]:
+    """Print the built book, pack its pages, and link both from the first page; return the files' paths.
+
+    Without a browser the PDF is left out, and so is its link.
+
+    Raises:
+        ValueError: if no pages are built.
+    """
+    html = paths.build_folder() / "html"
+    first = html / "book" / "index.html"
+    if not first.exists():
+        raise ValueError(
+            "the copies are made of the built pages, and there are none in _build/html; run `make html` first."
+        )
+    (html / printed.NAME).unlink(missing_ok=True)  # a copy of an earlier build is no copy of this one
+    (html / ARCHIVE).unlink(missing_ok=True)
+    made = [printed.make()] if printed.browser() else []
+    names = {printed.NAME: "The whole book as PDF", ARCHIVE: "All pages as one archive"}
+    # The archive holds the first page without the links: it cannot hold itself.
+    made.append(_pack(html))
+    links = [f'<a href="../{file.name}" download>{names[file.name]}</a> ({_size(file)})' for file in made]
+    _fill(first, "To read offline: " + " · ".join(links) + ".")
+    return made
+
+
+def _pack(html: Path) -> Path:
+    finished, unfinished = html / ARCHIVE, html / f"{ARCHIVE}.part"
+    files = sorted(file for file in html.rglob("*") if file.is_file() and file != unfinished)
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in files:
+                entry = zipfile.ZipInfo(f"{Path(ARCHIVE).stem}/{file.relative_to(html)}", DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, file.read_bytes())
+        return unfinished.replace(finished)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _fill(page: Path, sentence: str) -> None:
+    text, (opening, closing) = page.read_text(encoding="utf-8"), PLACE
+    start = text.index(opening) + len(opening)
+    page.write_text(text[:start] + sentence + text[text.index(closing, start) :], encoding="utf-8")
+
+
+def _size(file: Path) -> str:
+    return f"{file.stat().st_size / MEGABYTE:.0f} MB"

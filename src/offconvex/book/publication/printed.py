@@ -1,0 +1,149 @@
+"""The whole book as one PDF: the built pages printed by a browser, their figures put in from the vector files."""
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pikepdf
+
+from offconvex import __version__, paths
+from offconvex.book.publication import catalog, one_page
+
+NAME = "off-the-convex-path-executed.pdf"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+FOOT = """<div style="width: 100%; text-align: center; font: 8pt sans-serif; color: #55606e">
+<span class="pageNumber"></span></div>"""
+MARGINS = {"top": "20mm", "bottom": "20mm", "left": "24mm", "right": "24mm"}
+
+
+def browser() -> str | None:
+    """Path of a browser that can print, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def make(*, root: Path | None = None) -> Path:
+    """Print the built book into `_build/html`; return the file's path.
+
+    Raises:
+        ValueError: if no browser is found or no pages are built.
+    """
+    program = browser()
+    if program is None:
+        raise ValueError(
+            f"printing the book needs a browser, and none of {', '.join(BROWSERS)} was found; install Chromium."
+        )
+    root = root or paths.require_project_root()
+    html = paths.build_folder() / "html"
+    vectors = {
+        figure.id: file
+        for figure in catalog.figures(root).values()
+        if (file := catalog.results(figure.chapter, root) / f"{figure.id}.pdf").exists()
+    }
+    sizes = {id: _size(file) for id, file in vectors.items()}
+    page, plain, unfinished = html / "print.html", html / "print.pdf", html / f"{NAME}.part"
+    try:
+        page.write_text(one_page.assemble(html, sizes=sizes, state=_state(root), root=root), encoding="utf-8")
+        _print(program, html, page.name, plain)
+        _put_in(plain, vectors, unfinished, root)
+        return unfinished.replace(html / NAME)
+    finally:
+        for file in (page, plain, unfinished):
+            file.unlink(missing_ok=True)
+
+
+def _print(program: str, html: Path, page: str, target: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, _served(html) as address:
+        opened = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        tab = opened.new_page()
+        tab.set_default_timeout(600_000)
+        tab.goto(f"{address}/{page}", wait_until="load")
+        tab.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+        # Printed twice: which page a chapter begins on is known after the first time.
+        for _ in range(2):
+            tab.pdf(
+                path=str(target),
+                format="A4",
+                margin=MARGINS,
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=FOOT,
+                print_background=True,
+                outline=True,
+                tagged=True,
+            )
+            tab.evaluate(
+                "pages => { for (const leaf of document.querySelectorAll('.leaf'))"
+                " leaf.textContent = pages[leaf.dataset.page] ?? ''; }",
+                _page_numbers(target),
+            )
+        opened.close()
+
+
+def _page_numbers(printed: Path) -> dict[str, int]:
+    with pikepdf.open(printed) as book:
+        number = {page.objgen: i for i, page in enumerate(book.pages, start=1)}
+        places = {name.removeprefix("/"): place for name, place in book.Root.Dests.items()}
+        return {name: number[place[0].objgen] for name, place in places.items() if name.startswith("page-")}
+
+
+def _put_in(printed: Path, vectors: dict[str, Path], target: Path, root: Path) -> None:
+    # Where the browser left a place with a link to a figure, the figure's own page is drawn, scaled to the place.
+    with pikepdf.open(printed) as book:
+        for page in book.pages:
+            links = list(page.obj.get("/Annots", []))
+            places = [link for link in links if _figure_of(link)]
+            for link in places:
+                with pikepdf.open(vectors[_figure_of(link)]) as figure:
+                    page.add_overlay(figure.pages[0], pikepdf.Rectangle(link.Rect))
+            if places:
+                page.obj.Annots = pikepdf.Array([link for link in links if not _figure_of(link)])
+        book.docinfo["/Title"] = catalog.setting("title", root)
+        book.docinfo["/Author"] = catalog.setting("author", root)
+        book.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, compress_streams=True)
+
+
+def _figure_of(link: pikepdf.Object) -> str:
+    address = str(link.get("/A", {}).get("/URI", ""))
+    return address.removeprefix(one_page.FIGURE) if address.startswith(one_page.FIGURE) else ""
+
+
+def _size(file: Path) -> tuple[float, float]:
+    with pikepdf.open(file) as figure:
+        box = pikepdf.Rectangle(figure.pages[0].mediabox)
+        return float(box.width), float(box.height)
+
+
+def _state(root: Path) -> str:
+    found = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True)
+    return f"Version {__version__}" + (f", commit {found.stdout.strip()}" if found.returncode == 0 else "")
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    # From a file, a browser may refuse fonts.
+    handler = functools.partial(_Silent, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass

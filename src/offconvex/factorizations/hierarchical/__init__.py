@@ -1,0 +1,1 @@
+"""Hierarchical tensor factorization."""

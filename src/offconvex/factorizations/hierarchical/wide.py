@@ -1,0 +1,145 @@
+"""The source's own widths: a stored experiment, and the slice of it that is repeated live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from offconvex import runtime
+from offconvex.descent import GroupRMSprop
+from offconvex.factorizations.hierarchical import measure as hierarchical_measure
+from offconvex.factorizations.hierarchical.incremental import Learned, Learning, learn
+from offconvex.factorizations.hierarchical.task import TreeCompletion
+
+STREAM = "wide"
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Figure 4 of razin2022post.
+
+    Attributes:
+        task: what is completed; 512 local components at every node, which restricts nothing.
+        std: of every entry of every matrix at the start.
+        rate: of the adaptive step.
+        floor: of the adaptive step. At the start all gradients are far below it, which makes the first plateau some
+            8,000 iterations long.
+        precision: of weights and gradients, "float32" as in the source or "float64". On a processor the run takes
+            nearly three times as long in float64.
+        steps: iterations.
+        finish_steps: iterations of plain gradient descent afterwards.
+        replicas: independent tasks.
+        record_every: iterations between the records that the growth law is taken from.
+        thinning: records between the kept points of the curves.
+        slice_steps: iterations of the first task that the chapter repeats.
+        seed: of targets, observed entries and starts.
+        device: where to run.
+    """
+
+    task: TreeCompletion = TreeCompletion(width=512)
+    std: float = 1e-2
+    rate: float = 1e-2
+    floor: float = 1e-6
+    precision: str = "float32"
+    steps: int = 40_000
+    finish_steps: int = 2000
+    replicas: int = 2
+    record_every: int = 1
+    thinning: int = 40
+    slice_steps: int = 160
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if min(self.replicas, self.thinning, self.slice_steps) < 1:
+            raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
+        if self.precision not in ("float32", "float64"):
+            raise ValueError(f"`precision` must be 'float32' or 'float64'; got {self.precision!r}.")
+        if not self.thinning * self.record_every < self.slice_steps <= self.steps:
+            raise ValueError(
+                "A slice must end between the second stored point and the last step, "
+                f"{self.thinning * self.record_every} < `slice_steps` <= {self.steps}; got {self.slice_steps}."
+            )
+
+    @property
+    def learning(self) -> Learning:
+        """The run of one task."""
+        return Learning(
+            task=self.task,
+            std=self.std,
+            rule=GroupRMSprop(rate=self.rate, floor=self.floor),
+            steps=self.steps,
+            finish_steps=self.finish_steps,
+            kept=10,
+            record_every=self.record_every,
+        )
+
+
+def parts(config: Wide) -> list[str]:
+    """One part per task."""
+    return [str(replica) for replica in range(config.replicas)]
+
+
+def run_part(config: Wide, part: str) -> dict[str, np.ndarray]:
+    """Curves, thinned, and end state of one task."""
+    rt = runtime.resolve(config.device, getattr(torch, config.precision))
+    (run,) = learn(config.learning, rt, config.seed, stream=STREAM, replicas=range(int(part), int(part) + 1))
+    rows, end = slice(None, None, config.thinning), config.slice_steps // config.record_every
+    return {
+        "iterations": run.iterations[rows],
+        "root": run.root[rows].astype(np.float32),
+        "inner": run.inner[rows].astype(np.float32),
+        "law": run.law[rows].astype(np.float32),
+        "error": run.error[rows],
+        "law_deviation": np.asarray(run.law_deviation),
+        "final_root": run.final_root,
+        "final_inner": run.final_inner,
+        "final_all": run.final_all,
+        "final_error": np.asarray(run.final_error),
+        "slice": run.all_root[[0, end - config.thinning, end]],
+        "split_values": split_values(run.tensor),
+        "target_split_values": split_values(run.target),
+    }
+
+
+def assemble(config: Wide, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Every array with the task as its first axis."""
+    return {name: np.stack([part[name] for part in arrays]) for name in arrays[0]}
+
+
+def split_values(tensor: np.ndarray) -> np.ndarray:
+    """Singular values of a tensor over four axes across its three even splits: 01|23, 02|13 and 03|12, (3, D)."""
+    whole = torch.from_numpy(tensor)[None]
+    return torch.stack([hierarchical_measure.split_values(whole, (0, other))[0] for other in (1, 2, 3)]).numpy()
+
+
+def repeat_slice(config: Wide) -> Learned:
+    """The first task again, over the first `slice_steps` iterations, in float64."""
+    short = replace(config.learning, steps=config.slice_steps, finish_steps=1)
+    return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)[0]
+
+
+def tail(values: np.ndarray, rank: int) -> np.ndarray:
+    """Share of the norm beyond the `rank` largest singular values, one number for each row of values (S, D)."""
+    return np.sqrt((values[:, rank:] ** 2).sum(1) / (values**2).sum(1))
+
+
+@dataclass(frozen=True)
+class SliceDistance:
+    """A repeated slice against the stored run: how far the norms of all the root's local components have moved.
+
+    Attributes:
+        distance: of the repeated norms from the stored ones, over the length of the stored way.
+        control: the same from the norms one stored point earlier.
+    """
+
+    distance: float
+    control: float
+
+
+def slice_distance(arrays: dict[str, np.ndarray], again: Learned) -> SliceDistance:
+    """Compare the ways from the start rather than the norms, most of which hardly move on the first plateau."""
+    first, earlier, last = arrays["slice"][0]
+    way, own = np.linalg.norm(last - first), again.all_root[-1] - again.all_root[0]
+    return SliceDistance(*(float(np.linalg.norm(own - (end - first)) / way) for end in (last, earlier)))

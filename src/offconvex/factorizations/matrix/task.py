@@ -1,0 +1,59 @@
+"""Matrix completion tasks: random low-rank targets, random observations, random starts."""
+
+from dataclasses import dataclass
+
+import torch
+
+from offconvex import rng
+from offconvex.factorizations.matrix import data
+from offconvex.factorizations.matrix import model as matrix
+from offconvex.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A matrix completion task (razin2022implicit, Fig. 1): Gaussian target of a given rank, uniform observations.
+
+    Attributes:
+        size: the matrix is size x size.
+        rank: of the target.
+        observed: number of entries seen.
+    """
+
+    size: int = 64
+    rank: int = 5
+    observed: int = 2048
+
+    def __post_init__(self):
+        freedom = self.rank * (2 * self.size - self.rank)
+        if not (1 <= self.rank <= self.size and 1 <= self.observed <= self.size**2):
+            raise ValueError(
+                "A completion task needs 1 <= rank <= size and 1 <= observed <= size^2; "
+                f"got size {self.size}, rank {self.rank}, observed {self.observed}."
+            )
+        if self.observed < freedom:
+            raise ValueError(
+                f"{self.observed} entries cannot determine a {self.size} x {self.size} matrix of rank {self.rank}, "
+                f"which has {freedom} degrees of freedom; observe more entries or lower the rank."
+            )
+
+    def draw(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
+        """Targets and masks (R, size, size) of the given replicas."""
+        targets = [
+            data.low_rank_matrix(runtime, rng.generator(seed, stream, "target", r), size=self.size, rank=self.rank)
+            for r in replicas
+        ]
+        masks = [
+            data.observation_mask(
+                runtime, rng.generator(seed, stream, "mask", r), size=self.size, observed=self.observed
+            )
+            for r in replicas
+        ]
+        return torch.stack(targets), torch.stack(masks)
+
+    def gaussian_start(
+        self, runtime: Runtime, seed: int, stream: str, replicas: range, *, depth: int, std: float
+    ) -> matrix.Layers:
+        """Gaussian layers of the given replicas."""
+        generators = [rng.generator(seed, stream, "layers", r) for r in replicas]
+        return matrix.gaussian_layers(runtime, generators, depth=depth, size=self.size, std=std)

@@ -1,0 +1,1 @@
+"""Whether norms explain what is learned."""

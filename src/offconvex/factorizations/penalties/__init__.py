@@ -1,0 +1,1 @@
+"""Explicit penalties beside the implicit one."""

@@ -1,0 +1,119 @@
+"""One task learned from starts of several sizes: a stored experiment, and the slice of it that is repeated live."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from offconvex import runtime
+from offconvex.descent import descend
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
+from offconvex.factorizations.tensor.incremental import Learned, Learning, learn
+from offconvex.factorizations.tensor.task import FOURTH_ORDER, TensorCompletion
+
+STREAM = "init scale"
+
+
+@dataclass(frozen=True)
+class InitScales:
+    """Figure 4 of razin2021post at its own size, with fifteen tasks in place of one.
+
+    Attributes:
+        task: what is completed.
+        stds: of every entry of every factor at the start, decreasing.
+        steps: most iterations from each.
+        settled: see `Learning`; the source stops at the same size, a mean squared error of 1e-8.
+        finish_steps: most iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
+        finish_share: their step over the largest stable one for the target's norm.
+        replicas: independent tasks; curves are kept of the first.
+        thinning: iterations between the kept points of its curves.
+        slice_steps: iterations of the first task from the largest start that the chapter repeats.
+        seed: of targets, observed entries and starts.
+        device: where to run.
+    """
+
+    task: TensorCompletion = FOURTH_ORDER
+    stds: tuple[float, ...] = (0.05, 0.01, 0.005)
+    steps: tuple[int, ...] = (2500, 9000, 20_000)
+    settled: float = 1e-4
+    finish_steps: int = 8000
+    finish_share: float = 0.9
+    replicas: int = 15
+    thinning: int = 10
+    slice_steps: int = 400
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        if len(self.stds) != len(self.steps) or any(b >= a for a, b in zip(self.stds, self.stds[1:])):
+            raise ValueError(
+                f"`stds` must decrease and `steps` give one number for each; got {self.stds} and {self.steps}."
+            )
+        if min(self.replicas, self.thinning, self.slice_steps) < 1:
+            raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
+
+
+def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> Learned:
+    """One task from one start; the growth law is only taken where curves are wanted, as it needs every iteration."""
+    learning = Learning(
+        task=config.task,
+        std=config.stds[scale],
+        steps=config.steps[scale],
+        settled=config.settled,
+        finish_steps=config.finish_steps,
+        finish_share=config.finish_share,
+        record_every=1 if curves else config.thinning,
+    )
+    return learn(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
+
+
+def repeat_slice(config: InitScales) -> np.ndarray:
+    """Ten largest component norms of the first task from the largest start, over `slice_steps` iterations, (T, 10)."""
+    rt, task, one = runtime.resolve(config.device), config.task, range(1)
+    target, _ = task.target(rt, config.seed, STREAM, one)
+    run = descend(
+        tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, config.seed, STREAM, one))),
+        task.start(rt, config.seed, STREAM, one, std=config.stds[0]),
+        steps=config.slice_steps,
+        step_size=Learning().rule,
+        record=lambda factors: {"norms": tensor_measure.component_norms(factors).topk(10).values},
+        record_every=config.thinning,
+    )
+    return run["norms"][:, 0].cpu().numpy()
+
+
+def parts(config: InitScales) -> list[str]:
+    """One part per start and task, the longest first, and the slice that the chapter repeats."""
+    scales = reversed(range(len(config.stds)))
+    return [f"{scale}-{replica}" for scale in scales for replica in range(config.replicas)] + ["slice"]
+
+
+def run_part(config: InitScales, part: str) -> dict[str, np.ndarray]:
+    """What is kept of one run."""
+    if part == "slice":
+        return {"slice_norms": repeat_slice(config)}
+    scale, replica = (int(number) for number in part.split("-"))
+    run = learn_one(config, scale, replica, curves=replica == 0)
+    kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
+    kept |= {name: getattr(run, name) for name in ("target_norms", "final_norms", "observed_shares", "merged_norms")}
+    kept["iterations"] = run.iterations[-1]
+    if replica == 0:
+        rows = slice(None, None, config.thinning)
+        curves = {"curve_iterations": run.iterations[rows], "curve_norms": run.norms[rows].astype(np.float32)}
+        curves |= {"curve_law": run.law[rows].astype(np.float32), "curve_error": run.error[rows]}
+        kept |= curves | {"law_deviation": run.law_deviation}
+    return {name: np.asarray(value) for name, value in kept.items()}
+
+
+def assemble(config: InitScales, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Final numbers as (scales, replicas, ...), and the first task's curves by scale."""
+    by_part = dict(zip(parts(config), arrays))
+    scales, replicas = range(len(config.stds)), range(config.replicas)
+    names = list(by_part["0-0"])
+    names = [name for name in names if not name.startswith(("curve_", "law_"))]
+    stored = {name: np.array([[by_part[f"{s}-{r}"][name] for r in replicas] for s in scales]) for name in names}
+    for s in scales:
+        first = by_part[f"{s}-0"]
+        stored |= {f"{name}_{s}": first[name] for name in first if name.startswith(("curve_", "law_"))}
+    return stored | by_part["slice"]

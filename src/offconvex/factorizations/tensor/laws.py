@@ -1,0 +1,299 @@
+"""The growth law of component norms, what the flow conserves, and what a task of rank one comes to."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from offconvex.descent import GroupRMSprop, descend
+from offconvex.factorizations import measure, theory
+from offconvex.factorizations.tensor import measure as tensor_measure
+from offconvex.factorizations.tensor import model as tensor
+from offconvex.factorizations.tensor import theory as tensor_theory
+from offconvex.factorizations.tensor.task import CUBE, TensorCompletion
+from offconvex.flow import flow
+from offconvex.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Plain gradient descent along which the growth law is read off.
+
+    Attributes:
+        task: what is completed.
+        std: of every entry of every factor at the start.
+        step_share: constant step over the largest stable one for a target of this norm; small enough that a vector's
+            norm moves by a few percent at most in one of them.
+        steps: most iterations.
+        settled: the run ends once the mean squared error over the observed entries is below this share of the target's
+            mean square, because what is learned grows no more.
+        record_every: iterations between records; each record takes one step ahead and looks at both ends.
+        axis_scales: factors on the axes of the start, whose components are balanced first, or None; unequal ones make
+            it unbalanced.
+        smallest: records with sigma below this share of the target's norm are left out: nothing grows there yet.
+        weakest: records with gamma below this share of its peak are left out: a learned component has no rate left.
+    """
+
+    task: TensorCompletion = CUBE
+    std: float = 0.1
+    step_share: float = 0.05
+    steps: int = 30_000
+    settled: float = 0.1
+    record_every: int = 20
+    axis_scales: tuple[float, ...] | None = None
+    smallest: float = 0.01
+    weakest: float = 0.05
+
+    def __post_init__(self):
+        if not self.step_share > 0 or self.steps < 1 or self.record_every < 1:
+            raise ValueError(
+                "A growth experiment needs step_share > 0, steps >= 1 and record_every >= 1; "
+                f"got {self.step_share}, {self.steps} and {self.record_every}."
+            )
+        if self.axis_scales is not None and len(self.axis_scales) != self.task.order:
+            raise ValueError(f"`axis_scales` needs one factor an axis, {self.task.order}; got {len(self.axis_scales)}.")
+
+    @property
+    def step(self) -> float:
+        """The constant step."""
+        task = self.task
+        return self.step_share * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
+
+
+GROWTH = (
+    Growth(),
+    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2),
+    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3),
+)
+"""Orders 3, 4 and 5. Starts grow with the order so that all of them escape in about as long."""
+
+
+@dataclass(frozen=True)
+class GrowthRecord:
+    """Rates of all kept records, pooled over the components.
+
+    Attributes:
+        order: N.
+        values: (K,) sigma.
+        projections: (K,) gamma = <-G, C>.
+        rates: (K,) measured d sigma/dt.
+        deviation: median |measured - exact| / exact, with the exact law of unbalanced components.
+        balanced_deviation: the same for N sigma^(2-2/N) gamma.
+        exponent: of sigma in measured rate / gamma, by least squares in log-log.
+    """
+
+    order: int
+    values: np.ndarray
+    projections: np.ndarray
+    rates: np.ndarray
+    deviation: float
+    balanced_deviation: float
+    exponent: float
+
+
+def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
+    """Run gradient descent and compare each component's rate with the law at the middle of the same step.
+
+    Raises:
+        ValueError: if fewer than ten records fall into the window, because the run was too short, or its start too
+            small, to learn anything.
+    """
+    task, one, stream = config.task, range(1), f"growth {config.task.order}"
+    target, _ = task.target(runtime, seed, stream, one)
+    start = tensor.balanced_factors(task.start(runtime, seed, stream, one, std=config.std))
+    if config.axis_scales is not None:
+        start = tuple(scale * factor for scale, factor in zip(config.axis_scales, start))
+    loss = tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
+    objective, look_ahead = tensor.TensorObjective(loss), tensor.TensorObjective(loss)
+
+    def growth(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
+        vectors = {"vectors": tensor_measure.vector_norms(factors)}
+        return tensor_measure.growth_projections(factors, gradients) | vectors
+
+    def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
+        now = growth(factors, objective.gradients)
+        ahead = tuple(factor - config.step * g for factor, g in zip(factors, objective.gradients))
+        after = growth(ahead, look_ahead(ahead)[1])
+        return now | {f"{name}_after": value for name, value in after.items()}
+
+    enough = config.settled * task.norm**2 / target[0].numel()
+    run = descend(
+        objective,
+        start,
+        steps=config.steps,
+        step_size=config.step,
+        record=record,
+        record_every=config.record_every,
+        stop=lambda loss: bool(loss < enough),
+    )
+    before, after = (
+        [run[name + end][:, 0].cpu().numpy() for name in ("norms", "projections", "vectors")] for end in ("", "_after")
+    )
+    rates = (after[0] - before[0]) / config.step
+    values, projections, vectors = ((a + b) / 2 for a, b in zip(before, after))
+    kept = (values > config.smallest * task.norm) & (projections > config.weakest * projections.max()) & (rates > 0)
+    if kept.sum() < 10:
+        raise ValueError(
+            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, "
+            "or a larger `std`."
+        )
+    exact = tensor_theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
+    values, projections, rates = values[kept], projections[kept], rates[kept]
+    balanced = theory.growth_rate(values, projections, depth=task.order)
+    return GrowthRecord(
+        task.order,
+        values,
+        projections,
+        rates,
+        deviation=float(np.median(np.abs(rates / exact - 1))),
+        balanced_deviation=float(np.median(np.abs(rates / balanced - 1))),
+        exponent=measure.power_law(values, rates / projections)[0],
+    )
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One start followed for one flow time, with gradient descent at several steps and with the flow itself.
+
+    Attributes:
+        task: what is completed; of a width that the adaptive integrator follows in seconds.
+        std: of every entry of every factor at the start.
+        stable_steps: flow time in units of the largest stable step, long enough to learn the whole tensor.
+        steps: numbers of equal steps that the duration is cut into, increasing.
+        tolerance: relative tolerance of the adaptive integrator.
+    """
+
+    task: TensorCompletion = field(
+        default_factory=lambda: TensorCompletion((8, 8, 8), rank=2, observed=256, norm=22.6, components=64)
+    )
+    std: float = 5e-2
+    stable_steps: float = 300.0
+    steps: tuple[int, ...] = (800, 1600, 3200)
+    tolerance: float = 1e-9
+
+    def __post_init__(self):
+        if len(self.steps) < 2 or any(b <= a for a, b in zip(self.steps, self.steps[1:])):
+            raise ValueError(f"`steps` must be at least two increasing counts; got {self.steps}.")
+
+    @property
+    def duration(self) -> float:
+        """Flow time of every run."""
+        task = self.task
+        return self.stable_steps * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
+
+
+@dataclass(frozen=True)
+class BalanceRecord:
+    """Drift of |w_r^n|^2 - |w_r^1|^2, relative to the largest squared vector norm reached.
+
+    Attributes:
+        step_sizes: (S,) of gradient descent, decreasing.
+        drifts: (S,) largest over components and axes, at the end of the duration.
+        slope: d log drift / d log step.
+        flow_drift: largest along the flow.
+        moved: how far the largest squared vector norm has grown: end over start.
+    """
+
+    step_sizes: np.ndarray
+    drifts: np.ndarray
+    slope: float
+    flow_drift: float
+    moved: float
+
+
+def measure_balance(config: Balance, runtime: Runtime, seed: int) -> BalanceRecord:
+    """Drift of the differences of squared vector norms, by gradient descent at several steps and by the flow."""
+    task, one = config.task, range(1)
+    target, _ = task.target(runtime, seed, "balance", one)
+    start = task.start(runtime, seed, "balance", one, std=config.std)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, "balance", one)))
+    initial = tensor_measure.imbalance(start)
+
+    def drift(factors: tensor.Factors) -> dict[str, torch.Tensor]:
+        moved = (tensor_measure.imbalance(factors) - initial).abs().amax((1, 2))
+        return {"moved": moved, "scale": tensor_measure.vector_norms(factors).square().amax((1, 2))}
+
+    sizes = np.array([config.duration / count for count in config.steps])
+    drifts = []
+    for count, size in zip(config.steps, sizes):
+        run = descend(objective, start, steps=count, step_size=float(size), record=drift, record_every=count)
+        drifts.append(float(run["moved"][-1, 0] / run["scale"][-1, 0]))
+    times = np.linspace(0.0, config.duration, 20)
+    path = flow(objective, start, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
+    slope, _ = measure.power_law(sizes, np.array(drifts))
+    scale = path["scale"][:, 0]
+    return BalanceRecord(
+        sizes, np.array(drifts), slope, float(path["moved"].max() / scale.max()), float(scale[-1] / scale[0])
+    )
+
+
+@dataclass(frozen=True)
+class Completions:
+    """Completion of several tensors, by default of rank one, from starts of several sizes; tasks are advanced together.
+
+    Attributes:
+        task: what is completed.
+        stds: sizes of the start, small first.
+        rule: adaptive scalar step.
+        steps: iterations under that rule.
+        finish_steps: iterations of plain gradient descent afterwards.
+        finish_share: their step over the largest stable one.
+        replicas: independent tasks.
+    """
+
+    task: TensorCompletion = field(
+        default_factory=lambda: TensorCompletion((16, 16, 16), rank=1, observed=2048, norm=64.0, components=256)
+    )
+    stds: tuple[float, ...] = (1e-3, 0.3)
+    rule: GroupRMSprop = field(default_factory=lambda: GroupRMSprop(rate=1e-2, floor=1e-6))
+    steps: int = 1200
+    finish_steps: int = 800
+    finish_share: float = 0.5
+    replicas: int = 5
+
+    def __post_init__(self):
+        if min(self.steps, self.finish_steps, self.replicas) < 1 or not self.stds:
+            raise ValueError("`steps`, `finish_steps` and `replicas` must be at least 1, and `stds` not empty.")
+
+
+@dataclass(frozen=True)
+class CompletionsRecord:
+    """End states, one row per size of the start.
+
+    Attributes:
+        stds: (S,).
+        norms: (S, B, k) ten largest component norms in decreasing order, parallel components counted as one, as shares
+            of the largest.
+        counts: (S, B) number of components above 1 % of the largest.
+        errors: (S, B) relative error over all entries.
+        losses: (S, B) mean squared error over the observed entries, as a share of the target's mean square.
+    """
+
+    stds: np.ndarray
+    norms: np.ndarray
+    counts: np.ndarray
+    errors: np.ndarray
+    losses: np.ndarray
+
+
+def complete_repeatedly(config: Completions, runtime: Runtime, seed: int) -> CompletionsRecord:
+    """Complete every task from every size of start."""
+    task, all_tasks = config.task, range(config.replicas)
+    stream = f"rank {task.rank}"
+    target, _ = task.target(runtime, seed, stream, all_tasks)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, stream, all_tasks)))
+    finish_step = config.finish_share * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
+    norms, counts, errors, losses = [], [], [], []
+    for std in config.stds:
+        start = task.start(runtime, seed, stream, all_tasks, std=std)
+        run = descend(objective, start, steps=config.steps, step_size=config.rule, record_every=config.steps)
+        last = config.finish_steps
+        end = descend(objective, run.parameters, steps=last, step_size=finish_step, record_every=last)
+        sizes = tensor_measure.component_norms(end.parameters).sort(dim=1, descending=True).values
+        counts.append((sizes > 0.01 * sizes[:, :1]).sum(1).cpu().numpy())
+        merged = tensor_measure.merged_norms(end.parameters, min(10, task.components))
+        norms.append((merged / merged[:, :1]).cpu().numpy())
+        errors.append(tensor_measure.relative_error(tensor.end_tensor(end.parameters), target).cpu().numpy())
+        losses.append(end.loss[-1].cpu().numpy() * target[0].numel() / task.norm**2)
+    stacked = (np.stack(values) for values in (norms, counts, errors, losses))
+    return CompletionsRecord(np.array(config.stds), *stacked)

@@ -1,0 +1,1 @@
+"""Pairs of images at a distance: are the two of one class?"""

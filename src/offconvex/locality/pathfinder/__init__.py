@@ -1,0 +1,1 @@
+"""Are two dots on one path?"""
