@@ -46,7 +46,7 @@ def matrices(rows: int) -> Callable[[int], object]:
 
 
 def encryption(count: int, k: int) -> Callable[[int], None]:
-    found = datasets.fashion_mnist("train", runtime=SINGLE)
+    found = datasets.fashion_mnist("train", rt=SINGLE)
     images, labels, scheme = centered(found.pixels)[:count], found.labels[:count], inside(k)
     return timing.repeated(lambda: encrypt(images, labels, scheme))
 

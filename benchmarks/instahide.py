@@ -70,7 +70,7 @@ def decoders(rt: runtime.Runtime) -> list[Comparison]:
 
 def rows() -> list[Comparison]:
     rt = runtime.resolve("cpu", torch.float32)
-    found = datasets.fashion_mnist("train", runtime=rt)
+    found = datasets.fashion_mnist("train", rt=rt)
     images, labels = centered(found.pixels), found.labels
     return [encryption(k, images, labels) for k in (4, 6)] + decoders(rt)
 

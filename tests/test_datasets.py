@@ -37,7 +37,7 @@ def digest(array):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_embedded_part(rt, split):
-    images = datasets.fashion_mnist(split, runtime=rt)
+    images = datasets.fashion_mnist(split, rt=rt)
     n = datasets.SUBSET_SIZES[split]
     assert images.pixels.shape == (n, 28, 28) and images.pixels.dtype == torch.float64
     assert images.labels.shape == (n,) and images.labels.dtype == torch.int64
@@ -58,23 +58,23 @@ def test_checksums(split, pixels, labels):
 
 def test_pixels_are_gray_levels_over_255_in_the_precision_of_the_run(rt):
     images, labels = datasets.subset_arrays("test")
-    double = datasets.fashion_mnist("test", runtime=rt)
+    double = datasets.fashion_mnist("test", rt=rt)
     np.testing.assert_array_equal(double.pixels.numpy(), images / 255)
     np.testing.assert_array_equal(double.labels.numpy(), labels)
-    single = datasets.fashion_mnist("test", runtime=runtime.resolve("cpu", torch.float32))
+    single = datasets.fashion_mnist("test", rt=runtime.resolve("cpu", torch.float32))
     assert single.pixels.dtype == torch.float32
     np.testing.assert_array_equal(single.pixels.numpy(), images.astype(np.float32) / np.float32(255))
 
 
 def test_two_loads_share_nothing(rt):
-    first = datasets.fashion_mnist("test", runtime=rt)
+    first = datasets.fashion_mnist("test", rt=rt)
     first.pixels.zero_()
-    assert datasets.fashion_mnist("test", runtime=rt).pixels.max() == 1
+    assert datasets.fashion_mnist("test", rt=rt).pixels.max() == 1
 
 
 def test_images_cannot_be_replaced(rt):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        datasets.fashion_mnist("test", runtime=rt).labels = None
+        datasets.fashion_mnist("test", rt=rt).labels = None
 
 
 def test_the_package_stays_small():
@@ -90,7 +90,7 @@ def test_the_part_is_the_beginning_of_the_full_set(rt, split, n):
     for whole, beginning in zip(full, part):
         np.testing.assert_array_equal(whole[: datasets.SUBSET_SIZES[split]], beginning)
     if split == "test":
-        images = datasets.fashion_mnist("test", full=True, runtime=rt)
+        images = datasets.fashion_mnist("test", full=True, rt=rt)
         assert images.pixels.shape == (n, 28, 28) and images.labels.tolist() == full[1].tolist()
 
 
@@ -105,7 +105,7 @@ def test_the_recipe_makes_the_embedded_arrays(tmp_path):
 
 def test_an_unknown_split(rt):
     with pytest.raises(ValueError, match="`split` must be 'train' or 'test'; got 'valid'"):
-        datasets.fashion_mnist("valid", runtime=rt)
+        datasets.fashion_mnist("valid", rt=rt)
 
 
 def flipped(content, at):
@@ -134,17 +134,17 @@ def test_a_damaged_embedded_file_is_refused(rt, tmp_path, monkeypatch, damage):
     copy.write_bytes(damage(datasets.SUBSET.read_bytes()))
     monkeypatch.setattr(datasets, "SUBSET", copy)
     with pytest.raises(ValueError, match=r"subset.npz is damaged: expected content with SHA-256 .*; install the"):
-        datasets.fashion_mnist("test", runtime=rt)
+        datasets.fashion_mnist("test", rt=rt)
 
 
 def test_a_missing_embedded_file(rt, tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "SUBSET", tmp_path / "fashion_mnist_subset.npz")
     with pytest.raises(FileNotFoundError, match="which is missing; install the package again") as error:
-        datasets.fashion_mnist("test", runtime=rt)
+        datasets.fashion_mnist("test", rt=rt)
     assert one_sentence(error)
     (tmp_path / "fashion_mnist_subset.npz").mkdir()
     with pytest.raises(ValueError, match="subset.npz cannot be read .*; install the package again") as error:
-        datasets.fashion_mnist("test", runtime=rt)
+        datasets.fashion_mnist("test", rt=rt)
     assert one_sentence(error)
 
 
@@ -166,7 +166,7 @@ def small_set(tmp_path, monkeypatch):
 
 def test_a_full_set_is_read_from_the_named_folder(rt, small_set):
     _, images, labels = small_set
-    loaded = datasets.fashion_mnist("test", full=True, runtime=rt)
+    loaded = datasets.fashion_mnist("test", full=True, rt=rt)
     np.testing.assert_array_equal(loaded.pixels.numpy(), images / 255)
     assert loaded.labels.tolist() == labels.tolist()
 
@@ -175,7 +175,7 @@ def test_files_packed_by_someone_else_hold_the_same(rt, small_set):
     folder, images, _ = small_set
     file = folder / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()), compresslevel=1, mtime=77))
-    loaded = datasets.fashion_mnist("test", full=True, runtime=rt)
+    loaded = datasets.fashion_mnist("test", full=True, rt=rt)
     np.testing.assert_array_equal(loaded.pixels.numpy(), images / 255)
 
 
@@ -196,14 +196,14 @@ def test_any_damage_of_a_full_file_is_one_sentence(rt, small_set, name):
         with pytest.raises(
             ValueError, match=f"{name} is damaged.*; put the published file there, or set OFFCONVEX"
         ) as error:
-            datasets.fashion_mnist("test", full=True, runtime=rt)
+            datasets.fashion_mnist("test", full=True, rt=rt)
         assert error.value.__cause__ is None and "\n" not in str(error.value)
 
 
 def test_a_missing_full_file_names_the_folder(rt, small_set):
     (small_set[0] / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte.gz, which is missing; put the") as error:
-        datasets.fashion_mnist("test", full=True, runtime=rt)
+        datasets.fashion_mnist("test", full=True, rt=rt)
     assert one_sentence(error)
 
 
@@ -229,13 +229,13 @@ def only_the_network(small_set, tmp_path_factory, monkeypatch):
 
 def test_the_package_comes_before_the_network(rt, small_set, only_the_network, monkeypatch):
     monkeypatch.setattr(datasets, "DEBIAN_FOLDER", small_set[0])
-    assert datasets.fashion_mnist("test", full=True, runtime=rt).labels.tolist() == [3, 7]
+    assert datasets.fashion_mnist("test", full=True, rt=rt).labels.tolist() == [3, 7]
     assert not only_the_network
 
 
 def test_a_download_is_checked_and_made_once(rt, only_the_network, capfd):
     for _ in range(2):
-        assert datasets.fashion_mnist("test", full=True, runtime=rt).labels.tolist() == [3, 7]
+        assert datasets.fashion_mnist("test", full=True, rt=rt).labels.tolist() == [3, 7]
     assert only_the_network == [datasets.ADDRESS + f.name for f in datasets._FILES["test"]]
     assert capfd.readouterr() == ("", "")
 
@@ -244,7 +244,7 @@ def test_a_wrong_download_is_refused(rt, small_set, only_the_network):
     file = small_set[0] / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(flipped(file.read_bytes(), 5))
     with pytest.raises(ValueError, match="download of t10k-images-idx3-ubyte.gz is not the published file") as error:
-        datasets.fashion_mnist("test", full=True, runtime=rt)
+        datasets.fashion_mnist("test", full=True, rt=rt)
     assert one_sentence(error)
 
 
@@ -256,5 +256,5 @@ def test_no_network_is_one_sentence(rt, only_the_network, monkeypatch):
     with pytest.raises(
         FileNotFoundError, match=r"could not be downloaded \(ConnectionError\); set OFFCONVEX_DATA"
     ) as error:
-        datasets.fashion_mnist("test", full=True, runtime=rt)
+        datasets.fashion_mnist("test", full=True, rt=rt)
     assert one_sentence(error)

@@ -70,7 +70,7 @@ def test_flow_names_its_device(explicit_devices, rt):
 
 
 def test_data_name_their_device(explicit_devices, rt):
-    images = datasets.fashion_mnist("test", runtime=rt)
+    images = datasets.fashion_mnist("test", rt=rt)
     assert images.pixels.device == images.labels.device == rt.device
 
 

@@ -105,7 +105,7 @@ _FILES = {
 }
 
 
-def fashion_mnist(split: str = "train", *, full: bool = False, runtime: Runtime) -> Images:
+def fashion_mnist(split: str = "train", *, full: bool = False, rt: Runtime) -> Images:
     """Images and labels of one split of Fashion-MNIST (xiao2017fashion).
 
     The part inside the package is the first 10,000 training and the first 2,000 test images, unchanged. The full set
@@ -115,7 +115,7 @@ def fashion_mnist(split: str = "train", *, full: bool = False, runtime: Runtime)
     Args:
         split: "train" or "test".
         full: the full split rather than the part inside the package.
-        runtime: device and precision of the pixels.
+        rt: device and precision of the pixels.
 
     Raises:
         ValueError: if the split is unknown, or a file is damaged: its SHA-256 is checked at every load.
@@ -125,8 +125,8 @@ def fashion_mnist(split: str = "train", *, full: bool = False, runtime: Runtime)
         raise ValueError(f"`split` must be 'train' or 'test'; got {split!r}.")
     pixels, labels = full_arrays(split) if full else subset_arrays(split)
     return Images(
-        pixels=runtime.tensor(pixels).div_(255),
-        labels=torch.as_tensor(labels.astype(np.int64), device=runtime.device),
+        pixels=rt.tensor(pixels).div_(255),
+        labels=torch.as_tensor(labels.astype(np.int64), device=rt.device),
     )
 
 

@@ -56,7 +56,7 @@ def test_order_784_does_not_underflow_in_single_precision():
 
 def test_whitened_logarithms_start_the_positive_components_at_the_mean_target(rt):
     inputs = (rt.uniform(rng.generator(0, "inputs"), 300, 6) > 0.3).to(torch.uint8)
-    chart = tensor_fit.whitening(inputs, components=3, ridge=0.1, runtime=rt)
+    chart = tensor_fit.whitening(inputs, components=3, ridge=0.1, rt=rt)
     phi, b = rt.normal(rng.generator(0, "phi"), 2, 3, 6), rt.normal(rng.generator(0, "b"), 2, 3)
     products = tensor_binary.products(chart.factors(phi, b), inputs.to(rt.dtype))
     centered = (inputs.to(rt.dtype) - chart.mean) @ chart.root
@@ -80,7 +80,7 @@ def test_a_predictor_of_rank_one_is_fitted_by_rank_one_and_noise_is_not(rt):
         settings=tensor_fit.Fit(log_steps=400, factor_steps=100, batch=500, log_rate=3e-2),
         start=rng.generator(0, "start"),
         order=rng.generator(0, "order"),
-        runtime=rt,
+        rt=rt,
     )
     errors = tensor_fit.mean_error(weights, inputs, torch.cat((clean, noise), 1))
     variance = clean.var()

@@ -20,7 +20,7 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def images():
-    full = datasets.fashion_mnist("train", runtime=RT)
+    full = datasets.fashion_mnist("train", rt=RT)
     return networks.shrink(full.pixels[:1500]), full.labels[:1500]
 
 

@@ -15,7 +15,7 @@ RT = runtime.resolve("cpu", torch.float32)
 
 @pytest.fixture(scope="module")
 def images():
-    found = datasets.fashion_mnist("train", runtime=RT)
+    found = datasets.fashion_mnist("train", rt=RT)
     return utility.centered(found.pixels), found.labels
 
 

@@ -145,8 +145,8 @@ def test_pairs_hold_the_two_images_and_nothing_else(rt, columns):
     canvas, labels = same_class.pairs(task, 200, rt, 0)
     left, right = task.patches
     assert canvas.shape == (200, *task.canvas)
-    small = same_class.shrink(datasets.fashion_mnist(runtime=rt).pixels, 7)
-    classes = datasets.fashion_mnist(runtime=rt).labels
+    small = same_class.shrink(datasets.fashion_mnist(rt=rt).pixels, 7)
+    classes = datasets.fashion_mnist(rt=rt).labels
     found = []
     for patch in (left, right):
         seen = patch.of(canvas)

@@ -16,7 +16,7 @@ TINY = larger.Larger(training=1000, sizes=(300, 1000), families=("mlp",), gans=2
 def small_set(monkeypatch):
     """The full set is not in the package: its part stands in."""
     inside = datasets.fashion_mnist
-    monkeypatch.setattr(datasets, "fashion_mnist", lambda split, full, runtime: inside(split, runtime=runtime))
+    monkeypatch.setattr(datasets, "fashion_mnist", lambda split, full, rt: inside(split, rt=rt))
 
 
 def test_the_parts_are_put_together_in_order(small_set):

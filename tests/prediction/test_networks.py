@@ -17,7 +17,7 @@ DOUBLE = runtime.resolve("cpu", torch.float64)
 
 @pytest.fixture(scope="module")
 def images():
-    found = datasets.fashion_mnist("train", runtime=RT)
+    found = datasets.fashion_mnist("train", rt=RT)
     return classifiers.standardize(found.pixels[:600]), found.labels[:600]
 
 
@@ -119,7 +119,7 @@ def test_networks_are_what_torch_builds():
 
 
 def test_a_network_trains_and_is_sampled(images):
-    pixels = datasets.fashion_mnist("train", runtime=RT).pixels[:600]
+    pixels = datasets.fashion_mnist("train", rt=RT).pixels[:600]
     small, kept = gan.Gan(width=4, latent=8, embedding=4, dense=16, batch=16), {}
     record = gan.train(small, pixels, images[1], (1, 100), RT, 0, "test", keep=lambda n, w: kept.update({n: w}))
     assert list(kept) == [1, 100] and [len(v) for v in record.values()] == [1, 1]
@@ -148,7 +148,7 @@ def test_the_mixture_finds_gaussians_and_likelihood_rises():
 
 
 def test_class_models_keep_mean_and_variance():
-    found = datasets.fashion_mnist("train", runtime=DOUBLE)
+    found = datasets.fashion_mnist("train", rt=DOUBLE)
     images = found.pixels[found.labels == 0][:300]
     model = mixture.fit_class(mixture.Mixture(50, 1), images, rng.generator(0, "fit"), DOUBLE)
     drawn = model.draw(4000, rng.generator(1, "fit"), DOUBLE)

@@ -80,7 +80,7 @@ def images(rt: Runtime, *, count: int = 1000, side: int = 28) -> Images:
         raise ValueError(f"`count` must lie between 1 and {datasets.SUBSET_SIZES['train']}; got {count}.")
     if side not in (28, 14, 7):
         raise ValueError(f"`side` must be 28, 14 or 7 pixels; got {side}.")
-    everything = datasets.fashion_mnist("train", runtime=rt)
+    everything = datasets.fashion_mnist("train", rt=rt)
     every = datasets.SUBSET_SIZES["train"] // count
     pixels, labels = everything.pixels[::every][:count], everything.labels[::every][:count]
     if side < 28:

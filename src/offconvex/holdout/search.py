@@ -68,7 +68,7 @@ def run_search(config: Search, part: str) -> Arrays:
     """
     index = int(part.removeprefix("search-"))
     rt = runtime.resolve("cpu", torch.float32)
-    full, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
+    full, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     seen, unseen = shrink(full.pixels).split([config.training, len(full.labels) - config.training])
     seen_labels, unseen_labels = full.labels.split([config.training, len(full.labels) - config.training])
     test_images, half = shrink(test.pixels), reused_half(config, index, len(test.labels))

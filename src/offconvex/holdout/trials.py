@@ -162,7 +162,7 @@ def retrained_difference(found: Stored, groups: tuple[int, ...], rt: Runtime) ->
     """
     config, right = Search(**found.config), correctness(found)[0]
     single = Runtime(rt.device, torch.float32)
-    seen, test = (datasets.fashion_mnist(split, runtime=single) for split in ("train", "test"))
+    seen, test = (datasets.fashion_mnist(split, rt=single) for split in ("train", "test"))
     images, test_images = shrink(seen.pixels), shrink(test.pixels)
     shares = []
     for group in groups:

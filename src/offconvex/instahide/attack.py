@@ -78,7 +78,7 @@ def data_of(size: int, seed: int, rt: Runtime, photographs: str = "") -> Data:
     """
     if not 1 < size <= HALF:
         raise ValueError(f"The private half has {HALF} images and an attack needs two; got {size}.")
-    images = datasets.fashion_mnist("train", runtime=rt)
+    images = datasets.fashion_mnist("train", rt=rt)
     pixels = 2 * images.pixels - 1
     chosen = rt.permutation(rng.generator(seed, "instahide", "private"), HALF)[:size]
     kin = pixels[HALF:]

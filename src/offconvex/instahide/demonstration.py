@@ -72,7 +72,7 @@ def mask_bias(data: Data, seed: int) -> float:
 
 def control_accuracy(name: str, epochs: int, seed: int, rt: Runtime) -> float:
     """Accuracy on the test images inside the package after training one arm on the private half with photographs."""
-    train, test = (datasets.fashion_mnist(split, runtime=rt) for split in ("train", "test"))
+    train, test = (datasets.fashion_mnist(split, rt=rt) for split in ("train", "test"))
     pixels = utility.centered(train.pixels)
     config = utility.Utility(arms=(name,), private=HALF, public=HALF, epochs=epochs)
     public = photographs.pool(photographs.supplied(), HALF, rt)
@@ -87,7 +87,7 @@ def first_epoch_difference(found: Stored, name: str, rt: Runtime) -> float:
     The arm's public images, if any, are photographs: the package does not hold enough of the private ones' kind.
     """
     config = utility.Utility(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
-    train, test = (datasets.fashion_mnist(split, runtime=rt) for split in ("train", "test"))
+    train, test = (datasets.fashion_mnist(split, rt=rt) for split in ("train", "test"))
     images, seen = utility.centered(train.pixels), utility.centered(test.pixels)
     public = photographs.pool(photographs.supplied(), config.public, rt)
     data = (name, config, 0, images, train.labels, public, rt, seen, test.labels)

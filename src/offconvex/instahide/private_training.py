@@ -85,7 +85,7 @@ def run_private(config: PrivateTraining, part: str) -> Arrays:
     warnings.filterwarnings("ignore", module=PACKAGE)
     budget, seed = float(part.split("-")[1]), int(part.split("-")[3])
     rt = runtime.resolve("cpu", torch.float32)
-    train, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
+    train, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     pixels, labels = 2 * train.pixels[: config.images, None] - 1, train.labels[: config.images]
     model = network(seed, "private", str(budget))
     optimizer = torch.optim.SGD(

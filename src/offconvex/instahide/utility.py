@@ -146,7 +146,7 @@ def run_arm(config: Utility, part: str) -> Arrays:
     """
     name, seed = part.split("-")
     rt = runtime.resolve("cpu", torch.float32)
-    full, test = (datasets.fashion_mnist(split, full=True, runtime=rt) for split in ("train", "test"))
+    full, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
     if ARMS[name].photographed:
         public = photographs.pool(photographs.supplied(), config.public, rt)

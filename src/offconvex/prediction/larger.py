@@ -51,11 +51,11 @@ def parts(config: Larger) -> list[str]:
 def run(config: Larger, part: str) -> Arrays:
     """Test accuracy (sizes, families) of classifiers trained on a network's samples or on the real images."""
     rt = runtime.resolve("cpu", torch.float32)
-    full = datasets.fashion_mnist("train", full=True, runtime=rt)
+    full = datasets.fashion_mnist("train", full=True, rt=rt)
     images, labels = full.pixels[: config.training], full.labels[: config.training]
     if part != "real":
         images, labels = sampled(config, int(part.removeprefix("gan-")), images, labels, rt)
-    test = datasets.fashion_mnist("test", full=True, runtime=rt)
+    test = datasets.fashion_mnist("test", full=True, rt=rt)
     accuracy = np.empty((len(config.sizes), len(config.families)))
     for row, count in enumerate(config.sizes):
         for column, family in enumerate(config.families):

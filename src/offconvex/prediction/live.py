@@ -62,7 +62,7 @@ def retrain(pools: Sequence[Pool], found: Sequence[Stored], rt: Runtime, seed: i
     """
     single = Runtime(rt.device, torch.float32)
     images, labels = real_images(pools[0].config, single)
-    test = datasets.fashion_mnist("test", runtime=single)
+    test = datasets.fashion_mnist("test", rt=single)
     everyone = [stored_accuracies(each) for each in found]
     draws = rng.numpy_generator(seed, "slice")
     again, stored, rivals = [], [], []
@@ -113,7 +113,7 @@ def trained_alone(found: Stored, pool: Pool, rt: Runtime, seed: int, family: str
     """
     single = Runtime(rt.device, torch.float32)
     images, labels = real_images(pool.config, single)
-    test = datasets.fashion_mnist("test", runtime=single)
+    test = datasets.fashion_mnist("test", rt=single)
     count = min(pool.config.training, len(found["samples"]))
     sampled = single.tensor(found["samples"][:count]) / 255
     sets = {

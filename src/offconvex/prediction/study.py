@@ -131,7 +131,7 @@ def run_pool(config: Study, family: str, poison: int, rt: Runtime) -> Arrays:
 
 def run_features(config: Study, rt: Runtime) -> Arrays:
     """Train the network in whose features samples are compared, on images that nothing else is trained on."""
-    full = datasets.fashion_mnist("train", full=True, runtime=rt)
+    full = datasets.fashion_mnist("train", full=True, rt=rt)
     first, last = FEATURE_IMAGES
     network = train(FEATURE_NET, standardize(full.pixels[first:last]), full.labels[first:last], rt, config.seed,
         "study", "features", longest=config.longest)  # fmt: skip
@@ -175,7 +175,7 @@ def poisoned(config: Study, labels: torch.Tensor) -> torch.Tensor:
 
 def real_images(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]:
     """The training images inside the package, (10000, 28, 28) in [0, 1], and their labels."""
-    found = datasets.fashion_mnist("train", runtime=rt)
+    found = datasets.fashion_mnist("train", rt=rt)
     return found.pixels, found.labels
 
 
@@ -185,7 +185,7 @@ def assemble(config: Study, found: Sequence[Arrays]) -> Arrays:
     arrays = {name: array for part in found[config.gans :] for name, array in part.items()}
     runs = found[: config.gans]
     pool = [restored(member, arrays, rt) for member in members(config) + twins(config)]
-    test = datasets.fashion_mnist("test", full=True, runtime=rt)
+    test = datasets.fashion_mnist("test", full=True, rt=rt)
     labels = np.arange(config.samples) % 10
 
     def predictions(pixels: np.ndarray) -> np.ndarray:
@@ -237,7 +237,7 @@ def unpacked(halves: np.ndarray) -> np.ndarray:
 def fresh_real(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]:
     """Real images that no generator saw, and their classes: what the package holds beyond the clean training images."""
     images, labels = real_images(config, rt)
-    test = datasets.fashion_mnist("test", runtime=rt)
+    test = datasets.fashion_mnist("test", rt=rt)
     together = torch.cat([images[config.training :], test.pixels]), torch.cat([labels[config.training :], test.labels])
     return together[0][: config.compared], together[1][: config.compared]
 

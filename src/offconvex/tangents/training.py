@@ -59,7 +59,7 @@ def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tupl
 
     They are averaged to 14 x 14 pixels and flat, (n, 196), or `whole`, (n, 1, 28, 28).
     """
-    images = datasets.fashion_mnist(split, runtime=rt)
+    images = datasets.fashion_mnist(split, rt=rt)
     pixels = images.pixels[:count, None]
     pixels = pixels if whole else functional.avg_pool2d(pixels, 2)[:, 0].flatten(1)
     return (pixels - 0.286) / 0.333, images.labels[:count]

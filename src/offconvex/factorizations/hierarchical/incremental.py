@@ -100,13 +100,13 @@ class Learned:
         return float(np.nanmedian(np.abs(self.law - self.root[:, :rank]) / self.final_root[:rank], axis=0).max())
 
 
-def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replicas: range = range(1)) -> list[Learned]:
+def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: range = range(1)) -> list[Learned]:
     """Complete one tensor a replica with the adaptive rule, all together, then finish with a constant step."""
     task, tree = config.task, config.task.tree
     top, first = len(tree.nodes) - 1, next(c for c in tree.nodes[-1].children if tree.nodes[c].children)
-    target = task.target(runtime, seed, stream, replicas)
+    target = task.target(rt, seed, stream, replicas)
     objective = hierarchical.HierarchicalObjective(
-        tree, tensor.completion_loss(target, task.mask(runtime, seed, stream, replicas)), low_rank=True
+        tree, tensor.completion_loss(target, task.mask(rt, seed, stream, replicas)), low_rank=True
     )
     history = _History(config, len(replicas))
 
@@ -124,7 +124,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
         history.row += 1
         return {}
 
-    start = task.start(runtime, seed, stream, replicas, std=config.std)
+    start = task.start(rt, seed, stream, replicas, std=config.std)
     rule, every = config.rule, config.record_every
     run = descend(objective, start, steps=config.steps, step_size=rule, record=record, record_every=every)
     last, step = config.finish_steps, config.finish_step

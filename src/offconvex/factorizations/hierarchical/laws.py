@@ -58,7 +58,7 @@ class IdentityRecord:
     unbalanced_law: np.ndarray
 
 
-def check_identity(config: Identity, runtime: Runtime, seed: int) -> IdentityRecord:
+def check_identity(config: Identity, rt: Runtime, seed: int) -> IdentityRecord:
     """Compare automatic derivatives with the law at every node, for the mean squared error of a random half."""
     rows: list[tuple[np.ndarray, ...]] = []
     for number, nested in enumerate(config.trees):
@@ -66,9 +66,9 @@ def check_identity(config: Identity, runtime: Runtime, seed: int) -> IdentityRec
         shape = (config.length,) * tree.order
         generators = [rng.generator(seed, "identity", number)]
         weights = hierarchical.gaussian_weights(
-            runtime, generators, tree=tree, shape=shape, width=config.width, std=config.std
+            rt, generators, tree=tree, shape=shape, width=config.width, std=config.std
         )
-        target, uniform = runtime.normal(generators[0], 1, *shape), runtime.uniform(generators[0], 1, *shape)
+        target, uniform = rt.normal(generators[0], 1, *shape), rt.uniform(generators[0], 1, *shape)
         mask = (uniform <= uniform.median()).to(target.dtype)
         for position in tree.inner:
             fair = _velocities(tree, hierarchical.balanced_weights(tree, weights), target, mask, position)
@@ -133,12 +133,12 @@ GROWTH = (
 """The binary tree, all of whose nodes have K = 3, and the tree with a node of three children, K = 4."""
 
 
-def measure_growth(config: LocalGrowth, runtime: Runtime, seed: int) -> dict[int, Rates]:
+def measure_growth(config: LocalGrowth, rt: Runtime, seed: int) -> dict[int, Rates]:
     """Rates of the local components by the number of axes K of their nodes."""
     task, tree, one = config.task, config.task.tree, range(1)
     stream = f"growth {task.nested}"
-    loss = tensor.completion_loss(task.target(runtime, seed, stream, one), task.mask(runtime, seed, stream, one))
-    start = task.start(runtime, seed, stream, one, std=config.std)
+    loss = tensor.completion_loss(task.target(rt, seed, stream, one), task.mask(rt, seed, stream, one))
+    start = task.start(rt, seed, stream, one, std=config.std)
     if config.balance:
         start = hierarchical.balanced_weights(tree, start)
     by_axes: dict[int, tuple[int, ...]] = {}

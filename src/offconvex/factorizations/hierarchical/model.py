@@ -120,7 +120,7 @@ def weight_shapes(tree: ModeTree, shape: tuple[int, ...], width: int) -> list[tu
 
 
 def gaussian_weights(
-    runtime: Runtime,
+    rt: Runtime,
     generators: list[torch.Generator],
     *,
     tree: ModeTree,
@@ -138,7 +138,7 @@ def gaussian_weights(
     shapes = weight_shapes(tree, shape, width)
     return tuple(
         torch.stack(draws)
-        for draws in zip(*([std * runtime.normal(generator, *s) for s in shapes] for generator in generators))
+        for draws in zip(*([std * rt.normal(generator, *s) for s in shapes] for generator in generators))
     )
 
 

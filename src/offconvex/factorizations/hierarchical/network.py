@@ -77,20 +77,18 @@ class EquivalenceRecord:
     other_error: float
 
 
-def compare(config: Equivalence, runtime: Runtime, seed: int) -> EquivalenceRecord:
+def compare(config: Equivalence, rt: Runtime, seed: int) -> EquivalenceRecord:
     """Run every circuit on all unit vectors and on random inputs."""
     entry_errors, input_errors, kept = [], [], []
     for number, nested in enumerate(config.trees):
         tree, generator = hierarchical.mode_tree(nested), rng.generator(seed, "equivalence", number)
         shape = (config.length,) * tree.order
-        weights = hierarchical.gaussian_weights(
-            runtime, [generator], tree=tree, shape=shape, width=config.width, std=1.0
-        )
+        weights = hierarchical.gaussian_weights(rt, [generator], tree=tree, shape=shape, width=config.width, std=1.0)
         tensor = hierarchical.end_tensor(tree, weights)[0]
         circuit = ArithmeticCircuit(tree, weights)
-        units = runtime.eye(config.length)
-        choices = torch.cartesian_prod(*[torch.arange(config.length, device=runtime.device)] * tree.order)
-        patches = runtime.normal(generator, config.inputs, tree.order, config.length)
+        units = rt.eye(config.length)
+        choices = torch.cartesian_prod(*[torch.arange(config.length, device=rt.device)] * tree.order)
+        patches = rt.normal(generator, config.inputs, tree.order, config.length)
         with torch.no_grad():
             outputs, answers = circuit(units[choices]), circuit(patches)
         contracted = _contract(tensor, patches)

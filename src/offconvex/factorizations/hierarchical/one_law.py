@@ -82,21 +82,19 @@ STARTS = OneLaw(
 """The eleven runs of the chapter: K = 2 to 5, except that no node of a tree has fewer than three axes."""
 
 
-def read_all(config: OneLaw, runtime: Runtime, seed: int) -> dict[tuple[str, int], Rates]:
+def read_all(config: OneLaw, rt: Runtime, seed: int) -> dict[tuple[str, int], Rates]:
     """Rates of every run, by kind and number of axes."""
     runs = [("matrix", _matrix_run, entry) for entry in config.matrices]
     runs += [("tensor", _tensor_run, entry) for entry in config.tensors]
     runs += [("hierarchical", _tree_run, entry) for entry in config.trees]
-    return {(kind, entry[0]): run(config, runtime, seed, *entry) for kind, run, entry in runs}
+    return {(kind, entry[0]): run(config, rt, seed, *entry) for kind, run, entry in runs}
 
 
-def _matrix_run(
-    config: OneLaw, runtime: Runtime, seed: int, axes: int, task: Completion, size: float, steps: int
-) -> Rates:
+def _matrix_run(config: OneLaw, rt: Runtime, seed: int, axes: int, task: Completion, size: float, steps: int) -> Rates:
     stream, one = f"one law matrix {axes}", range(1)
-    target, mask = task.draw(runtime, seed, stream, one)
+    target, mask = task.draw(rt, seed, stream, one)
     loss = matrix.completion_loss(target, mask)
-    draw = runtime.normal(rng.generator(seed, stream, "start"), 1, task.size, task.size)
+    draw = rt.normal(rng.generator(seed, stream, "start"), 1, task.size, task.size)
 
     def growth(layers: matrix.Layers, _: matrix.Layers) -> dict[str, torch.Tensor]:
         product = matrix.end_to_end(layers)
@@ -109,12 +107,12 @@ def _matrix_run(
 
 
 def _tensor_run(
-    config: OneLaw, runtime: Runtime, seed: int, axes: int, task: TensorCompletion, std: float, steps: int
+    config: OneLaw, rt: Runtime, seed: int, axes: int, task: TensorCompletion, std: float, steps: int
 ) -> Rates:
     stream, one = f"one law tensor {axes}", range(1)
-    target, _ = task.target(runtime, seed, stream, one)
-    loss = tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
-    factors = task.start(runtime, seed, stream, one, std=std)
+    target, _ = task.target(rt, seed, stream, one)
+    loss = tensor.completion_loss(target, task.mask(rt, seed, stream, one))
+    factors = task.start(rt, seed, stream, one, std=std)
     norms = tensor_measure.vector_norms(factors)[:, 0]
     balanced = tuple(f * (norms / f.norm(dim=1)).unsqueeze(1) for f in factors)
     step = theory.stable_step(task.norm, observed=task.observed, depth=axes)
@@ -122,12 +120,10 @@ def _tensor_run(
     return _read(config, axes, lambda: tensor.TensorObjective(loss), growth, balanced, step, steps)
 
 
-def _tree_run(
-    config: OneLaw, runtime: Runtime, seed: int, axes: int, task: TreeCompletion, std: float, steps: int
-) -> Rates:
+def _tree_run(config: OneLaw, rt: Runtime, seed: int, axes: int, task: TreeCompletion, std: float, steps: int) -> Rates:
     stream, one, tree = f"one law tree {axes}", range(1), task.tree
-    loss = tensor.completion_loss(task.target(runtime, seed, stream, one), task.mask(runtime, seed, stream, one))
-    start = hierarchical.balanced_weights(tree, task.start(runtime, seed, stream, one, std=std))
+    loss = tensor.completion_loss(task.target(rt, seed, stream, one), task.mask(rt, seed, stream, one))
+    start = hierarchical.balanced_weights(tree, task.start(rt, seed, stream, one, std=std))
     growth = local_growth(tree, tuple(i for i in tree.inner if tree.nodes[i].local_axes == axes))
     step = theory.stable_step(task.norm, observed=task.observed, depth=len(tree.nodes))
     return _read(config, axes, lambda: hierarchical.HierarchicalObjective(tree, loss), growth, start, step, steps)

@@ -56,7 +56,7 @@ class SeparationRecord:
     copy: int
 
 
-def measure_separation(config: Separation, runtime: Runtime, seed: int) -> SeparationRecord:
+def measure_separation(config: Separation, rt: Runtime, seed: int) -> SeparationRecord:
     """Build the tensors and count singular values."""
     shape, square = (config.length,) * 4, config.length**2
     tree = hierarchical.mode_tree(hierarchical.BINARY_4)
@@ -64,12 +64,8 @@ def measure_separation(config: Separation, runtime: Runtime, seed: int) -> Separ
     for terms in config.terms:
         generator = rng.generator(seed, "separation", terms)
         # Summed one at a time: no factorization of the matrix is used to build it.
-        whole = sum(
-            runtime.normal(generator, square)[:, None] * runtime.normal(generator, square)[None] for _ in range(terms)
-        )
-        weights = hierarchical.gaussian_weights(
-            runtime, [generator], tree=tree, shape=shape, width=config.width, std=1.0
-        )
+        whole = sum(rt.normal(generator, square)[:, None] * rt.normal(generator, square)[None] for _ in range(terms))
+        weights = hierarchical.gaussian_weights(rt, [generator], tree=tree, shape=shape, width=config.width, std=1.0)
         weights[-1][:, terms:] = 0
         tensors = whole.view(1, *shape), hierarchical.end_tensor(tree, weights)
         rows.append([_rank(tensor, axes) for tensor in tensors for axes in ((0, 1), (0, 2))])
@@ -80,7 +76,7 @@ def measure_separation(config: Separation, runtime: Runtime, seed: int) -> Separ
         crossing_ranks=crossing,
         tree_ranks=tree_ranks,
         tree_crossing_ranks=tree_crossing,
-        copy=_rank(runtime.eye(square).view(1, *shape), (0, 1)),
+        copy=_rank(rt.eye(square).view(1, *shape), (0, 1)),
     )
 
 

@@ -62,32 +62,32 @@ class TreeCompletion:
         """Lengths of the axes."""
         return (self.length,) * hierarchical.mode_tree(self.nested).order
 
-    def target(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
         """Targets (B, d_1, ..., d_N), from weights N(0, 1), rescaled to the norm."""
-        return torch.cat([self._draw(runtime, rng.generator(seed, stream, "target", r)) for r in replicas])
+        return torch.cat([self._draw(rt, rng.generator(seed, stream, "target", r)) for r in replicas])
 
-    def _draw(self, runtime: Runtime, generator: torch.Generator) -> torch.Tensor:
+    def _draw(self, rt: Runtime, generator: torch.Generator) -> torch.Tensor:
         tree = self.tree
         while True:
             weights = hierarchical.gaussian_weights(
-                runtime, [generator], tree=tree, shape=self.shape, width=self.rank, std=1.0
+                rt, [generator], tree=tree, shape=self.shape, width=self.rank, std=1.0
             )
             tensor = hierarchical.end_tensor(tree, weights)
             splits = [hierarchical_measure.split_values(tensor, tree.nodes[c].axes)[0] for c in tree.nodes[-1].children]
             if all(values[min(self.rank, len(values)) - 1] * self.spread >= values[0] for values in splits):
                 return tensor * (self.norm / tensor.norm())
 
-    def mask(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
         """Ones at the observed entries, drawn uniformly without replacement, (B, d_1, ..., d_N)."""
         entries = math.prod(self.shape)
-        masks = runtime.zeros(len(replicas), entries)
+        masks = rt.zeros(len(replicas), entries)
         for mask, r in zip(masks, replicas):
-            mask[runtime.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
+            mask[rt.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
         return masks.view(-1, *self.shape)
 
-    def start(self, runtime: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> hierarchical.Weights:
+    def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> hierarchical.Weights:
         """Gaussian weights of the given replicas."""
         generators = [rng.generator(seed, stream, "weights", r) for r in replicas]
         return hierarchical.gaussian_weights(
-            runtime, generators, tree=self.tree, shape=self.shape, width=self.width, std=std
+            rt, generators, tree=self.tree, shape=self.shape, width=self.width, std=std
         )

@@ -5,7 +5,7 @@ import torch
 from offconvex.runtime import Runtime
 
 
-def low_rank_matrix(runtime: Runtime, generator: torch.Generator, *, size: int, rank: int) -> torch.Tensor:
+def low_rank_matrix(rt: Runtime, generator: torch.Generator, *, size: int, rank: int) -> torch.Tensor:
     """Random target U V^T with Gaussian factors (size, rank), rescaled to Frobenius norm `size`, (size, size).
 
     Its entries then have mean square one, so the squared relative error is the mean squared error over all entries
@@ -16,12 +16,12 @@ def low_rank_matrix(runtime: Runtime, generator: torch.Generator, *, size: int, 
     """
     if not 1 <= rank <= size:
         raise ValueError(f"`rank` must lie between 1 and `size`; got rank {rank} for size {size}.")
-    left, right = runtime.normal(generator, 2, size, rank)
+    left, right = rt.normal(generator, 2, size, rank)
     product = left @ right.mT
     return product * (size / product.norm())
 
 
-def observation_mask(runtime: Runtime, generator: torch.Generator, *, size: int, observed: int) -> torch.Tensor:
+def observation_mask(rt: Runtime, generator: torch.Generator, *, size: int, observed: int) -> torch.Tensor:
     """Ones at `observed` entries of a (size, size) matrix drawn uniformly without replacement, zeros elsewhere.
 
     Raises:
@@ -31,6 +31,6 @@ def observation_mask(runtime: Runtime, generator: torch.Generator, *, size: int,
         raise ValueError(
             f"`observed` must lie between 1 and size^2 = {size**2}, the number of entries; got {observed}."
         )
-    mask = runtime.zeros(size * size)
-    mask[runtime.permutation(generator, size * size)[:observed]] = 1
+    mask = rt.zeros(size * size)
+    mask[rt.permutation(generator, size * size)[:observed]] = 1
     return mask.reshape(size, size)

@@ -91,11 +91,11 @@ class IncrementalRecord:
     law_deviation: float
 
 
-def learn_incrementally(config: IncrementalConfig, runtime: Runtime, seed: int) -> IncrementalRecord:
+def learn_incrementally(config: IncrementalConfig, rt: Runtime, seed: int) -> IncrementalRecord:
     """Complete matrices with the adaptive rule, then finish with a constant step."""
     # The law needs the drawn replica at every step; the others only need their rises, at a tenth of the records.
-    drawn = _runs(config, runtime, seed, range(1), record_every=1, projections=True)
-    others = _runs(config, runtime, seed, range(1, config.replicas), record_every=10, projections=False)
+    drawn = _runs(config, rt, seed, range(1), record_every=1, projections=True)
+    others = _runs(config, rt, seed, range(1, config.replicas), record_every=10, projections=False)
     rank = config.task.rank
     runs = [*drawn, *others]
     first = runs[0]
@@ -141,13 +141,13 @@ class _Run:
 
 
 def _runs(
-    config: IncrementalConfig, runtime: Runtime, seed: int, replicas: range, *, record_every: int, projections: bool
+    config: IncrementalConfig, rt: Runtime, seed: int, replicas: range, *, record_every: int, projections: bool
 ) -> list[_Run]:
     if not len(replicas):
         return []
     task, kept = config.task, min(10, config.task.size)
-    targets, masks = task.draw(runtime, seed, "incremental", replicas)
-    layers = task.gaussian_start(runtime, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
+    targets, masks = task.draw(rt, seed, "incremental", replicas)
+    layers = task.gaussian_start(rt, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
     loss = matrix.completion_loss(targets, masks)
     objective = matrix.matrix_objective(loss)
 

@@ -87,15 +87,15 @@ class GrowthRecord:
     exponent: float
 
 
-def measure_growth(config: GrowthConfig, runtime: Runtime, seed: int) -> GrowthRecord:
+def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> GrowthRecord:
     """Run gradient descent and compare each singular value's rate with the law at the middle of the same step.
 
     Raises:
         ValueError: if fewer than ten records fall into the window, because the run was too short to learn anything.
     """
     task, one = config.task, range(1)
-    targets, masks = task.draw(runtime, seed, "growth", one)
-    layers = task.gaussian_start(runtime, seed, "growth", one, depth=config.depth, std=config.std)
+    targets, masks = task.draw(rt, seed, "growth", one)
+    layers = task.gaussian_start(rt, seed, "growth", one, depth=config.depth, std=config.std)
     if config.layer_scales is not None:
         layers = tuple(scale * layer for scale, layer in zip(config.layer_scales, layers))
     loss = matrix.completion_loss(targets, masks)
@@ -190,11 +190,11 @@ class BalanceRecord:
     flow_drifts: np.ndarray
 
 
-def measure_balance(config: BalanceConfig, runtime: Runtime, seed: int) -> BalanceRecord:
+def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRecord:
     """Drift of W_{j+1}^T W_{j+1} - W_j W_j^T, by gradient descent at several steps and by the adaptive flow."""
     task, one = config.task, range(1)
-    targets, masks = task.draw(runtime, seed, "balance", one)
-    layers = task.gaussian_start(runtime, seed, "balance", one, depth=config.depth, std=config.std)
+    targets, masks = task.draw(rt, seed, "balance", one)
+    layers = task.gaussian_start(rt, seed, "balance", one, depth=config.depth, std=config.std)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
     initial = measure.layer_gaps(layers)
 
@@ -261,20 +261,20 @@ class EscapeRecord:
     log_slopes: np.ndarray
 
 
-def measure_escape(config: EscapeConfig, runtime: Runtime, seed: int) -> EscapeRecord:
+def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord:
     """Escape time against the size of the start, for the same draws scaled down."""
     stds = np.array(config.stds)
     times = np.empty((len(config.depths), len(stds), config.replicas))
     pulls = np.empty(config.replicas)
     for r in range(config.replicas):
-        targets, masks = config.task.draw(runtime, seed, "escape", range(r, r + 1))
+        targets, masks = config.task.draw(rt, seed, "escape", range(r, r + 1))
         loss = matrix.completion_loss(targets, masks)
         objective = matrix.matrix_objective(loss)
         pull = matrix.end_gradient(loss, torch.zeros_like(targets))
         pulls[r] = float(torch.linalg.matrix_norm(pull, 2))
         half = float(torch.linalg.matrix_norm(targets, 2)) / 2
         for d, depth in enumerate(config.depths):
-            start = config.task.gaussian_start(runtime, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0)
+            start = config.task.gaussian_start(rt, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0)
             for s, std in enumerate(config.stds):
                 times[d, s, r] = hitting_time(
                     objective,
@@ -339,12 +339,12 @@ class QuadraticRecord:
     errors: np.ndarray
 
 
-def solve_quadratic(config: QuadraticConfig, runtime: Runtime, seed: int) -> QuadraticRecord:
+def solve_quadratic(config: QuadraticConfig, rt: Runtime, seed: int) -> QuadraticRecord:
     """Integrate the layers and evaluate the closed form at the same times."""
     size = len(config.target_values)
-    draws = runtime.normal(rng.generator(seed, "quadratic", "vectors"), 2, size, size)
+    draws = rt.normal(rng.generator(seed, "quadratic", "vectors"), 2, size, size)
     left, right = torch.linalg.qr(draws)[0]
-    target = (left * runtime.tensor(config.target_values) @ right.mT)[None]
+    target = (left * rt.tensor(config.target_values) @ right.mT)[None]
     objective = matrix.matrix_objective(matrix.squared_loss(target, torch.ones_like(target)))
     # Equal starting values have no singular vectors of their own: the layers are built in the target's.
     times, values, exact = [], [], []

@@ -24,9 +24,7 @@ def end_to_end(layers: Layers) -> torch.Tensor:
     return product
 
 
-def gaussian_layers(
-    runtime: Runtime, generators: list[torch.Generator], *, depth: int, size: int, std: float
-) -> Layers:
+def gaussian_layers(rt: Runtime, generators: list[torch.Generator], *, depth: int, size: int, std: float) -> Layers:
     """`depth` square layers with independent N(0, std^2) entries, one generator per replica.
 
     Such a start is not balanced: W_{j+1}^T W_{j+1} - W_j W_j^T = O(size std^2), which matters less and less as
@@ -38,11 +36,11 @@ def gaussian_layers(
     _check_shape(depth, size)
     if not std > 0:
         raise ValueError(f"`std` must be positive, since from zero layers nothing moves at depth >= 2; got {std}.")
-    draws = torch.stack([std * runtime.normal(generator, depth, size, size) for generator in generators])
+    draws = torch.stack([std * rt.normal(generator, depth, size, size) for generator in generators])
     return tuple(draws[:, j].contiguous() for j in range(depth))
 
 
-def identity_layers(runtime: Runtime, *, depth: int, size: int, replicas: int, scale: float) -> Layers:
+def identity_layers(rt: Runtime, *, depth: int, size: int, replicas: int, scale: float) -> Layers:
     """`depth` layers scale^(1/depth) I, a balanced start with end-to-end matrix scale I (arora2019implicit, code).
 
     Raises:
@@ -51,7 +49,7 @@ def identity_layers(runtime: Runtime, *, depth: int, size: int, replicas: int, s
     _check_shape(depth, size)
     if not scale > 0:
         raise ValueError(f"`scale` must be positive, since from zero layers nothing moves at depth >= 2; got {scale}.")
-    layer = scale ** (1 / depth) * runtime.eye(size)
+    layer = scale ** (1 / depth) * rt.eye(size)
     return tuple(layer.repeat(replicas, 1, 1) for _ in range(depth))
 
 

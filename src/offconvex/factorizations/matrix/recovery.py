@@ -90,9 +90,9 @@ class DepthRecord:
     convex_gap: float
 
 
-def compare_depths(config: DepthConfig, runtime: Runtime, seed: int) -> DepthRecord:
+def compare_depths(config: DepthConfig, rt: Runtime, seed: int) -> DepthRecord:
     """Train every depth on the same tasks, and solve the same tasks by nuclear norm."""
-    targets, masks = config.task.draw(runtime, seed, "depths", range(config.replicas))
+    targets, masks = config.task.draw(rt, seed, "depths", range(config.replicas))
     convex = minimize_nuclear_norm(targets, masks)
     spectra = torch.linalg.svdvals(targets)
     return DepthRecord(
@@ -107,8 +107,8 @@ def compare_depths(config: DepthConfig, runtime: Runtime, seed: int) -> DepthRec
 
 def _train(config: DepthConfig, depth: int, steps: int, targets: torch.Tensor, masks: torch.Tensor) -> DepthRun:
     task = config.task
-    runtime = Runtime(targets.device, targets.dtype)
-    start = matrix.identity_layers(runtime, depth=depth, size=task.size, replicas=config.replicas, scale=config.scale)
+    rt = Runtime(targets.device, targets.dtype)
+    start = matrix.identity_layers(rt, depth=depth, size=task.size, replicas=config.replicas, scale=config.scale)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
 
     def record(layers: matrix.Layers) -> dict[str, torch.Tensor]:
@@ -193,13 +193,13 @@ class SweepRecord:
     medians: np.ndarray
 
 
-def sweep_recovery(config: SweepConfig, runtime: Runtime, seed: int) -> SweepRecord:
+def sweep_recovery(config: SweepConfig, rt: Runtime, seed: int) -> SweepRecord:
     """Run all cells of one depth together, as replicas; a cell's tasks are the same for every scale and depth."""
     size, cells = config.size, [(f, a) for f in config.fractions for a in config.scales]
     counts = torch.tensor(
-        [round(f * size**2) for f, _ in cells for _ in range(config.replicas)], dtype=runtime.dtype, device="cpu"
+        [round(f * size**2) for f, _ in cells for _ in range(config.replicas)], dtype=rt.dtype, device="cpu"
     )
-    tasks = {(f, r): _draw(config, runtime, seed, f, r) for f in config.fractions for r in range(config.replicas)}
+    tasks = {(f, r): _draw(config, rt, seed, f, r) for f in config.fractions for r in range(config.replicas)}
     targets = torch.stack([tasks[f, r][0] for f, _ in cells for r in range(config.replicas)])
     masks = torch.stack([tasks[f, r][1] for f, _ in cells for r in range(config.replicas)])
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
@@ -207,7 +207,7 @@ def sweep_recovery(config: SweepConfig, runtime: Runtime, seed: int) -> SweepRec
     for depth in config.depths:
         starts = [
             matrix.gaussian_layers(
-                runtime,
+                rt,
                 [rng.generator(seed, "sweep", "layers", depth, r) for r in range(config.replicas)],
                 depth=depth,
                 size=size,
@@ -233,14 +233,14 @@ def sweep_recovery(config: SweepConfig, runtime: Runtime, seed: int) -> SweepRec
 
 
 def _draw(
-    config: SweepConfig, runtime: Runtime, seed: int, fraction: float, replica: int
+    config: SweepConfig, rt: Runtime, seed: int, fraction: float, replica: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     target = data.low_rank_matrix(
-        runtime, rng.generator(seed, "sweep", "target", replica), size=config.size, rank=config.rank
+        rt, rng.generator(seed, "sweep", "target", replica), size=config.size, rank=config.rank
     )
     # One permutation a replica, so that more observations contain the fewer.
     mask = data.observation_mask(
-        runtime,
+        rt,
         rng.generator(seed, "sweep", "mask", replica),
         size=config.size,
         observed=max(1, round(fraction * config.size**2)),

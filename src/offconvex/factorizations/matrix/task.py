@@ -37,23 +37,21 @@ class Completion:
                 f"which has {freedom} degrees of freedom; observe more entries or lower the rank."
             )
 
-    def draw(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(self, rt: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
         """Targets and masks (R, size, size) of the given replicas."""
         targets = [
-            data.low_rank_matrix(runtime, rng.generator(seed, stream, "target", r), size=self.size, rank=self.rank)
+            data.low_rank_matrix(rt, rng.generator(seed, stream, "target", r), size=self.size, rank=self.rank)
             for r in replicas
         ]
         masks = [
-            data.observation_mask(
-                runtime, rng.generator(seed, stream, "mask", r), size=self.size, observed=self.observed
-            )
+            data.observation_mask(rt, rng.generator(seed, stream, "mask", r), size=self.size, observed=self.observed)
             for r in replicas
         ]
         return torch.stack(targets), torch.stack(masks)
 
     def gaussian_start(
-        self, runtime: Runtime, seed: int, stream: str, replicas: range, *, depth: int, std: float
+        self, rt: Runtime, seed: int, stream: str, replicas: range, *, depth: int, std: float
     ) -> matrix.Layers:
         """Gaussian layers of the given replicas."""
         generators = [rng.generator(seed, stream, "layers", r) for r in replicas]
-        return matrix.gaussian_layers(runtime, generators, depth=depth, size=self.size, std=std)
+        return matrix.gaussian_layers(rt, generators, depth=depth, size=self.size, std=std)

@@ -38,13 +38,13 @@ class Completion:
         """Sign of the determinant that no fit of the task with W22 = 0 has: +1 or -1."""
         return 1 if self.right * self.below > 0 else -1
 
-    def objective(self, runtime: Runtime) -> Objective:
+    def objective(self, rt: Runtime) -> Objective:
         """Loss (1/2) of the summed squares of the three residuals, as a function of the layers."""
-        target = runtime.tensor([[[0.0, self.right], [self.below, self.corner]]])
-        return matrix_objective(squared_loss(target, runtime.tensor([[[0.0, 1.0], [1.0, 1.0]]])))
+        target = rt.tensor([[[0.0, self.right], [self.below, self.corner]]])
+        return matrix_objective(squared_loss(target, rt.tensor([[[0.0, 1.0], [1.0, 1.0]]])))
 
 
-def gaussian_products(runtime: Runtime, generators: list[torch.Generator], *, std: float, sign: int) -> torch.Tensor:
+def gaussian_products(rt: Runtime, generators: list[torch.Generator], *, std: float, sign: int) -> torch.Tensor:
     """2 x 2 matrices with N(0, std^2) entries, given the sign of their determinant, (R, 2, 2), one generator each.
 
     Exchanging the rows flips the determinant and leaves the Gaussian law as it is, so no draw is thrown away.
@@ -53,13 +53,11 @@ def gaussian_products(runtime: Runtime, generators: list[torch.Generator], *, st
         ValueError: unless std > 0 and sign is +1 or -1.
     """
     _check(std, sign)
-    draws = torch.stack([std * runtime.normal(generator, 2, 2) for generator in generators])
+    draws = torch.stack([std * rt.normal(generator, 2, 2) for generator in generators])
     return _with_sign(draws, draws, sign)
 
 
-def unbalanced_layers(
-    runtime: Runtime, generators: list[torch.Generator], *, depth: int, std: float, sign: int
-) -> Layers:
+def unbalanced_layers(rt: Runtime, generators: list[torch.Generator], *, depth: int, std: float, sign: int) -> Layers:
     """Independent Gaussian layers whose product has entries of standard deviation `std` and det of the given sign.
 
     Each entry of a layer has standard deviation a with a^L 2^((L-1)/2) = std (razin2020implicit, code).
@@ -69,7 +67,7 @@ def unbalanced_layers(
     """
     _check(std, sign)
     layer_std = (std / 2 ** ((depth - 1) / 2)) ** (1 / depth)
-    layers = gaussian_layers(runtime, generators, depth=depth, size=2, std=layer_std)
+    layers = gaussian_layers(rt, generators, depth=depth, size=2, std=layer_std)
     return (*layers[:-1], _with_sign(layers[-1], end_to_end(layers), sign))
 
 

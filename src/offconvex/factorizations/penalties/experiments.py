@@ -71,14 +71,14 @@ class Tasks:
     replicas: int = 5
     stream: str = "penalties"
 
-    def draw(self, runtime: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(self, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Targets and masks, each (R, size, size)."""
-        return self.task.draw(runtime, seed, self.stream, range(self.replicas))
+        return self.task.draw(rt, seed, self.stream, range(self.replicas))
 
-    def small_start(self, runtime: Runtime, seed: int, depth: int, alpha: float = 1e-3) -> matrix.Layers:
+    def small_start(self, rt: Runtime, seed: int, depth: int, alpha: float = 1e-3) -> matrix.Layers:
         """Gaussian layers with entries of variance alpha^(2/L) / size (arora2019implicit, code)."""
         std = alpha ** (1 / depth) / self.task.size**0.5
-        return self.task.gaussian_start(runtime, seed, self.stream, range(self.replicas), depth=depth, std=std)
+        return self.task.gaussian_start(rt, seed, self.stream, range(self.replicas), depth=depth, std=std)
 
 
 def default_rate(cell: Cell, task: Completion) -> float:
@@ -91,14 +91,14 @@ def default_rate(cell: Cell, task: Completion) -> float:
     return 0.5 * theory.stable_step(task.size / 2, observed=task.observed, depth=cell.depth)
 
 
-def run_cell(tasks: Tasks, cell: Cell, runtime: Runtime, seed: int, *, weight: float | None = None) -> dict:
+def run_cell(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, *, weight: float | None = None) -> dict:
     """Scores of one cell, each (R,).
 
     At depth 1 the start is what is observed, and zero elsewhere; at depth >= 2 it is small.
     """
-    targets, masks = tasks.draw(runtime, seed)
+    targets, masks = tasks.draw(rt, seed)
     penalty = PENALTIES.get(cell.penalty)
-    start = (masks * targets,) if cell.depth == 1 else tasks.small_start(runtime, seed, cell.depth)
+    start = (masks * targets,) if cell.depth == 1 else tasks.small_start(rt, seed, cell.depth)
     lam = 0.0 if penalty is None else WEIGHTS[cell.penalty] if weight is None else weight
     schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
     rate = default_rate(cell, tasks.task)
@@ -106,9 +106,9 @@ def run_cell(tasks: Tasks, cell: Cell, runtime: Runtime, seed: int, *, weight: f
     return scores(run.product, targets, masks)
 
 
-def path(tasks: Tasks, cell: Cell, runtime: Runtime, seed: int, record: tuple[int, ...]) -> dict:
+def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ...]) -> dict:
     """Scores on the way, each (T, R), of a depth-1 cell."""
-    targets, masks = tasks.draw(runtime, seed)
+    targets, masks = tasks.draw(rt, seed)
     schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
     run = fit(
         targets,
@@ -124,12 +124,12 @@ def path(tasks: Tasks, cell: Cell, runtime: Runtime, seed: int, record: tuple[in
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, seed: int) -> dict:
+def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int) -> dict:
     """Scores (K, R) of the exact minimizers with the plain nuclear norm, and their relative duality "gap" (K, R).
 
     Mean squared error + lambda |W|_* / scale has the minimizers of soft-impute at tau = lambda m / (2 scale).
     """
-    targets, masks = tasks.draw(runtime, seed)
+    targets, masks = tasks.draw(rt, seed)
     order = np.argsort(weights)[::-1]
     factor = tasks.task.observed / (2 * PENALTIES["nuclear"].scale)
     solved = soft_impute(targets, masks, [weights[k] * factor for k in order], tolerance=1e-3)
@@ -139,9 +139,9 @@ def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, se
     return found | {"gap": solved.gaps.cpu().numpy()[back]}
 
 
-def proximal(tasks: Tasks, weights: tuple[float, ...], runtime: Runtime, seed: int, iterations: int = 500) -> dict:
+def proximal(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int, iterations: int = 500) -> dict:
     """Scores (K, R) of proximal descent on the ratio from what is observed, and the "exact rank" of its end."""
-    targets, masks = tasks.draw(runtime, seed)
+    targets, masks = tasks.draw(rt, seed)
     found = [proximal_ratio(targets, masks, masks * targets, weight, iterations) for weight in weights]
     rows = [scores(product, targets, masks) for product in found]
     ranks = np.stack([torch.linalg.matrix_rank(product, rtol=1e-9).cpu().numpy() for product in found])
@@ -171,7 +171,7 @@ class Steps:
     starts: tuple[str, ...] = ("observed", "small")
 
 
-def step_sweep(config: Steps, optimizer: str, start: str, runtime: Runtime, seed: int) -> dict:
+def step_sweep(config: Steps, optimizer: str, start: str, rt: Runtime, seed: int) -> dict:
     """Scores (K, R) at each first step of one optimizer from one kind of start, all in one batch.
 
     Raises:
@@ -180,10 +180,10 @@ def step_sweep(config: Steps, optimizer: str, start: str, runtime: Runtime, seed
     if start not in ("observed", "small"):
         raise ValueError(f"`start` must be 'observed' or 'small'; got {start!r}.")
     units = config.adam if optimizer == "Adam" else [c * config.tasks.task.observed for c in config.descent]
-    targets, masks = config.tasks.draw(runtime, seed)
-    first = masks * targets if start == "observed" else config.tasks.small_start(runtime, seed, 1)[0]
+    targets, masks = config.tasks.draw(rt, seed)
+    first = masks * targets if start == "observed" else config.tasks.small_start(rt, seed, 1)[0]
     targets, masks, first = (x.repeat(len(units), 1, 1) for x in (targets, masks, first))
-    rates = runtime.tensor(units).repeat_interleave(config.tasks.replicas)
+    rates = rt.tensor(units).repeat_interleave(config.tasks.replicas)
     run = fit(
         targets,
         masks,
@@ -197,7 +197,7 @@ def step_sweep(config: Steps, optimizer: str, start: str, runtime: Runtime, seed
     return {name: value.reshape(len(units), config.tasks.replicas) for name, value in found.items()}
 
 
-def spectrum_targets(tasks: Tasks, ratio: float, runtime: Runtime, seed: int) -> torch.Tensor:
+def spectrum_targets(tasks: Tasks, ratio: float, rt: Runtime, seed: int) -> torch.Tensor:
     """Targets (R, n, n) with singular values proportional to 1, ratio, ratio^2, ... and Frobenius norm n.
 
     Raises:
@@ -206,10 +206,8 @@ def spectrum_targets(tasks: Tasks, ratio: float, runtime: Runtime, seed: int) ->
     if not 0 < ratio <= 1:
         raise ValueError(f"`ratio` of neighboring singular values must lie in (0, 1]; got {ratio}.")
     size, rank = tasks.task.size, tasks.task.rank
-    values = runtime.tensor([ratio**k for k in range(rank)])
-    draws = [
-        runtime.normal(rng.generator(seed, tasks.stream, "spectrum", r), 2, size, rank) for r in range(tasks.replicas)
-    ]
+    values = rt.tensor([ratio**k for k in range(rank)])
+    draws = [rt.normal(rng.generator(seed, tasks.stream, "spectrum", r), 2, size, rank) for r in range(tasks.replicas)]
     frames = torch.linalg.qr(torch.stack(draws)).Q
     return size / values.norm() * (frames[:, 0] * values) @ frames[:, 1].mT
 
@@ -217,7 +215,7 @@ def spectrum_targets(tasks: Tasks, ratio: float, runtime: Runtime, seed: int) ->
 def sweep_spectrum(
     tasks: Tasks,
     ratios: tuple[float, ...],
-    runtime: Runtime,
+    rt: Runtime,
     seed: int,
     *,
     weight: float = 2.5e-3,
@@ -229,8 +227,8 @@ def sweep_spectrum(
         "ratio" and "nuclear": test errors (K, R), of proximal descent from what is observed and of the convex problem
         at a weight so small that its error is that of the limit; "targets" and "masks" (K, R, n, n).
     """
-    _, masks = tasks.draw(runtime, seed)
-    targets = torch.cat([spectrum_targets(tasks, ratio, runtime, seed) for ratio in ratios])
+    _, masks = tasks.draw(rt, seed)
+    targets = torch.cat([spectrum_targets(tasks, ratio, rt, seed) for ratio in ratios])
     masks = masks.repeat(len(ratios), 1, 1)
     shape = (len(ratios), tasks.replicas)
     found = {

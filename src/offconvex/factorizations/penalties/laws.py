@@ -17,12 +17,12 @@ from offconvex.stored import Stored
 RATINGS_CONFIG = Ratings()
 
 
-def ratio_identities(runtime: Runtime, seed: int) -> dict[str, float]:
+def ratio_identities(rt: Runtime, seed: int) -> dict[str, float]:
     """How far the ratio is from its gradient formula, its scale invariance and its bounds, on random matrices.
 
     Matrices are 40 x 30 and Gaussian, so that singular values are apart from zero, and of rank 1 to 30 for the bounds.
     """
-    matrix = runtime.normal(rng.generator(seed, "penalties identities"), 8, 40, 30)
+    matrix = rt.normal(rng.generator(seed, "penalties identities"), 8, 40, 30)
     scaled = [penalties_measure.ratio(factor * matrix) / penalties_measure.ratio(matrix) - 1 for factor in (1e-3, 1e3)]
     low = np.stack([penalties_measure.ratio(matrix[:, :, :rank] @ matrix[:, :rank, :]) for rank in range(1, 31)])
     ranks = np.arange(1, 31)[:, None]
@@ -34,9 +34,9 @@ def ratio_identities(runtime: Runtime, seed: int) -> dict[str, float]:
     }
 
 
-def broken_identities(runtime: Runtime, seed: int) -> dict[str, float]:
+def broken_identities(rt: Runtime, seed: int) -> dict[str, float]:
     """The same gradient error at matrices of rank 29, and the change of the nuclear norm when they are doubled."""
-    matrix = runtime.normal(rng.generator(seed, "penalties identities"), 8, 40, 30)
+    matrix = rt.normal(rng.generator(seed, "penalties identities"), 8, 40, 30)
     matrix[:, :, 0] = matrix[:, :, 1]
     plain = PENALTIES["nuclear"].value_and_gradient
     return {
@@ -61,14 +61,14 @@ def _gradient_error(name: str, matrix: torch.Tensor) -> float:
     return float((torch.linalg.matrix_norm(gradient - oracle) / torch.linalg.matrix_norm(oracle)).max())
 
 
-def target_ranks(tasks: Tasks, runtime: Runtime, seed: int) -> np.ndarray:
+def target_ranks(tasks: Tasks, rt: Runtime, seed: int) -> np.ndarray:
     """Effective ranks of the targets, (R,)."""
-    return penalties_measure.effective_rank(tasks.draw(runtime, seed)[0])
+    return penalties_measure.effective_rank(tasks.draw(rt, seed)[0])
 
 
-def local(tasks: Tasks, runtime: Runtime, seed: int, *, normalized: bool) -> dict[str, np.ndarray]:
+def local(tasks: Tasks, rt: Runtime, seed: int, *, normalized: bool) -> dict[str, np.ndarray]:
     """First-order theory of the ratio, or of the plain nuclear norm, at each target: "test" and "certificate", (R,)."""
-    grids = (x.cpu().numpy() for x in tasks.draw(runtime, seed))
+    grids = (x.cpu().numpy() for x in tasks.draw(rt, seed))
     found = [
         penalties_theory.local_theory(
             target, mask, tasks.task.rank, 1.0, normalized=normalized, scale=PENALTIES["nuclear"].scale

@@ -14,7 +14,7 @@ SMALLEST = 1e-12
 
 
 def ones_start(
-    runtime: Runtime, generators: list[torch.Generator], *, components: int, modes: int, std: float = 1e-3
+    rt: Runtime, generators: list[torch.Generator], *, components: int, modes: int, std: float = 1e-3
 ) -> torch.Tensor:
     """Weights 1 + std * N(0, 1), (P, R, 2, N), one generator per predictor (razin2021implicit, code).
 
@@ -28,7 +28,7 @@ def ones_start(
             "Weights need components >= 1, modes >= 1 and std > 0, since equal components would stay equal; "
             f"got {components}, {modes} and {std}."
         )
-    return torch.stack([1 + std * runtime.normal(g, components, 2, modes) for g in generators])
+    return torch.stack([1 + std * rt.normal(g, components, 2, modes) for g in generators])
 
 
 def products(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:

@@ -74,20 +74,20 @@ class Whitening:
         return torch.cat((weights[..., :1] * self.signs.view(1, -1, 1, 1), weights[..., 1:]), -1)
 
 
-def whitening(inputs: torch.Tensor, *, components: int, ridge: float, runtime: Runtime) -> Whitening:
+def whitening(inputs: torch.Tensor, *, components: int, ridge: float, rt: Runtime) -> Whitening:
     """Coordinates for inputs (n, N); components alternate in sign, so that a sum can also subtract."""
     # Sums of zeros and ones in float32 stay exact up to 2^24, far above any number of inputs here.
-    total = runtime.zeros(inputs.shape[1], inputs.shape[1])
+    total = rt.zeros(inputs.shape[1], inputs.shape[1])
     for block in inputs.split(10_000):
-        values = block.to(runtime.dtype)
+        values = block.to(rt.dtype)
         total.addmm_(values.mT, values)
     second = total.double() / len(inputs)
     mean = second.diagonal()
     values, vectors = torch.linalg.eigh(second - mean.outer(mean))
     root = (vectors * (values.clamp_min(0) + ridge).rsqrt()) @ vectors.mT
-    signs = runtime.zeros(components) + 1
+    signs = rt.zeros(components) + 1
     signs[1::2] = -1
-    return Whitening(mean.to(runtime.dtype), root.to(runtime.dtype), signs)
+    return Whitening(mean.to(rt.dtype), root.to(rt.dtype), signs)
 
 
 def fit(
@@ -98,7 +98,7 @@ def fit(
     settings: Fit,
     start: torch.Generator,
     order: torch.Generator,
-    runtime: Runtime,
+    rt: Runtime,
 ) -> torch.Tensor:
     """Weights (P, R, 2, N) of P predictors with R components each, fitted to the same inputs.
 
@@ -109,7 +109,7 @@ def fit(
         settings: steps and rates.
         start: stream of the first weights.
         order: stream of the order of the inputs.
-        runtime: device and precision.
+        rt: device and precision.
 
     Raises:
         ValueError: if inputs and targets do not belong together or there are fewer inputs than a batch.
@@ -119,11 +119,11 @@ def fit(
             f"Expected as many targets as inputs and at least a batch of {settings.batch}; "
             f"got {len(inputs)} inputs and {len(targets)} targets."
         )
-    chart = whitening(inputs, components=components, ridge=settings.ridge, runtime=runtime)
-    phi = settings.spread * runtime.normal(start, targets.shape[1], components, inputs.shape[1])
+    chart = whitening(inputs, components=components, ridge=settings.ridge, rt=rt)
+    phi = settings.spread * rt.normal(start, targets.shape[1], components, inputs.shape[1])
     positive = math.ceil(components / 2)
     b = (targets.mean(0) / positive).log().unsqueeze(1).repeat(1, components)
-    batches = _batches(inputs, targets, settings.batch, order, runtime)
+    batches = _batches(inputs, targets, settings.batch, order, rt)
     logs = (phi.requires_grad_(), b.requires_grad_())
     _adam(logs, lambda p: chart.factors(*p), batches, settings.log_steps, settings.log_rate)
     weights = chart.factors(*(p.detach() for p in logs)).requires_grad_()
@@ -153,8 +153,8 @@ def _adam(parameters, weights_of, batches, steps: int, rate: float) -> None:
         optimizer.step()
 
 
-def _batches(inputs, targets, size: int, order: torch.Generator, runtime: Runtime):
+def _batches(inputs, targets, size: int, order: torch.Generator, rt: Runtime):
     while True:
-        shuffled = runtime.permutation(order, len(inputs))
+        shuffled = rt.permutation(order, len(inputs))
         for chosen in shuffled[: len(inputs) // size * size].split(size):
-            yield inputs[chosen].to(runtime.dtype), targets[chosen]
+            yield inputs[chosen].to(rt.dtype), targets[chosen]

@@ -91,7 +91,7 @@ def binary_split(config: Images, design: str, split: str, rt: Runtime) -> Split:
     """
     if design not in DESIGNS:
         raise ValueError(f"`design` must be one of {', '.join(DESIGNS)}; got {design!r}.")
-    images = datasets.fashion_mnist(split, full=config.full, runtime=rt)
+    images = datasets.fashion_mnist(split, full=config.full, rt=rt)
     chosen = torch.tensor(config.labels, device=rt.device)
     targets = POSITIVE * (images.labels[:, None] == chosen).to(rt.dtype)
     if design == "noise":
@@ -119,7 +119,7 @@ def fit_design(config: Images, design: str, components: int, settings: Fit) -> t
         settings=settings,
         start=rng.generator(config.seed, *stream, "start"),
         order=rng.generator(config.seed, *stream, "order"),
-        runtime=rt,
+        rt=rt,
     )
     unit = POSITIVE**2
     errors = {

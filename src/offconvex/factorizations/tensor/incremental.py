@@ -131,11 +131,11 @@ class Learned:
         return max((float(np.median(gap)) for gap in known if len(gap)), default=np.nan)
 
 
-def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
+def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
     """Complete one tensor with the adaptive rule, then finish with a constant step."""
     task, one = config.task, range(replica, replica + 1)
-    target, target_norms = task.target(runtime, seed, stream, one)
-    mask = task.mask(runtime, seed, stream, one)
+    target, target_norms = task.target(rt, seed, stream, one)
+    mask = task.mask(rt, seed, stream, one)
     objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
     mean_square = task.norm**2 / target[0].numel()
 
@@ -146,7 +146,7 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
 
     run = descend(
         objective,
-        task.start(runtime, seed, stream, one, std=config.std),
+        task.start(rt, seed, stream, one, std=config.std),
         steps=config.steps,
         step_size=config.rule,
         record=record,
@@ -189,11 +189,11 @@ def learn(config: Learning, runtime: Runtime, seed: int, *, stream: str, replica
     )
 
 
-def learn_several(config: Learning, runtime: Runtime, seed: int, *, stream: str, replicas: int) -> list[Learned]:
+def learn_several(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: int) -> list[Learned]:
     """Independent tasks one after another; the law is taken for the first, the others are recorded less often."""
     sparse = replace(config, record_every=10)
-    first = learn(config, runtime, seed, stream=stream)
-    return [first, *(learn(sparse, runtime, seed, stream=stream, replica=r) for r in range(1, replicas))]
+    first = learn(config, rt, seed, stream=stream)
+    return [first, *(learn(sparse, rt, seed, stream=stream, replica=r) for r in range(1, replicas))]
 
 
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:

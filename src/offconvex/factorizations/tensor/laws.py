@@ -91,7 +91,7 @@ class GrowthRecord:
     exponent: float
 
 
-def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
+def measure_growth(config: Growth, rt: Runtime, seed: int) -> GrowthRecord:
     """Run gradient descent and compare each component's rate with the law at the middle of the same step.
 
     Raises:
@@ -99,11 +99,11 @@ def measure_growth(config: Growth, runtime: Runtime, seed: int) -> GrowthRecord:
             small, to learn anything.
     """
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
-    target, _ = task.target(runtime, seed, stream, one)
-    start = tensor.balanced_factors(task.start(runtime, seed, stream, one, std=config.std))
+    target, _ = task.target(rt, seed, stream, one)
+    start = tensor.balanced_factors(task.start(rt, seed, stream, one, std=config.std))
     if config.axis_scales is not None:
         start = tuple(scale * factor for scale, factor in zip(config.axis_scales, start))
-    loss = tensor.completion_loss(target, task.mask(runtime, seed, stream, one))
+    loss = tensor.completion_loss(target, task.mask(rt, seed, stream, one))
     objective, look_ahead = tensor.TensorObjective(loss), tensor.TensorObjective(loss)
 
     def growth(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
@@ -201,12 +201,12 @@ class BalanceRecord:
     moved: float
 
 
-def measure_balance(config: Balance, runtime: Runtime, seed: int) -> BalanceRecord:
+def measure_balance(config: Balance, rt: Runtime, seed: int) -> BalanceRecord:
     """Drift of the differences of squared vector norms, by gradient descent at several steps and by the flow."""
     task, one = config.task, range(1)
-    target, _ = task.target(runtime, seed, "balance", one)
-    start = task.start(runtime, seed, "balance", one, std=config.std)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, "balance", one)))
+    target, _ = task.target(rt, seed, "balance", one)
+    start = task.start(rt, seed, "balance", one, std=config.std)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, "balance", one)))
     initial = tensor_measure.imbalance(start)
 
     def drift(factors: tensor.Factors) -> dict[str, torch.Tensor]:
@@ -276,16 +276,16 @@ class CompletionsRecord:
     losses: np.ndarray
 
 
-def complete_repeatedly(config: Completions, runtime: Runtime, seed: int) -> CompletionsRecord:
+def complete_repeatedly(config: Completions, rt: Runtime, seed: int) -> CompletionsRecord:
     """Complete every task from every size of start."""
     task, all_tasks = config.task, range(config.replicas)
     stream = f"rank {task.rank}"
-    target, _ = task.target(runtime, seed, stream, all_tasks)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(runtime, seed, stream, all_tasks)))
+    target, _ = task.target(rt, seed, stream, all_tasks)
+    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, stream, all_tasks)))
     finish_step = config.finish_share * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
     norms, counts, errors, losses = [], [], [], []
     for std in config.stds:
-        start = task.start(runtime, seed, stream, all_tasks, std=std)
+        start = task.start(rt, seed, stream, all_tasks, std=std)
         run = descend(objective, start, steps=config.steps, step_size=config.rule, record_every=config.steps)
         last = config.finish_steps
         end = descend(objective, run.parameters, steps=last, step_size=finish_step, record_every=last)

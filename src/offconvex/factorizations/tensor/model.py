@@ -40,7 +40,7 @@ def end_tensor(factors: Factors) -> torch.Tensor:
 
 
 def gaussian_factors(
-    runtime: Runtime, generators: list[torch.Generator], *, shape: tuple[int, ...], components: int, std: float
+    rt: Runtime, generators: list[torch.Generator], *, shape: tuple[int, ...], components: int, std: float
 ) -> Factors:
     """Factors with independent N(0, std^2) entries, one generator per replica.
 
@@ -53,7 +53,7 @@ def gaussian_factors(
         )
     if not std > 0:
         raise ValueError(f"`std` must be positive, since from zero factors nothing moves; got {std}.")
-    draws = [std * runtime.normal(generator, sum(shape), components) for generator in generators]
+    draws = [std * rt.normal(generator, sum(shape), components) for generator in generators]
     return tuple(part.contiguous() for part in torch.stack(draws).split(shape, dim=1))
 
 

@@ -53,36 +53,36 @@ class TensorCompletion:
         """Number of axes N."""
         return len(self.shape)
 
-    def target(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
         """Targets (B, d_1, ..., d_N) and the norms of their components in decreasing order, (B, rank).
 
         The factors are N(0, 1) and share one scale, chosen for the target's norm, so that components keep the spread of
         products of Gaussian norms, up to `weakest`.
         """
-        targets, norms = zip(*(self._draw(runtime, rng.generator(seed, stream, "target", r)) for r in replicas))
+        targets, norms = zip(*(self._draw(rt, rng.generator(seed, stream, "target", r)) for r in replicas))
         return torch.stack(targets), torch.stack(norms)
 
-    def _draw(self, runtime: Runtime, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def _draw(self, rt: Runtime, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         while True:
-            factors = tensor.gaussian_factors(runtime, [generator], shape=self.shape, components=self.rank, std=1.0)
+            factors = tensor.gaussian_factors(rt, [generator], shape=self.shape, components=self.rank, std=1.0)
             norms = tensor_measure.component_norms(factors)[0].sort(descending=True).values
             if norms[-1] >= self.weakest * norms[0]:
                 plain = tensor.end_tensor(factors)[0]
                 scale = self.norm / plain.norm()
                 return scale * plain, scale * norms
 
-    def mask(self, runtime: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
         """Ones at the observed entries, drawn uniformly without replacement, (B, d_1, ..., d_N)."""
         entries = math.prod(self.shape)
-        masks = runtime.zeros(len(replicas), entries)
+        masks = rt.zeros(len(replicas), entries)
         for mask, r in zip(masks, replicas):
-            mask[runtime.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
+            mask[rt.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
         return masks.view(-1, *self.shape)
 
-    def start(self, runtime: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> tensor.Factors:
+    def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> tensor.Factors:
         """Gaussian factors of the given replicas."""
         generators = [rng.generator(seed, stream, "factors", r) for r in replicas]
-        return tensor.gaussian_factors(runtime, generators, shape=self.shape, components=self.components, std=std)
+        return tensor.gaussian_factors(rt, generators, shape=self.shape, components=self.components, std=std)
 
 
 CUBE = TensorCompletion(shape=(16, 16, 16), rank=5, observed=2048, norm=64.0, components=256)

@@ -68,7 +68,7 @@ def pairs(task: Pairs, count: int, rt: Runtime, seed: int, split: str = "train")
         seed: of the draws, which do not depend on gap, margin or side: the same pairs at every gap.
         split: "train" or "test" part of the images.
     """
-    images = datasets.fashion_mnist(split, runtime=rt)
+    images = datasets.fashion_mnist(split, rt=rt)
     labels = images.labels.cpu().numpy()
     draws = rng.numpy_generator(seed, "same class pairs", split, *task.classes)
     members = {c: np.flatnonzero(labels == c) for c in task.classes}
