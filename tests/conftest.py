@@ -9,7 +9,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
-from offconvex import runtime
+from offconvex import chapter, run, runtime
 
 matplotlib.use("Agg")
 
@@ -55,12 +55,12 @@ def rt():
 @pytest.fixture
 def open_chapter(tmp_path, monkeypatch):
     """Opens a chapter whose results go to a temporary folder: (name, seed, profile) -> that folder."""
-    monkeypatch.setattr(runtime, "_active", None)
+    monkeypatch.setattr(run, "_active", None)
     monkeypatch.setenv("OFFCONVEX_OUTPUT", str(tmp_path / "results"))
 
     def begin(name="room", seed=0, profile="default"):
-        runtime.begin(name, seed=seed, device="cpu", profile=profile)
-        return runtime.active_run().output
+        chapter.begin(name, seed=seed, device="cpu", profile=profile)
+        return run.active_run().output
 
     with matplotlib.rc_context():
         yield begin

@@ -1,6 +1,7 @@
 """The floor plan, read off the source: who may import whom, and what no file may do."""
 
 import ast
+import graphlib
 import sys
 
 import pytest
@@ -41,6 +42,32 @@ def imported(path, syntax):
             base = ".".join(part for part in (base, node.module) if part)
             names.update(f"{base}.{alias.name}" for alias in node.names)
     return names
+
+
+def module_named(name):
+    """File of the package's module that a dotted name is, or lies in; None outside the package."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    for file in (place.with_suffix(".py"), place / "__init__.py"):
+        if file.exists() and file.is_relative_to(PACKAGE):
+            return file
+    return module_named(name.rpartition(".")[0]) if "." in name else None
+
+
+def needed(syntax):
+    """The syntax without what is imported for type checkers alone."""
+    for node in ast.walk(syntax):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            node.body = [ast.Pass()]
+    return syntax
+
+
+def circle(imports):
+    """Modules that import each other in a circle, the first one again at the end; none if there is no circle."""
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 def within(name, allowed):
@@ -141,6 +168,42 @@ def test_an_attacked_generator_is_the_only_other_one(name):
     source = (PACKAGE / name).read_text()
     assert global_randomness(ast.parse(source)), "an exception that nobody needs"
     assert not global_randomness(ast.parse(source.replace("np.random.RandomState(", "legacy(")))
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """An import inside a function counts: it hides a circle, and opens none."""
+    imports = {path: {module_named(name) for name in imported(path, needed(tree(path)))} - {None} for path in FILES}
+    assert sum(map(len, imports.values())) > len(FILES), "the check would be empty"
+    assert not [relative(path) for path in circle(imports)]
+
+
+@pytest.mark.parametrize(
+    ("imports", "found"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, False),
+        ({"a": {"b", "c"}, "b": {"c"}}, False),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}}, True),
+        ({"a": {"a"}}, True),
+    ],
+)
+def test_a_circle_is_found(imports, found):
+    assert bool(circle(imports)) is found
+
+
+def test_only_a_chapters_beginning_knows_its_device_and_its_run():
+    both = {PACKAGE / "run.py", PACKAGE / "runtime.py"}
+    found = [path for path in FILES if both <= {module_named(name) for name in imported(path, tree(path))}]
+    assert found == [PACKAGE / "chapter.py"]
+
+
+def test_an_import_leads_to_its_module():
+    assert module_named("offconvex.rng.generator") == PACKAGE / "rng.py"
+    assert module_named("offconvex.book.execution") == PACKAGE / "book/execution/__init__.py"
+    assert module_named("numpy.random") is None
+    hidden = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from offconvex import rng\n"
+    plain = "def late():\n    from offconvex import rng\n"
+    assert "offconvex.rng" not in imported(PACKAGE / "x.py", needed(ast.parse(hidden)))
+    assert "offconvex.rng" in imported(PACKAGE / "x.py", needed(ast.parse(plain)))
 
 
 def test_rooms_are_found():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offconvex import paths
-from offconvex.runtime import active_run
+from offconvex.run import active_run
 
 KINDS = ("claim", "control", "finding", "unreproduced")
 SCALES = ("paper", "reduced", "exact")

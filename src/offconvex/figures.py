@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from offconvex import paths
-from offconvex.runtime import active_run
+from offconvex.run import active_run
 
 WIDTHS = {"single": 5.2, "double": 8.0}
 """Figure widths in inches: half and full text column of the page."""

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from offconvex.runtime import active_run
+from offconvex.run import active_run
 from offconvex.stored import replace
 
 DPI = 100

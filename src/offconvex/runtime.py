@@ -1,15 +1,10 @@
-"""Where a chapter runs: device, precision, threads, and where its results go."""
+"""Where numbers are made: device, precision, threads."""
 
-import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-from offconvex import paths
-
-PROFILES = ("default", "smoke", "paper")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -84,66 +79,3 @@ def resolve(device: str = "auto", dtype: torch.dtype = torch.float64, *, threads
         raise ValueError("`device` is 'mps', which has no float64; use 'cpu', or a float32 experiment.")
     torch.set_num_threads(threads)
     return Runtime(torch.device(device), dtype)
-
-
-@dataclass(frozen=True)
-class Run:
-    """The chapter being executed.
-
-    Attributes:
-        chapter: its name, as in `_toc.yml`.
-        seed: the seed its parameters cell was given.
-        profile: "default", "smoke" (tiny sizes: claims are recorded, not judged) or "paper".
-        output: folder that claims and figures are written to.
-    """
-
-    chapter: str
-    seed: int
-    profile: str
-    output: Path
-
-
-_active: Run | None = None
-
-
-def begin(
-    chapter: str,
-    *,
-    seed: int,
-    device: str = "auto",
-    profile: str = "default",
-    dtype: torch.dtype = torch.float64,
-) -> Runtime:
-    """Open a chapter: apply the figure style, point claims and figures to its results, return its runtime.
-
-    Results go below `_build/`, unless the executor, which alone may replace committed files, says
-    otherwise through the environment variable OFFCONVEX_OUTPUT.
-
-    Raises:
-        ValueError: if the profile is unknown, the seed is negative, or the device is not available.
-    """
-    from offconvex import claims, figures
-
-    global _active
-    if profile not in PROFILES:
-        raise ValueError(f"`profile` must be one of {', '.join(PROFILES)}; got {profile!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"`seed` must be a non-negative integer; got {seed!r}.")
-    runtime = resolve(device, dtype)
-    output = Path(os.environ.get("OFFCONVEX_OUTPUT") or paths.live_results(chapter))
-    output.mkdir(parents=True, exist_ok=True)
-    _active = Run(chapter, seed, profile, output)
-    claims.reset(output)
-    figures.reset(output)
-    return runtime
-
-
-def active_run() -> Run:
-    """The run opened by `begin`.
-
-    Raises:
-        RuntimeError: if no chapter is open, because claims and figures would not know where they belong.
-    """
-    if _active is None:
-        raise RuntimeError("No chapter is open: call runtime.begin('<chapter>', seed=...) first.")
-    return _active

@@ -34,8 +34,8 @@ Open the chapter.
 
 ```{code-cell} ipython3
 import numpy as np
-from offconvex import claims, figures, runtime
-rt = runtime.begin("tiny", seed=seed, device=device, profile=profile)
+from offconvex import chapter, claims, figures
+rt = chapter.begin("tiny", seed=seed, device=device, profile=profile)
 ```
 
 Draw and check.
