@@ -1,10 +1,11 @@
-"""Closed forms against integration of their equations, and measures against constructed curves."""
+"""Closed forms against integration of their equations, and the law against its limits."""
 
 import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad, solve_ivp
 
+from offconvex import rng
 from offconvex.factorizations import measure, theory
 
 
@@ -105,3 +106,30 @@ def test_power_law_and_projections():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_balance_turns_the_exact_law_into_the_power_law():
+    value, axes = np.array([0.1, 2.0]), 4
+    vectors = np.repeat(value[:, None] ** (1 / axes), axes, axis=1)
+    np.testing.assert_allclose(
+        theory.unbalanced_growth(value, np.array([3.0, 1.0]), vectors),
+        theory.growth_rate(value, np.array([3.0, 1.0]), depth=axes),
+        rtol=1e-12,
+    )
+
+
+def test_the_bounds_hold_the_exact_law_between_them_and_meet_at_balance():
+    draws = rng.numpy_generator(0, "bounds")
+    vectors = draws.uniform(0.3, 2.0, size=(500, 3))
+    value, gap = vectors.prod(1), np.ptp(vectors**2, axis=1)
+    exact = theory.unbalanced_growth(value, np.ones(500), vectors)
+    low, high = zip(*(theory.growth_bounds(v, 1.0, g, axes=3) for v, g in zip(value, gap)))
+    assert np.all(np.array(low) <= exact) and np.all(exact <= np.array(high))
+    low, high = theory.growth_bounds(value, 1.0, 0.0, axes=3)
+    np.testing.assert_allclose(low, high, rtol=1e-12)
+
+
+def test_discrete_growth_from_equal_norms_is_that_of_the_balanced_law():
+    pulls, steps = np.linspace(1.0, 0.2, 20), np.full(19, 0.05)
+    path = theory.discrete_unbalanced_growth(steps, pulls, np.full(4, 0.8))
+    np.testing.assert_allclose(path, theory.discrete_growth(steps, pulls, 0.8**4, depth=4), rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Closed forms of the growth law: what depth does to one singular value, and how long it waits."""
+"""The growth law of any component, balanced or not, and its closed forms: what depth does, and how long it waits."""
 
 import numpy as np
 from scipy.optimize import brentq
@@ -16,6 +16,36 @@ def growth_rate(value: np.ndarray, projection: np.ndarray, *, depth: int) -> np.
         depth: L, number of factors.
     """
     return depth * value ** (2 - 2 / depth) * projection
+
+
+def unbalanced_growth(value: np.ndarray, projection: np.ndarray, vector_norms: np.ndarray) -> np.ndarray:
+    """Velocity of a component's norm along gradient flow, gamma sigma^2 sum_k 1 / |w_k|^2, exact for any start.
+
+    Every vector has d(|w_k|^2 / 2)/dt = sigma gamma; the product rule over the K vectors gives the rest. With equal
+    norms it is K sigma^(2 - 2/K) gamma (razin2021implicit, Theorem 1; razin2022implicit, Theorem 1).
+
+    Args:
+        value: sigma, (...).
+        projection: gamma = <-G, C>, (...).
+        vector_norms: |w_k|, (..., K), positive.
+    """
+    return projection * value**2 * (1 / vector_norms**2).sum(-1)
+
+
+def growth_bounds(value: np.ndarray, projection: np.ndarray, gap: float, *, axes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of that velocity from the imbalance alone, for gamma >= 0 (razin2021implicit, Theorem 1).
+
+    K gamma sigma^2 / (sigma^(2/K) + gap) <= d sigma/dt <= K gamma (sigma^(2/K) + gap)^(K - 1), where gap is the largest
+    difference | |w_k|^2 - |w_l|^2 |, which gradient flow conserves.
+
+    Args:
+        value: sigma, (...).
+        projection: gamma >= 0, (...).
+        gap: >= 0.
+        axes: K.
+    """
+    squared = value ** (2 / axes)
+    return axes * projection * value**2 / (squared + gap), axes * projection * (squared + gap) ** (axes - 1)
 
 
 def discrete_growth(
@@ -39,6 +69,26 @@ def discrete_growth(
         root = root + step * projection * root ** (depth - 1)
         path.append(root)
     return np.stack(path) ** depth
+
+
+def discrete_unbalanced_growth(steps: np.ndarray, projections: np.ndarray, vector_norms: np.ndarray) -> np.ndarray:
+    """Norms of components along given pulls, (T, ...), taken with gradient descent's own steps.
+
+    Each of the K vectors of a component has d(|w_k|^2 / 2)/dt = sigma gamma, so that a step of size eta moves |w_k| by
+    eta gamma sigma / |w_k|. As eta -> 0 and for equal norms this is d sigma/dt = K sigma^(2 - 2/K) gamma
+    (razin2022implicit, Theorem 1); it needs no balance (razin2021implicit, Lemma 1).
+
+    Args:
+        steps: (T - 1,) step sizes eta.
+        projections: (T, ...) measured gamma before each step; the last row is not used.
+        vector_norms: (K, ...) at the first row, positive.
+    """
+    norms = np.array(vector_norms, dtype=np.float64)
+    path = [norms.prod(0)]
+    for step, projection in zip(steps, projections):
+        norms = norms + step * projection * path[-1] / norms
+        path.append(norms.prod(0))
+    return np.stack(path)
 
 
 def aligned_quadratic(times: np.ndarray, *, initial: float, target: float, curvature: float, depth: int) -> np.ndarray:

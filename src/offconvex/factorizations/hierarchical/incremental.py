@@ -9,7 +9,6 @@ import torch
 from offconvex.descent import GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.hierarchical import model as hierarchical
-from offconvex.factorizations.hierarchical import theory as hierarchical_theory
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
@@ -161,7 +160,7 @@ def _arrange(
     stop = (int(np.argmax(error <= LEARNED)) if error.min() <= LEARNED else len(error) - 1) + 1
     for r in range(rank if config.record_every == 1 else 0):
         start = min(measure.last_rise(root[:, r], LEARNED * final_root[r]), stop - 1)
-        law[start:stop, r] = hierarchical_theory.discrete_growth(
+        law[start:stop, r] = theory.discrete_unbalanced_growth(
             steps[start : stop - 1], projections[start:stop, order[r]], vectors[start, :, order[r]]
         )
     return Learned(

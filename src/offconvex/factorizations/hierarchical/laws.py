@@ -12,7 +12,6 @@ from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
-from offconvex.factorizations.tensor import theory as tensor_theory
 from offconvex.runtime import Runtime
 
 
@@ -97,7 +96,7 @@ def _velocities(
         pulls.append(-float((end_gradient * hierarchical.end_tensor(tree, tuple(only))).sum() / norm.detach()))
     sizes, gamma = norms.detach().cpu().numpy(), np.array(pulls)
     balanced = theory.growth_rate(sizes, gamma, depth=len(vectors))
-    exact = tensor_theory.unbalanced_growth(sizes, gamma, vectors.detach().cpu().numpy().T)
+    exact = theory.unbalanced_growth(sizes, gamma, vectors.detach().cpu().numpy().T)
     return np.array(velocities), balanced, exact
 
 

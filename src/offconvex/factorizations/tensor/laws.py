@@ -9,7 +9,6 @@ from offconvex.descent import GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
-from offconvex.factorizations.tensor import theory as tensor_theory
 from offconvex.factorizations.tensor.task import CUBE, TensorCompletion
 from offconvex.flow import flow
 from offconvex.runtime import Runtime
@@ -137,7 +136,7 @@ def measure_growth(config: Growth, rt: Runtime, seed: int) -> GrowthRecord:
             f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, "
             "or a larger `std`."
         )
-    exact = tensor_theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
+    exact = theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
     values, projections, rates = values[kept], projections[kept], rates[kept]
     balanced = theory.growth_rate(values, projections, depth=task.order)
     return GrowthRecord(

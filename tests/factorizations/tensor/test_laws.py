@@ -12,7 +12,6 @@ from offconvex.factorizations.tensor import init_scale as tensor_init_scale
 from offconvex.factorizations.tensor import laws as tensor_laws
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
-from offconvex.factorizations.tensor import theory as tensor_theory
 from offconvex.factorizations.tensor.incremental import Learning, learn
 from offconvex.factorizations.tensor.task import TensorCompletion
 
@@ -36,7 +35,7 @@ def test_the_exact_law_is_the_derivative_of_the_norms_along_the_flow(rt, shape):
         lambda *f: tensor_measure.component_norms(f), factors, tuple(-g.clone() for g in gradients)
     )
     vectors = tensor_measure.vector_norms(factors)[0].T.numpy()
-    law = tensor_theory.unbalanced_growth(growth["norms"][0].numpy(), growth["projections"][0].numpy(), vectors)
+    law = theory.unbalanced_growth(growth["norms"][0].numpy(), growth["projections"][0].numpy(), vectors)
     np.testing.assert_allclose(rates[0].numpy(), law, rtol=1e-10)
 
 
@@ -53,27 +52,6 @@ def test_projections_are_inner_products_with_normalized_components(rt):
         expected = -(end_gradient * component).sum() / component.norm()
         torch.testing.assert_close(growth["projections"][0, r], expected, rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(growth["norms"][0, r], component.norm(), rtol=1e-12, atol=0)
-
-
-def test_balance_turns_the_exact_law_into_the_power_law():
-    value, axes = np.array([0.1, 2.0]), 4
-    vectors = np.repeat(value[:, None] ** (1 / axes), axes, axis=1)
-    np.testing.assert_allclose(
-        tensor_theory.unbalanced_growth(value, np.array([3.0, 1.0]), vectors),
-        theory.growth_rate(value, np.array([3.0, 1.0]), depth=axes),
-        rtol=1e-12,
-    )
-
-
-def test_the_bounds_hold_the_exact_law_between_them_and_meet_at_balance():
-    draws = rng.numpy_generator(0, "bounds")
-    vectors = draws.uniform(0.3, 2.0, size=(500, 3))
-    value, gap = vectors.prod(1), np.ptp(vectors**2, axis=1)
-    exact = tensor_theory.unbalanced_growth(value, np.ones(500), vectors)
-    low, high = zip(*(tensor_theory.growth_bounds(v, 1.0, g, axes=3) for v, g in zip(value, gap)))
-    assert np.all(np.array(low) <= exact) and np.all(exact <= np.array(high))
-    low, high = tensor_theory.growth_bounds(value, 1.0, 0.0, axes=3)
-    np.testing.assert_allclose(low, high, rtol=1e-12)
 
 
 def test_merging_counts_a_split_component_once(rt):

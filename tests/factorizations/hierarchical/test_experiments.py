@@ -14,7 +14,6 @@ from offconvex.factorizations.hierarchical import laws as hierarchical_laws
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical import network as hierarchical_network
 from offconvex.factorizations.hierarchical import separation as hierarchical_separation
-from offconvex.factorizations.hierarchical import theory as hierarchical_theory
 from offconvex.factorizations.hierarchical import wide as hierarchical_wide
 from offconvex.factorizations.hierarchical.incremental import Learning, count_learned, learn, mean_overlap
 from offconvex.factorizations.hierarchical.one_law import STARTS, read_all
@@ -45,14 +44,8 @@ def test_discrete_growth_is_what_gradient_descent_does_to_a_component_alone():
 
     run = descend(objective, factors, steps=50, step_size=0.01, record=record)
     norms = np.array([[0.5], [0.7], [1.1]])
-    path = hierarchical_theory.discrete_growth(np.full(50, 0.01), run["projections"][:, 0].numpy(), norms)
+    path = theory.discrete_unbalanced_growth(np.full(50, 0.01), run["projections"][:, 0].numpy(), norms)
     np.testing.assert_allclose(path, run["norms"][:, 0].numpy(), rtol=1e-12)
-
-
-def test_discrete_growth_from_equal_norms_is_that_of_the_balanced_law():
-    pulls, steps = np.linspace(1.0, 0.2, 20), np.full(19, 0.05)
-    path = hierarchical_theory.discrete_growth(steps, pulls, np.full(4, 0.8))
-    np.testing.assert_allclose(path, theory.discrete_growth(steps, pulls, 0.8**4, depth=4), rtol=1e-12)
 
 
 def test_circuit_equals_tensor_and_another_pooling_does_not():
