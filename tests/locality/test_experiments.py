@@ -12,9 +12,9 @@ from offconvex import rng, runtime
 from offconvex.locality import measure, networks, tangent
 from offconvex.locality.pairs import study as experiments
 from offconvex.locality.pairs import trials as search
-from offconvex.locality.pairs.study import Plane, Setting, Study
+from offconvex.locality.pairs.study import KernelPlane, PairSetting, PairStudy
 
-TINY = Setting(side=4, count=24, held_out=30, channels=4, blocks=2, epochs=2, batch=8, seeds=2)
+TINY = PairSetting(side=4, count=24, held_out=30, channels=4, blocks=2, epochs=2, batch=8, seeds=2)
 
 
 def test_the_interpolation_fits_and_is_the_least_change_of_weights(rt):
@@ -43,10 +43,10 @@ def test_slopes_are_autograd_s(rt):
 
 
 def test_a_map_has_the_announced_shape_and_its_first_point_is_interpolation(rt):
-    config = Plane(gaps=(0, 1), blocks=(1,), counts=(8, 16), seeds=2, channels=4, held_out=20)
+    config = KernelPlane(gaps=(0, 1), blocks=(1,), counts=(8, 16), seeds=2, channels=4, held_out=20)
     record = experiments.map_plane(config, rt, 0)
     assert record.test.shape == (2, 1, 2, 2) and record.reach.tolist() == [7]
-    setting = Setting(channels=4, held_out=20, count=16, blocks=1, gap=1)
+    setting = PairSetting(channels=4, held_out=20, count=16, blocks=1, gap=1)
     train, held = experiments.data(setting, rt, 0, range(2))
     weights = networks.start(setting.architecture, rt, networks.start_generators(0, range(2), "locality"))
     found = tangent.interpolate(setting.architecture, weights, train, held, setting.task.patches, (16,))
@@ -56,19 +56,19 @@ def test_a_map_has_the_announced_shape_and_its_first_point_is_interpolation(rt):
 
 
 def test_a_study_compares_networks_that_span_with_some_that_do_not():
-    config = Study()
+    config = PairStudy()
     assert all(s.spans for name, s in config.settings.items() if not name.startswith("short"))
     assert not any(s.spans for name, s in config.settings.items() if name.startswith("short"))
     with pytest.raises(ValueError, match="do not"):
-        Study(gaps=(0, 40))
+        PairStudy(gaps=(0, 40))
     with pytest.raises(ValueError, match="must not see"):
-        Study(short_gap=3)
+        PairStudy(short_gap=3)
     with pytest.raises(ValueError, match="divide"):
-        Study(seeds=5)
+        PairStudy(seeds=5)
 
 
 def test_a_study_is_put_together_in_its_order():
-    config = Study(gaps=(0, 4), strengths=(0.0, 1.0), seeds=4, together=2)
+    config = PairStudy(gaps=(0, 4), strengths=(0.0, 1.0), seeds=4, together=2)
     arrays = [
         {"epochs": np.array([1.0, 2.0]), "choose": np.full(2, float(place))}
         | {name: np.full((2, 2), float(place)) for name in experiments.NAMES}
@@ -82,7 +82,9 @@ def test_a_study_is_put_together_in_its_order():
 
 
 def test_a_part_of_the_study_is_its_setting_run_on_its_networks():
-    config = Study(gaps=(0,), strengths=(0.0, 1.0), seeds=2, together=1, epochs=1, count=64, held_out=30, channels=4)
+    config = PairStudy(
+        gaps=(0,), strengths=(0.0, 1.0), seeds=2, together=1, epochs=1, count=64, held_out=30, channels=4
+    )
     part = experiments.run_study_part(config, "gap-0-strength-1-networks-1")
     assert part["test"].shape == (1, 1) and part["choose"].shape == (1,)
     setting = config.settings["gap-0-strength-1"]
@@ -93,7 +95,9 @@ def test_a_part_of_the_study_is_its_setting_run_on_its_networks():
 
 
 def test_networks_trained_again_are_the_study_s():
-    config = Study(gaps=(0,), strengths=(0.0, 1.0), seeds=4, together=2, epochs=1, count=64, held_out=30, channels=4)
+    config = PairStudy(
+        gaps=(0,), strengths=(0.0, 1.0), seeds=4, together=2, epochs=1, count=64, held_out=30, channels=4
+    )
     rt = runtime.resolve("cpu", torch.float32)
     parts = [experiments.run_study_part(config, f"gap-0-strength-1-networks-{start}")["test"][-1] for start in (0, 2)]
     found = experiments.again(config, 0, 1.0, 3, rt, config.seed)
@@ -128,28 +132,28 @@ def test_seeds_do_not_share_training_pairs(rt):
 
 
 def test_what_was_tried_has_names():
-    assert search.parts(search.Search(("near",))) == ["near"]
+    assert search.parts(search.PairSearch(("near",))) == ["near"]
     assert search.TRIED["far-2"].label == "gap 8, 512 pairs, λ 2, 25 epochs"
     assert search.TRIED["farther-fewer-8-from-30"].label == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
     assert search.TRIED["far-wider"].label == "gap 8, 512 pairs, λ 0, 100 epochs, 32 channels"
-    rows = search.assemble(search.Search(), [{n: np.ones(k) for n in experiments.NAMES} for k in (2, 6)])
+    rows = search.assemble(search.PairSearch(), [{n: np.ones(k) for n in experiments.NAMES} for k in (2, 6)])
     assert rows["test"].shape == (2, 6) and np.isnan(rows["test"]).sum() == 4
-    later = search.Search(tuple(search.LATER))
+    later = search.PairSearch(tuple(search.LATER))
     assert later.labels[0] == "gap 10, 256 pairs, λ 30 → 8 in 40 of 200 epochs"
     assert later.labels[-1] == "gap 9, 256 pairs, λ 0, 200 epochs, seed 4"
     # What differs is said: no two lines look alike, and no two lists share a name.
     assert len(set(later.labels)) == len(later.labels) and not set(search.TRIED) & set(search.LATER)
     assert len(search.assemble(later, [{n: np.ones(4) for n in experiments.NAMES}] * 3)["test"][0]) == 4
     with pytest.raises(ValueError, match="Settings tried"):
-        search.Search(("nowhere",))
+        search.PairSearch(("nowhere",))
 
 
 def test_a_trial_of_another_seed_is_its_setting_run_with_that_seed(monkeypatch):
-    trial = search.Trial(replace(TINY, strength=1.0), range(1, 3), 5)
+    trial = search.PairTrial(replace(TINY, strength=1.0), range(1, 3), 5)
     monkeypatch.setitem(search.LATER, "tiny", trial)
     rt = runtime.resolve("cpu", torch.float32)
     expected = experiments.run(trial.setting, rt, 5, range(1, 3))
-    assert np.array_equal(search.run_part(search.Search(("tiny",)), "tiny")["loss"], expected.loss[-1])
+    assert np.array_equal(search.run_part(search.PairSearch(("tiny",)), "tiny")["loss"], expected.loss[-1])
 
 
 def test_the_sign_flip_test_is_brute_force_and_scipy_s():
@@ -197,4 +201,4 @@ def test_networks_with_and_without_lambda_are_twins(rt):
 def test_devices_are_named(explicit_devices):
     rt = runtime.resolve("cpu", torch.float32)
     experiments.run(replace(TINY, epochs=1, strength=1.0), rt, 0)
-    experiments.map_plane(Plane(gaps=(0,), blocks=(1,), counts=(8,), seeds=1, channels=2, held_out=8), rt, 0)
+    experiments.map_plane(KernelPlane(gaps=(0,), blocks=(1,), counts=(8,), seeds=1, channels=2, held_out=8), rt, 0)

@@ -14,7 +14,7 @@ from offconvex.locality.pathfinder import apart, paper, resnet18
 from offconvex.locality.pathfinder import small as small_pathfinder
 from offconvex.locality.pathfinder import study as path_study
 from offconvex.locality.regularizer import Patch
-from offconvex.locality.training import Schedule
+from offconvex.locality.training import TrainingSchedule
 
 PAIR = Patch(0, 0, 1, 2), Patch(0, 4, 1, 2)
 
@@ -44,7 +44,7 @@ def test_the_objective_is_loss_plus_lambda_times_surrogate(rt):
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_replica_trains_as_if_it_were_alone(rt, strength):
     a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
-    schedule = Schedule(epochs=2, batch=8, rate=1e-2, strength=strength, settling=1, record_every=1)
+    schedule = TrainingSchedule(epochs=2, batch=8, rate=1e-2, strength=strength, settling=1, record_every=1)
     x, y = toy(rt, 16, 3)
     held = x[0], y[0]
     both = training.train(a, schedule, (x, y), held, one_pair, rt, 5, range(3))
@@ -56,7 +56,7 @@ def test_a_replica_trains_as_if_it_were_alone(rt, strength):
 
 def test_what_one_pixel_tells_is_learned_and_what_none_tells_is_not(rt):
     a = Architecture(2, channels=8, blocks=1, kernel=(1, 3))
-    schedule = Schedule(epochs=25, batch=32, rate=1e-2, record_every=5)
+    schedule = TrainingSchedule(epochs=25, batch=32, rate=1e-2, record_every=5)
     x, y = toy(rt, 128, 2)
     x[1] = rt.normal(rng.generator(0, "other"), *x[1].shape)
     test, label = toy(rt, 500, 1, "held out")
@@ -67,18 +67,18 @@ def test_what_one_pixel_tells_is_learned_and_what_none_tells_is_not(rt):
 
 
 def test_lambda_warms_up_or_cools_down_and_settles():
-    up, down = Schedule(strength=2.0, settling=4), Schedule(strength=2.0, first=10.0, settling=4)
+    up, down = TrainingSchedule(strength=2.0, settling=4), TrainingSchedule(strength=2.0, first=10.0, settling=4)
     assert [up.strength_at(e) for e in (0, 1, 4, 9)] == [0, 0.5, 2, 2]
     assert [down.strength_at(e) for e in (0, 1, 4, 9)] == [10, 8, 2, 2]
-    assert Schedule(strength=3.0, first=7.0).strength_at(0) == 3
+    assert TrainingSchedule(strength=3.0, first=7.0).strength_at(0) == 3
 
 
 def test_the_rate_rises_stays_and_falls():
-    schedule = Schedule(epochs=10, rate=2.0, warming=4.0, final=0.2)
+    schedule = TrainingSchedule(epochs=10, rate=2.0, warming=4.0, final=0.2)
     assert [schedule.rate_at(e) for e in (0, 1, 4, 8, 9)] == pytest.approx([0, 0.5, 2, 2, 1])
-    assert Schedule(epochs=10, rate=2.0, final=0.0).rate_at(0) == 2.0
+    assert TrainingSchedule(epochs=10, rate=2.0, final=0.0).rate_at(0) == 2.0
     with pytest.raises(ValueError, match="negative"):
-        Schedule(warming=-1.0)
+        TrainingSchedule(warming=-1.0)
 
 
 def test_the_penalty_lowers_the_surrogate(rt):
@@ -87,7 +87,7 @@ def test_the_penalty_lowers_the_surrogate(rt):
     runs = [
         training.train(
             a,
-            Schedule(epochs=30, batch=32, rate=1e-2, strength=s, record_every=30),
+            TrainingSchedule(epochs=30, batch=32, rate=1e-2, strength=s, record_every=30),
             (x, y),
             (x[0], y[0]),
             one_pair,
@@ -155,7 +155,7 @@ def test_a_forecast_counts_every_step():
 def test_wrong_settings_are_told():
     for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}, {"first": -1.0}):
         with pytest.raises(ValueError, match="got"):
-            Schedule(**settings)
+            TrainingSchedule(**settings)
     with pytest.raises(ValueError, match="got"):
         paper.Paper(strength=-1)
 
@@ -164,7 +164,7 @@ def test_devices_are_named(explicit_devices):
     rt = runtime.resolve("cpu")
     a = Architecture(2, channels=2, blocks=1, kernel=(1, 3))
     x, y = toy(rt, 8, 1)
-    schedule = Schedule(epochs=1, batch=4, strength=1.0)
+    schedule = TrainingSchedule(epochs=1, batch=4, strength=1.0)
     training.train(a, schedule, (x, y), (x[0], y[0]), one_pair, rt, 0, range(1))
 
 

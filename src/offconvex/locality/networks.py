@@ -9,7 +9,7 @@ from offconvex import rng
 from offconvex.locality import theory
 from offconvex.runtime import Runtime
 
-Weights = list[torch.Tensor]
+NetworkWeights = list[torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Architecture:
         return tuple(theory.receptive_field([(k, 1)] * self.depth) for k in self.kernel)
 
 
-def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> Weights:
+def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> NetworkWeights:
     """Kernels (R, O, I k) and offsets (R, O, 1) of each layer in turn, one generator per replica.
 
     Kernels have He's deviation (2 / fan-in)^(1/2); the second of a residual block that divided by blocks^(1/2), so that
@@ -66,7 +66,7 @@ def start(architecture: Architecture, rt: Runtime, generators: list[torch.Genera
     return weights
 
 
-def forward(architecture: Architecture, weights: Weights, images: torch.Tensor) -> torch.Tensor:
+def forward(architecture: Architecture, weights: NetworkWeights, images: torch.Tensor) -> torch.Tensor:
     """One output per sample, (R, N), of images (R, N, C, H, W), or (N, C, H, W) seen by all replicas."""
     a, replicas = architecture, len(weights[0])
     if images.dim() == 4:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from offconvex.locality import networks, regularizer
-from offconvex.locality.networks import Architecture, Weights
+from offconvex.locality.networks import Architecture, NetworkWeights
 from offconvex.locality.regularizer import Patch
 
 
@@ -26,10 +26,10 @@ class Interpolation:
     similarity: np.ndarray
 
 
-def slopes(architecture: Architecture, weights: Weights, images: torch.Tensor) -> torch.Tensor:
+def slopes(architecture: Architecture, weights: NetworkWeights, images: torch.Tensor) -> torch.Tensor:
     """Gradient (N, P) of each sample's output by all weights of one replica, images (N, C, H, W)."""
 
-    def output(parameters: Weights, image: torch.Tensor) -> torch.Tensor:
+    def output(parameters: NetworkWeights, image: torch.Tensor) -> torch.Tensor:
         return networks.forward(architecture, parameters, image[None])[0, 0]
 
     gradients = torch.func.vmap(torch.func.grad(output), (None, 0))([w.detach() for w in weights], images)
@@ -38,7 +38,7 @@ def slopes(architecture: Architecture, weights: Weights, images: torch.Tensor) -
 
 def interpolate(
     architecture: Architecture,
-    weights: Weights,
+    weights: NetworkWeights,
     data: tuple[torch.Tensor, torch.Tensor],
     held_out: tuple[torch.Tensor, torch.Tensor],
     pair: tuple[Patch, Patch],

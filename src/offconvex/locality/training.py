@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from offconvex import rng
 from offconvex.locality import networks, regularizer
-from offconvex.locality.networks import Architecture, Weights
+from offconvex.locality.networks import Architecture, NetworkWeights
 from offconvex.locality.regularizer import Patch
 from offconvex.runtime import Runtime
 
@@ -17,7 +17,7 @@ PatchPair = tuple[Patch, Patch]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingSchedule:
     """How a network is trained.
 
     Attributes:
@@ -80,12 +80,12 @@ class History:
     loss: np.ndarray
     test: np.ndarray
     similarity: np.ndarray
-    weights: Weights
+    weights: NetworkWeights
 
 
 def train(
     architecture: Architecture,
-    schedule: Schedule,
+    schedule: TrainingSchedule,
     data: tuple[torch.Tensor, torch.Tensor],
     held_out: tuple[torch.Tensor, torch.Tensor],
     pairs: Callable[[torch.Generator], PatchPair],
@@ -137,7 +137,7 @@ def train(
 
 def objective(
     architecture: Architecture,
-    weights: Weights,
+    weights: NetworkWeights,
     images: torch.Tensor,
     labels: torch.Tensor,
     strength: float,
@@ -157,7 +157,7 @@ def objective(
 
 
 def evaluate(
-    architecture: Architecture, weights: Weights, images: torch.Tensor, labels: torch.Tensor, *, chunk: int = 500
+    architecture: Architecture, weights: NetworkWeights, images: torch.Tensor, labels: torch.Tensor, *, chunk: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
     """Accuracy (R,) and mean logistic loss (R,) on images (R, N, C, H, W) or (N, C, H, W)."""
     with torch.no_grad():
@@ -170,7 +170,7 @@ def evaluate(
 
 
 def similarity(
-    architecture: Architecture, weights: Weights, images: torch.Tensor, pairs: Sequence[PatchPair]
+    architecture: Architecture, weights: NetworkWeights, images: torch.Tensor, pairs: Sequence[PatchPair]
 ) -> np.ndarray:
     """Mean surrogate (R,) over images (N, C, H, W) and pairs of patches, in float64: 1 - |cos| may be tiny."""
     precise, images = [w.double() for w in weights], images.double()

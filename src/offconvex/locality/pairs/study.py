@@ -11,7 +11,7 @@ from offconvex.locality import networks, tangent, theory, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.pairs import same_class
 from offconvex.locality.pairs.same_class import Pairs
-from offconvex.locality.training import History, PatchPair, Schedule
+from offconvex.locality.training import History, PatchPair, TrainingSchedule
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays
 
@@ -19,7 +19,7 @@ NAMES = ("train", "loss", "test", "similarity")
 
 
 @dataclass(frozen=True)
-class Setting:
+class PairSetting:
     """One group of networks that differ in their seeds alone.
 
     Attributes:
@@ -75,19 +75,19 @@ class Setting:
         return self.gap <= theory.largest_gap(self.architecture.receptive_field[1])
 
     @property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> TrainingSchedule:
         """How they are trained."""
-        return Schedule(
+        return TrainingSchedule(
             self.epochs, self.batch, self.rate, self.strength, self.first, self.settling, max(self.epochs // 8, 1)
         )
 
 
-def validation(setting: Setting, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def validation(setting: PairSetting, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Pairs of the training split's images, to choose lambda by, so that no test image has a say in it."""
     return same_class.pairs(setting.task, setting.held_out, rt, 1000 * seed + 998, "train")
 
 
-def data(setting: Setting, rt: Runtime, seed: int, replicas: range) -> tuple[tuple, tuple]:
+def data(setting: PairSetting, rt: Runtime, seed: int, replicas: range) -> tuple[tuple, tuple]:
     """Training images (R, N, C, H, W) and labels (R, N), every replica's own, and test images and labels, common."""
     # Replicas take streams of their own from the seed: neighboring seeds share no training set.
     sets = [same_class.pairs(setting.task, setting.count, rt, 1000 * seed + replica, "train") for replica in replicas]
@@ -95,7 +95,7 @@ def data(setting: Setting, rt: Runtime, seed: int, replicas: range) -> tuple[tup
     return (torch.stack([x for x, _ in sets]), torch.stack([y for _, y in sets])), held
 
 
-def run(setting: Setting, rt: Runtime, seed: int, replicas: range | None = None) -> History:
+def run(setting: PairSetting, rt: Runtime, seed: int, replicas: range | None = None) -> History:
     """Train the networks of a setting."""
     replicas = range(setting.seeds) if replicas is None else replicas
     train, held = data(setting, rt, seed, replicas)
@@ -109,7 +109,7 @@ def run(setting: Setting, rt: Runtime, seed: int, replicas: range | None = None)
 
 
 @dataclass(frozen=True)
-class Study:
+class PairStudy:
     """Gaps x strengths, with everything else as in a setting, and networks too short to span any of the gaps.
 
     Settings were chosen on networks of seed 0, and the largest gap on networks of seed 4, which is why the study has
@@ -155,16 +155,16 @@ class Study:
         if not all(self.setting(gap, 0.0).spans for gap in self.gaps):
             raise ValueError(f"The networks must see both images at once at every gap; those of {self} do not.")
 
-    def setting(self, gap: int, strength: float, *, short: bool = False) -> Setting:
+    def setting(self, gap: int, strength: float, *, short: bool = False) -> PairSetting:
         """One point of the study."""
-        return Setting(
+        return PairSetting(
             gap=gap, strength=strength, first=self.first if strength else 0.0,
             settling=self.settling if strength else 0.0, seeds=self.seeds, epochs=self.epochs, count=self.count,
             held_out=self.held_out, channels=self.channels, blocks=self.short_blocks if short else self.blocks,
         )  # fmt: skip
 
     @property
-    def settings(self) -> dict[str, Setting]:
+    def settings(self) -> dict[str, PairSetting]:
         """All points by name."""
         whole = {f"gap-{g}-strength-{s:g}": self.setting(g, s) for g in self.gaps for s in self.strengths}
         short = {f"short-strength-{s:g}": self.setting(self.short_gap, s, short=True) for s in self.strengths}
@@ -176,16 +176,16 @@ class Study:
         return [range(start, start + self.together) for start in range(0, self.seeds, self.together)]
 
 
-FIRST_STUDY = Study(gaps=(0, 4, 8, 10), seed=1)
+FIRST_STUDY = PairStudy(gaps=(0, 4, 8, 10), seed=1)
 """The study before it: the same, but for the largest gap and the seed."""
 
 
-def study_parts(config: Study) -> list[str]:
+def study_parts(config: PairStudy) -> list[str]:
     """Names of the points, each with the number of a group of networks."""
     return [f"{point}-networks-{group.start}" for point in config.settings for group in config.groups]
 
 
-def run_study_part(config: Study, part: str) -> Arrays:
+def run_study_part(config: PairStudy, part: str) -> Arrays:
     """Train one group of a point; arrays (T, R), and (R,) accuracies at the end on the pairs to choose by."""
     point, start = part.rsplit("-networks-", 1)
     setting, rt = config.settings[point], runtime.resolve("cpu", torch.float32)
@@ -194,7 +194,7 @@ def run_study_part(config: Study, part: str) -> Arrays:
     return {"epochs": history.epochs, "choose": choose} | {name: getattr(history, name) for name in NAMES}
 
 
-def again(config: Study, gap: int, strength: float, count: int, rt: Runtime, seed: int) -> np.ndarray:
+def again(config: PairStudy, gap: int, strength: float, count: int, rt: Runtime, seed: int) -> np.ndarray:
     """Train the first `count` networks of a point, in the study's groups; test accuracies at the end, (count,).
 
     With the study's own seed these are its networks, with another they are new ones. Groups matter for rounding alone.
@@ -204,7 +204,7 @@ def again(config: Study, gap: int, strength: float, count: int, rt: Runtime, see
     return np.concatenate([run(setting, rt, seed, group).test[-1] for group in groups])
 
 
-def assemble_study(config: Study, arrays: Sequence[Arrays]) -> Arrays:
+def assemble_study(config: PairStudy, arrays: Sequence[Arrays]) -> Arrays:
     """Arrays (gaps, strengths, T, R) of networks that span, and "short ..." (strengths, T, R) of those that do not.
 
     "choose" and "short choose" have no axis T.
@@ -222,7 +222,7 @@ def assemble_study(config: Study, arrays: Sequence[Arrays]) -> Arrays:
 
 
 @dataclass(frozen=True)
-class Plane:
+class KernelPlane:
     """Where gap, reach and number of pairs leave something to learn: interpolation with the kernel at the start.
 
     Attributes:
@@ -243,7 +243,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class PlaneRecord:
+class KernelPlaneRecord:
     """Arrays (counts, blocks, gaps, seeds).
 
     Attributes:
@@ -259,9 +259,9 @@ class PlaneRecord:
     reach: np.ndarray
 
 
-def map_plane(config: Plane, rt: Runtime, seed: int) -> PlaneRecord:
+def map_plane(config: KernelPlane, rt: Runtime, seed: int) -> KernelPlaneRecord:
     """Interpolate at every point; the same pairs serve all gaps and blocks, and the first of them smaller counts."""
-    base = Setting(channels=config.channels, held_out=config.held_out, count=max(config.counts))
+    base = PairSetting(channels=config.channels, held_out=config.held_out, count=max(config.counts))
     points = len(config.blocks), len(config.gaps)
     train, test = (np.empty((len(config.counts), *points, config.seeds)) for _ in range(2))
     similarity = np.empty((*points, config.seeds))
@@ -273,4 +273,4 @@ def map_plane(config: Plane, rt: Runtime, seed: int) -> PlaneRecord:
         found = tangent.interpolate(setting.architecture, weights, pairs, held, setting.task.patches, config.counts)
         train[:, row, column], test[:, row, column], similarity[row, column] = found.train, found.test, found.similarity
     reach = np.array([replace(base, blocks=b).architecture.receptive_field[1] for b in config.blocks])
-    return PlaneRecord(train, test, similarity, reach)
+    return KernelPlaneRecord(train, test, similarity, reach)

@@ -8,12 +8,12 @@ import torch
 
 from offconvex import runtime
 from offconvex.locality.pairs import study as experiments
-from offconvex.locality.pairs.study import Setting
+from offconvex.locality.pairs.study import PairSetting
 from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)
-class Trial:
+class PairTrial:
     """One setting and the networks that it was tried on.
 
     Attributes:
@@ -22,7 +22,7 @@ class Trial:
         seed: of their pairs, starts and batches.
     """
 
-    setting: Setting
+    setting: PairSetting
     networks: range = range(1, 4)
     seed: int = 0
 
@@ -31,13 +31,13 @@ class Trial:
         """What differs from one trial to the next, in one line."""
         s = self.setting
         falls, within = (f"{s.first:g} → ", f" in {s.settling:g} of") if s.settling and s.first else ("", ",")
-        wide = f", {s.channels} channels" if s.channels != Setting().channels else ""
+        wide = f", {s.channels} channels" if s.channels != PairSetting().channels else ""
         others = f", seed {self.seed}" if self.seed else ""
         return f"gap {s.gap}, {s.count} pairs, λ {falls}{s.strength:g}{within} {s.epochs} epochs{wide}{others}"
 
 
-def _trial(gap: int, epochs: int, networks: range = range(1, 4), **more) -> Trial:
-    return Trial(Setting(gap=gap, epochs=epochs, **more), networks)
+def _trial(gap: int, epochs: int, networks: range = range(1, 4), **more) -> PairTrial:
+    return PairTrial(PairSetting(gap=gap, epochs=epochs, **more), networks)
 
 
 FIRST = range(1)
@@ -77,8 +77,8 @@ TRIED = {
 
 
 def _later(gap: int, networks: range, seed: int, strength: float = 8.0, first: float = 30.0, settling: float = 40.0):
-    setting = Setting(gap=gap, epochs=200, count=256, strength=strength, first=first, settling=settling)
-    return Trial(setting, networks, seed)
+    setting = PairSetting(gap=gap, epochs=200, count=256, strength=strength, first=first, settling=settling)
+    return PairTrial(setting, networks, seed)
 
 
 LATER = {
@@ -94,7 +94,7 @@ LATER = {
 
 
 @dataclass(frozen=True)
-class Search:
+class PairSearch:
     """Which of the settings are run.
 
     Attributes:
@@ -113,19 +113,19 @@ class Search:
         return [(TRIED | LATER)[name].label for name in self.names]
 
 
-def parts(config: Search) -> list[str]:
+def parts(config: PairSearch) -> list[str]:
     """The names."""
     return list(config.names)
 
 
-def run_part(config: Search, part: str) -> Arrays:
+def run_part(config: PairSearch, part: str) -> Arrays:
     """Train one setting; each array (R,) at the end."""
     trial = (TRIED | LATER)[part]
     history = experiments.run(trial.setting, runtime.resolve("cpu", torch.float32), trial.seed, trial.networks)
     return {name: getattr(history, name)[-1] for name in experiments.NAMES}
 
 
-def assemble(config: Search, arrays: Sequence[Arrays]) -> Arrays:
+def assemble(config: PairSearch, arrays: Sequence[Arrays]) -> Arrays:
     """One row for each setting, one column for each network, the rest NaN: train, loss, test and similarity."""
     most = max(len(a["test"]) for a in arrays)
     return {

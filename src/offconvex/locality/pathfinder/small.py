@@ -12,7 +12,7 @@ from offconvex.locality import regularizer, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.pathfinder import images as pathfinder
 from offconvex.locality.pathfinder.images import Pathfinder
-from offconvex.locality.training import History, Schedule
+from offconvex.locality.training import History, TrainingSchedule
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays
 
@@ -83,9 +83,9 @@ class PathSetting:
         return Architecture(1, self.channels, self.blocks)
 
     @property
-    def schedule(self) -> Schedule:
+    def schedule(self) -> TrainingSchedule:
         """How they are trained."""
-        return Schedule(
+        return TrainingSchedule(
             self.epochs, self.batch, self.rate, self.strength, self.first, self.settling,
             record_every=max(self.epochs // 4, 1), warming=self.warming,
         )  # fmt: skip
