@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from offconvex import stored
+from offconvex import paths, stored
 from offconvex.book.execution import long_run
 
 
@@ -16,17 +16,15 @@ class Config:
     factor: float = 2.0
 
 
-def run_part(config, part):
-    return {"value": np.array([config.factor * int(part)]), "part": np.array([part])}
+def parts(config):
+    return {f"seed-{seed}": (seed,) for seed in config.seeds}
 
 
-def assemble(config, parts):
-    return {"value": np.concatenate([part["value"] for part in parts])}
+def run_part(config, seed):
+    return {"value": np.array(config.factor * seed)}
 
 
-EXPERIMENT = stored.StoredExperiment(
-    "doubling", "tiny", Config(), lambda c: [str(s) for s in c.seeds], run_part, assemble
-)
+EXPERIMENT = stored.StoredExperiment("doubling", "tiny", Config(), parts, run_part)
 
 
 @pytest.fixture
@@ -38,12 +36,12 @@ def checkout(tmp_path, monkeypatch):
 
 
 def test_a_saved_result_comes_back_with_its_settings_and_equal_bytes(checkout):
-    path = stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {"commit": "abc"})
+    path = EXPERIMENT.save({"value": np.arange(3.0)}, {"commit": "abc"})
     first = path.read_bytes()
-    result = stored.load("tiny", "doubling", Config())
+    result = EXPERIMENT.load()
     assert np.array_equal(result["value"], np.arange(3.0))
-    assert result.config == {"seeds": [3, 4, 5], "factor": 2.0} and result.provenance["commit"] == "abc"
-    stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {"commit": "abc"})
+    assert result.config == Config() and result.provenance["commit"] == "abc"
+    EXPERIMENT.save({"value": np.arange(3.0)}, {"commit": "abc"})
     assert path.read_bytes() == first
 
 
@@ -51,20 +49,20 @@ def test_missing_damaged_truncated_or_foreign_results_are_one_clear_sentence(che
     with pytest.raises(
         ValueError, match=r"missing \(stored-doubling.npz\); make it again with `offconvex run doubling`"
     ):
-        stored.load("tiny", "doubling")
-    path = stored.save(EXPERIMENT, {"value": np.arange(3.0)}, {})
+        EXPERIMENT.load()
+    path = EXPERIMENT.save({"value": np.arange(3.0)}, {})
     with pytest.raises(ValueError, match="other settings \\(factor\\)"):
-        stored.load("tiny", "doubling", Config(factor=3.0))
+        EXPERIMENT.load(Config(factor=3.0))
     good = path.read_bytes()
     for bad in (good[:-7], good[:40] + bytes([good[40] ^ 1]) + good[41:]):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match="damaged"):
-            stored.load("tiny", "doubling")
+            EXPERIMENT.load()
     path.write_bytes(good)
     record = path.with_suffix(".json")
     record.write_text(record.read_text()[:-20])
     with pytest.raises(ValueError, match="unreadable"):
-        stored.load("tiny", "doubling")
+        EXPERIMENT.load()
 
 
 def array_lost(content):
@@ -107,11 +105,11 @@ class InProcess:
 def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch, damage):
     asked, broken = [], True
 
-    def run(config, part):
-        asked.append(part)
-        if broken and part == "5":
+    def run(config, seed):
+        asked.append(seed)
+        if broken and seed == 5:
             raise RuntimeError("power cut")
-        return run_part(config, part)
+        return run_part(config, seed)
 
     experiment = dataclasses.replace(EXPERIMENT, run=run)
     monkeypatch.setattr(stored, "experiments", lambda: {"doubling": experiment})
@@ -121,15 +119,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch, dama
         long_run.run("doubling")
     assert not (checkout / "book/results").exists()
     broken = False
-    (kept,) = (checkout / "_build/stored/doubling").glob("*/4.npz")
+    (kept,) = (checkout / "_build/stored/doubling").glob("*/seed-4.npz")
     kept.write_bytes(damage(kept.read_bytes()))  # a damaged part is run again
     asked.clear()
     long_run.run("doubling")
-    assert set(asked) == {"4", "5"}
-    found = stored.load("tiny", "doubling", Config())
+    assert set(asked) == {4, 5}
+    found = EXPERIMENT.load()
     assert np.array_equal(found["value"], [6.0, 8.0, 10.0])
     times = found.provenance["processor_seconds"]
-    assert list(times) == ["3", "4", "5", "assemble"] and min(times.values()) >= 0
+    assert list(times) == ["seed-3", "seed-4", "seed-5", "assemble"] and min(times.values()) >= 0
 
 
 def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeypatch):
@@ -138,3 +136,21 @@ def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeyp
         long_run.run("dubling")
     with pytest.raises(ValueError, match="offers no choice of device"):
         long_run.run("doubling", device="cuda")
+
+
+def test_parts_with_the_same_arguments_are_refused(checkout, monkeypatch):
+    twice = dataclasses.replace(EXPERIMENT, config=Config(seeds=(3,)), parts=lambda _: {"one": (3,), "other": (3,)})
+    monkeypatch.setattr(stored, "experiments", lambda: {"doubling": twice})
+    monkeypatch.setattr(long_run, "_code_version", lambda _: "one")
+    with pytest.raises(ValueError, match="Two parts of doubling have the same arguments: one, other"):
+        long_run.run("doubling")
+
+
+def test_every_stored_file_belongs_to_a_declared_experiment_and_loads():
+    found = stored.experiments()
+    files = {file.name for file in (paths.require_project_root() / "book/results").glob("*/stored-*.npz")}
+    assert files == {f"stored-{name}.npz" for name in found}
+    for experiment in found.values():
+        assert experiment.load().config is experiment.config
+        parts = experiment.parts(experiment.config)
+        assert len(set(parts.values())) == len(parts)

@@ -6,42 +6,21 @@ import importlib
 import io
 import json
 import os
-import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
-import offconvex
 from offconvex import paths
 
 Arrays = dict[str, np.ndarray]
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
-class StoredExperiment:
-    """A long experiment, cut into parts that are run and kept one by one, so that it can be resumed.
-
-    Attributes:
-        name: what `offconvex run` calls it, unique in the book.
-        chapter: the chapter that shows it.
-        config: frozen dataclass of its settings; fields are numbers, text or tuples of them.
-        parts: config -> names of the parts, usable as file names.
-        run: (config, part) -> arrays of one part.
-        assemble: (config, arrays of each part in order) -> the arrays to store.
-    """
-
-    name: str
-    chapter: str
-    config: object
-    parts: Callable[[object], Sequence[str]]
-    run: Callable[[object, str], Arrays]
-    assemble: Callable[[object, Sequence[Arrays]], Arrays]
-
-
-@dataclass(frozen=True)
-class Stored:
+class Stored(Generic[Config]):
     """A stored result.
 
     Attributes:
@@ -51,7 +30,7 @@ class Stored:
     """
 
     arrays: Arrays
-    config: Mapping[str, object]
+    config: Config
     provenance: Mapping[str, object]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -59,14 +38,97 @@ class Stored:
         return self.arrays[name]
 
 
+def stack(config: object, results: Mapping[tuple, Arrays]) -> Arrays:
+    """Every array of the parts, parts first: what most experiments store."""
+    parts = list(results.values())
+    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+
+@dataclass(frozen=True)
+class StoredExperiment(Generic[Config]):
+    """A long experiment, cut into parts that are run and kept one by one, so that it can be resumed.
+
+    It is declared once, as a constant of the module that runs it.
+
+    Attributes:
+        name: what `offconvex run` calls it, unique in the book.
+        chapter: the chapter that shows it.
+        config: frozen dataclass of its settings; fields are numbers, text or tuples of them.
+        parts: config -> for each part's name, usable as a file name, the arguments that make it what it is.
+        run: (config, *arguments) -> arrays of one part.
+        assemble: (config, arrays of each part by its arguments, in the order of `parts`) -> the arrays to store.
+    """
+
+    name: str
+    chapter: str
+    config: Config
+    parts: Callable[[Config], Mapping[str, tuple]]
+    run: Callable[..., Arrays]
+    assemble: Callable[[Config, Mapping[tuple, Arrays]], Arrays] = stack
+
+    def save(self, arrays: Arrays, provenance: Mapping[str, object]) -> Path:
+        """Write arrays and settings to the chapter's results; the settings, which vouch for the arrays, come last."""
+        data, record = _paths(self.chapter, self.name)
+        content = pack(arrays)
+        text = json.dumps(
+            {
+                "config": settings(self.config),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "provenance": dict(provenance),
+            },
+            indent=1,
+        )
+        data.parent.mkdir(parents=True, exist_ok=True)
+        replace(data, content)
+        replace(record, text.encode() + b"\n")
+        return data
+
+    def load(self, config: Config | None = None) -> Stored[Config]:
+        """The stored result.
+
+        Args:
+            config: the settings that it must have been made with, by default the declared ones.
+
+        Raises:
+            ValueError: if it is missing, truncated or altered, or was made with other settings.
+        """
+        config = self.config if config is None else config
+        data, record = _paths(self.chapter, self.name)
+        remedy = f"make it again with `offconvex run {self.name}`."
+        try:
+            content, about = data.read_bytes(), json.loads(record.read_text())
+            digest, made_with, provenance = about["sha256"], about["config"], about["provenance"]
+        except FileNotFoundError as error:
+            missing = Path(error.filename).name
+            raise ValueError(f"The stored experiment {self.name!r} is missing ({missing}); {remedy}") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ValueError(f"The record of the stored experiment {self.name!r} is unreadable; {remedy}") from None
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError(
+                f"The stored experiment {self.name!r} is damaged: its SHA-256 is not the recorded one; {remedy}"
+            )
+        wanted = settings(config)
+        if wanted != made_with:
+            changed = sorted(k for k in {*made_with, *wanted} if made_with.get(k) != wanted.get(k))
+            raise ValueError(
+                f"The stored experiment {self.name!r} was made with other settings ({', '.join(changed)}); {remedy}"
+            )
+        return Stored(unpack(content), config, provenance)
+
+
 def experiments() -> dict[str, StoredExperiment]:
-    """Every stored experiment by name: the tuple `STORED` of each room's module `stored`."""
+    """Every stored experiment of the book by name.
+
+    The modules whose text declares one are imported, and their constants looked at. So there is no list beside the
+    declarations that could forget one, nothing else is imported, and importing a module does no more than define.
+    """
     found = {}
-    for room in pkgutil.iter_modules(offconvex.__path__):
-        path = paths.PACKAGE / room.name / "stored.py"
-        if room.ispkg and path.exists():
-            for experiment in importlib.import_module(f"offconvex.{room.name}.stored").STORED:
-                found[experiment.name] = experiment
+    for file in sorted(paths.PACKAGE.rglob("*.py")):
+        text = file.read_text(encoding="utf-8")
+        if "= StoredExperiment(" in text or "= legacy(" in text:
+            place = file.relative_to(paths.PACKAGE.parent).with_suffix("")
+            constants = vars(importlib.import_module(".".join(place.parts))).values()
+            found |= {each.name: each for each in constants if isinstance(each, StoredExperiment)}
     return found
 
 
@@ -75,52 +137,22 @@ def settings(config: object) -> dict[str, object]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-def save(experiment: StoredExperiment, arrays: Arrays, provenance: Mapping[str, object]) -> Path:
-    """Write arrays and settings to the chapter's results; the settings come last and vouch for the arrays' bytes."""
-    data, record = _paths(experiment.chapter, experiment.name)
-    content = pack(arrays)
-    text = json.dumps(
-        {
-            "config": settings(experiment.config),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "provenance": dict(provenance),
-        },
-        indent=1,
+def load(chapter: str, name: str, config: object) -> Stored:
+    """Stored result of an experiment, its settings as they come from JSON."""
+    found = StoredExperiment(name, chapter, config, None, None).load()
+    return Stored(found.arrays, settings(config), found.provenance)
+
+
+def legacy(name, chapter, config, parts, run, assemble) -> StoredExperiment:
+    """An experiment whose parts are told apart by their names."""
+    return StoredExperiment(
+        name,
+        chapter,
+        config,
+        lambda config: {part: (part,) for part in parts(config)},
+        run,
+        lambda config, results: assemble(config, list(results.values())),
     )
-    data.parent.mkdir(parents=True, exist_ok=True)
-    replace(data, content)
-    replace(record, text.encode() + b"\n")
-    return data
-
-
-def load(chapter: str, name: str, config: object | None = None) -> Stored:
-    """Stored result of an experiment.
-
-    Args:
-        chapter: the chapter that shows it.
-        name: its name.
-        config: the settings the caller believes it was made with, or None.
-
-    Raises:
-        ValueError: if it is missing, truncated or altered, or was made with other settings.
-    """
-    data, record = _paths(chapter, name)
-    remedy = f"make it again with `offconvex run {name}`."
-    try:
-        content, about = data.read_bytes(), json.loads(record.read_text())
-        digest, made_with, provenance = about["sha256"], about["config"], about["provenance"]
-    except FileNotFoundError as error:
-        raise ValueError(f"The stored experiment {name!r} is missing ({Path(error.filename).name}); {remedy}") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"The record of the stored experiment {name!r} is unreadable; {remedy}") from None
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise ValueError(f"The stored experiment {name!r} is damaged: its SHA-256 is not the recorded one; {remedy}")
-    if config is not None and settings(config) != made_with:
-        changed = sorted(k for k in {*made_with, *settings(config)} if made_with.get(k) != settings(config).get(k))
-        raise ValueError(
-            f"The stored experiment {name!r} was made with other settings ({', '.join(changed)}); {remedy}"
-        )
-    return Stored(unpack(content), made_with, provenance)
 
 
 def pack(arrays: Arrays) -> bytes:

@@ -24,7 +24,7 @@ def executed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         root = tiny_project.make(tmp_path_factory.mktemp("executed") / "project")
         patch.setenv("OFFCONVEX_ROOT", str(root))
-        stored.save(EXPERIMENT, ARRAYS, {"commit": "abc", "computing_seconds": 12.5})
+        EXPERIMENT.save(ARRAYS, {"commit": "abc", "computing_seconds": 12.5})
         (job,) = execute.plan(["tiny"], given=[], profile=None, device=None)
         assert execute.execute(job).error == ""
         yield root
@@ -53,11 +53,11 @@ def test_a_stored_experiment_and_its_record(executed, suffix):
 
     def read(content):
         file.write_bytes(content)
-        return stored.load("tiny", "doubling", Config())
+        return EXPERIMENT.load()
 
     def same(found):
         # Where it came from is vouched for by the chapter's checksums, below.
-        return equal(found.arrays, ARRAYS) and found.config == stored.settings(Config())
+        return equal(found.arrays, ARRAYS) and found.config == Config()
 
     try:
         assert damage.harm(read, whole, same, flips=400, cuts=40, seed=SEED) == []

@@ -222,11 +222,11 @@ def stored_experiment(root):
     experiment = stored.StoredExperiment("long", "one", Settings(), None, None, None)
 
     def save(version):
-        stored.save(experiment, {"value": np.arange(3000.0) + len(version)}, {"note": version * 900})
+        experiment.save({"value": np.arange(3000.0) + len(version)}, {"note": version * 900})
 
     def load():
         with contextlib.suppress(ValueError):
-            stored.load("one", "long", Settings())
+            experiment.load()
 
     return (lambda _: None), save, load, 5
 

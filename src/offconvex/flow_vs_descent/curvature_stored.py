@@ -8,7 +8,7 @@ from offconvex.flow_vs_descent.courses import Course
 from offconvex.flow_vs_descent.curvature import extremes
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 
 NETWORKS = tuple(PAPER_NETWORKS)
 
@@ -85,6 +85,4 @@ def first_difference(stored: Stored, name: str) -> float:
     return float(max(abs(found.least / kept["least"][0, 0] - 1), abs(found.most / kept["most"][0, 0] - 1)))
 
 
-CURVATURE = StoredExperiment(
-    "flow-curvature", "flow-vs-descent", Curvature(), curvature_parts, run_curvature, assemble_curvature
-)
+CURVATURE = legacy("flow-curvature", "flow-vs-descent", Curvature(), curvature_parts, run_curvature, assemble_curvature)

@@ -9,7 +9,7 @@ from offconvex import runtime
 from offconvex.descent import descend
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,4 @@ def precision_slice(stored: Stored, iterations: int) -> float:
     return float(np.abs(gap[1:] / stored["gap float64"][1 : len(gap)] - 1).max())
 
 
-PRECISION = StoredExperiment(
-    "flow-precision", "flow-vs-descent", Precision(), precision_parts, run_precision, assemble_precision
-)
+PRECISION = legacy("flow-precision", "flow-vs-descent", Precision(), precision_parts, run_precision, assemble_precision)

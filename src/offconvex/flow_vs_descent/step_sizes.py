@@ -11,7 +11,7 @@ from offconvex.flow import flow
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 
 NETWORKS = tuple(PAPER_NETWORKS)
 
@@ -176,4 +176,4 @@ def _flat(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
     return {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)}
 
 
-STEP_SIZES = StoredExperiment("flow-step-sizes", "flow-vs-descent", StepSizes(), step_parts, run_steps, assemble_steps)
+STEP_SIZES = legacy("flow-step-sizes", "flow-vs-descent", StepSizes(), step_parts, run_steps, assemble_steps)

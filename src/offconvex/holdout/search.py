@@ -8,7 +8,7 @@ import torch
 
 from offconvex import datasets, rng, runtime
 from offconvex.holdout.networks import CHOICES, FAMILIES, Trial, shrink, train
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 SHAPE_FIELDS = ("width", "activation", "norm", "batch", "epochs", "cosine", "shift")
 FREE_FIELDS = ("rate", "momentum", "decay")  # may differ inside a group that trains together
@@ -125,7 +125,7 @@ def assemble_search(config: Search, parts: Sequence[Arrays]) -> Arrays:
     return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
 
 
-SEARCH = StoredExperiment(
+SEARCH = legacy(
     "holdout-search",
     "meta-overfitting",
     Search(),

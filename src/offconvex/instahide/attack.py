@@ -15,7 +15,7 @@ from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Learning, Similarity, learn, share
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 HALF = 5000  # of the training images inside the package: the first half is private, the second public
 DECODERS = ("published", "likelihood")
@@ -264,7 +264,7 @@ def _single_view(data: Data, k: int, seed: int, prior: Prior) -> dict[str, float
     return {name: quality(x[covered], private)[0] - mean for name, x in decoded(alone, mixtures, prior).items()}
 
 
-ATTACK = StoredExperiment(
+ATTACK = legacy(
     "instahide-attack",
     "instahide",
     Attack(),

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from offconvex import datasets, rng, runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 PACKAGE = "opacus"
 
@@ -119,7 +119,7 @@ def assemble(config: PrivateTraining, parts: Sequence[Arrays]) -> Arrays:
     return {name: np.array([part[name] for part in parts]).reshape(shape) for name in parts[0]}
 
 
-PRIVATE = StoredExperiment(
+PRIVATE = legacy(
     "instahide-private",
     "instahide",
     PrivateTraining(),

@@ -13,7 +13,7 @@ from offconvex.instahide.classifier import Classifier, Training, train
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 
 def _identity(images: torch.Tensor) -> torch.Tensor:
@@ -224,5 +224,5 @@ def _parts(config: Utility) -> list[str]:
     return [f"{arm}-{seed}" for arm in config.arms for seed in config.seeds]
 
 
-UTILITY = StoredExperiment("instahide-utility", "instahide", Utility(), _parts, run_arm, assemble)
-LONG = StoredExperiment("instahide-longer", "instahide", LONGER, _parts, run_arm, assemble)
+UTILITY = legacy("instahide-utility", "instahide", Utility(), _parts, run_arm, assemble)
+LONG = legacy("instahide-longer", "instahide", LONGER, _parts, run_arm, assemble)

@@ -5,9 +5,9 @@ from offconvex.locality.pairs import trials as search
 from offconvex.locality.pathfinder import apart
 from offconvex.locality.pathfinder import small as small_pathfinder
 from offconvex.locality.pathfinder import study as path_study
-from offconvex.stored import StoredExperiment
+from offconvex.stored import legacy
 
-FIRST_STUDY = StoredExperiment(
+FIRST_STUDY = legacy(
     name="locality-first-study",
     chapter="locality",
     config=experiments.FIRST_STUDY,
@@ -17,7 +17,7 @@ FIRST_STUDY = StoredExperiment(
 )
 """The study that was made first, up to gap 10, where the regularizer failed."""
 
-STUDY = StoredExperiment(
+STUDY = legacy(
     name="locality-study",
     chapter="locality",
     config=experiments.PairStudy(),
@@ -27,7 +27,7 @@ STUDY = StoredExperiment(
 )
 """Gaps x strengths x seeds, and the networks that cannot span."""
 
-TRIED = StoredExperiment(
+TRIED = legacy(
     name="locality-tried",
     chapter="locality",
     config=search.PairSearch(),
@@ -37,7 +37,7 @@ TRIED = StoredExperiment(
 )
 """Every setting that was looked at before the first study was fixed, with its result, whatever it was."""
 
-LATER = StoredExperiment(
+LATER = legacy(
     name="locality-tried-later",
     chapter="locality",
     config=search.PairSearch(tuple(search.LATER)),
@@ -47,7 +47,7 @@ LATER = StoredExperiment(
 )
 """Every setting that was looked at between the first study and the second."""
 
-PATHFINDER = StoredExperiment(
+PATHFINDER = legacy(
     name="locality-pathfinder",
     chapter="locality",
     config=small_pathfinder.SmallPathfinder(),
@@ -57,7 +57,7 @@ PATHFINDER = StoredExperiment(
 )
 """Small networks on short and long paths."""
 
-PATH_STUDY = StoredExperiment(
+PATH_STUDY = legacy(
     name="locality-pathfinder-study",
     chapter="locality",
     config=path_study.PathStudy(),
@@ -67,7 +67,7 @@ PATH_STUDY = StoredExperiment(
 )
 """The regularizer on long paths."""
 
-PATHS_TRIED = StoredExperiment(
+PATHS_TRIED = legacy(
     name="locality-pathfinder-tried",
     chapter="locality",
     config=path_study.PathSearch(),
@@ -77,7 +77,7 @@ PATHS_TRIED = StoredExperiment(
 )
 """Settings looked at before that study."""
 
-APART_STUDY = StoredExperiment(
+APART_STUDY = legacy(
     name="locality-pathfinder-apart",
     chapter="locality",
     config=apart.ApartStudy(),
@@ -87,7 +87,7 @@ APART_STUDY = StoredExperiment(
 )
 """The regularizer on long paths, with more images and its patches far apart."""
 
-APART_TRIED = StoredExperiment(
+APART_TRIED = legacy(
     name="locality-pathfinder-apart-tried",
     chapter="locality",
     config=apart.ApartSearch(),
@@ -96,5 +96,3 @@ APART_TRIED = StoredExperiment(
     assemble=path_study.assemble_search,
 )
 """Settings looked at before that one."""
-
-STORED = (FIRST_STUDY, STUDY, TRIED, LATER, PATHFINDER, PATH_STUDY, PATHS_TRIED, APART_STUDY, APART_TRIED)

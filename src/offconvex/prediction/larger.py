@@ -11,7 +11,7 @@ from offconvex.prediction import gan
 from offconvex.prediction.baselines import share
 from offconvex.prediction.classifiers import FAMILIES, Member, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 
 @dataclass(frozen=True)
@@ -85,5 +85,5 @@ def assemble(config: Larger, found: Sequence[Arrays]) -> Arrays:
     return {"real": real, "samples": np.stack(samples)}
 
 
-LARGER = StoredExperiment("pgdl-larger", "predicting-generalization", Larger(), parts, run, assemble)
+LARGER = legacy("pgdl-larger", "predicting-generalization", Larger(), parts, run, assemble)
 """Five times as many real images as in the studies, for the networks and for the classifiers."""

@@ -11,7 +11,7 @@ from offconvex import datasets, rng, runtime
 from offconvex.prediction import baselines, gan, mixture
 from offconvex.prediction.classifiers import FAMILIES, RECIPES, Classifier, Member, shapes, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 FEATURES = 32  # coordinates in which samples are compared: principal components of a classifier's last hidden layer
 FEATURE_NET = Member("cnn", wide=True, twin=-1)  # not of the pool
@@ -283,6 +283,6 @@ def alone(config: Study, chosen: Sequence[np.ndarray], test: datasets.Images, rt
     return {"alone": result}
 
 
-STUDY = StoredExperiment("pgdl-study", "predicting-generalization", Study(), parts, run, assemble)
-AGAIN = StoredExperiment("pgdl-study-again", "predicting-generalization", Study(seed=1), parts, run, assemble)
+STUDY = legacy("pgdl-study", "predicting-generalization", Study(), parts, run, assemble)
+AGAIN = legacy("pgdl-study-again", "predicting-generalization", Study(seed=1), parts, run, assemble)
 """The same with starts, batches, poison's labels, networks and samples of another seed."""

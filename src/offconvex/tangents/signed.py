@@ -7,7 +7,7 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 from offconvex.tangents.two_layer import TwoLayer, draw
 
 MODELS = {"linear": 1e-2, "network": 0.0, "decayed": 1e-2, "signed": 1e-2, "quadratic": 1e-2}
@@ -138,4 +138,4 @@ def slice_difference(config: Signed, stored: Stored, rt: Runtime, name: str, pla
     return float(np.abs(fresh / stored[f"{name} train"][place, :records] - 1).max())
 
 
-SIGNED = StoredExperiment("ntk-signed", "beyond-ntk", Signed(), signed_parts, run_signed, assemble_signed)
+SIGNED = legacy("ntk-signed", "beyond-ntk", Signed(), signed_parts, run_signed, assemble_signed)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 from offconvex.tangents.training import Training, record_steps, train
 
 
@@ -51,7 +51,7 @@ def step_scores(values: np.ndarray) -> np.ndarray:
     return differences.mean(1) / (differences.std(1, ddof=1) / np.sqrt(differences.shape[1]))
 
 
-TAYLOR = StoredExperiment(
+TAYLOR = legacy(
     "ntk-taylor",
     "beyond-ntk",
     TaylorRuns(),

@@ -7,7 +7,7 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 from offconvex.tangents import theory
 from offconvex.tangents.learners import even_kernel, kernel_fit, least_nuclear, quadratic_values, tangent_kernel
 from offconvex.tangents.polynomials import quadratic_features, sphere
@@ -181,4 +181,4 @@ def exponent(dimensions, sizes: np.ndarray) -> float:
     return float(np.polyfit(np.log(dimensions), np.log(sizes), 1)[0])
 
 
-CURVES = StoredExperiment("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)
+CURVES = legacy("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)

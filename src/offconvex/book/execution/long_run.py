@@ -22,7 +22,7 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     Finished parts wait in `_build/stored/`, under the settings and the code that made them, until the whole is stored.
 
     Raises:
-        ValueError: if there is no such experiment, or it offers no choice of device.
+        ValueError: if there is no such experiment, it offers no choice of device, or two parts are one.
     """
     experiment = find(name)
     if device is not None:
@@ -31,7 +31,9 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
         experiment = dataclasses.replace(experiment, config=dataclasses.replace(experiment.config, device=device))
     start = time.monotonic()
     folder = _parts_folder(experiment)
-    parts = list(experiment.parts(experiment.config))
+    parts = experiment.parts(experiment.config)
+    if len(set(parts.values())) < len(parts):
+        raise ValueError(f"Two parts of {name} have the same arguments: {', '.join(parts)}.")
     missing = [part for part in parts if _read(folder, part) is None]
     os.environ["OMP_NUM_THREADS"] = "1"
     with (
@@ -48,14 +50,15 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
             raise
     kept = [_read(folder, part) for part in parts]
     last = time.process_time()
-    arrays = experiment.assemble(experiment.config, [part for part, *_ in kept])
+    results = dict(zip(parts.values(), (arrays for arrays, *_ in kept)))
+    arrays = experiment.assemble(experiment.config, results)
     record = provenance.describe(experiment.chapter, stored.settings(experiment.config), time.monotonic() - start)
     processor = dict(zip(parts, (spent for *_, spent in kept))) | {"assemble": time.process_time() - last}
     times = {
         "computing_seconds": round(sum(seconds for _, seconds, _ in kept), 1),
         "processor_seconds": {part: round(spent, 1) for part, spent in processor.items()},
     }
-    return stored.save(experiment, arrays, record | times)
+    return experiment.save(arrays, record | times)
 
 
 def find(name: str) -> stored.StoredExperiment:
@@ -76,7 +79,7 @@ def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
     experiment = find(name)
     config = experiment.config if device is None else dataclasses.replace(experiment.config, device=device)
     start, processor = time.monotonic(), time.process_time()
-    content = stored.pack(experiment.run(config, part))
+    content = stored.pack(experiment.run(config, *experiment.parts(config)[part]))
     about = {
         "seconds": time.monotonic() - start,
         "processor_seconds": time.process_time() - processor,

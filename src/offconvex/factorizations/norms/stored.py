@@ -18,7 +18,7 @@ from offconvex.factorizations.norms.tensor import (
     draw_target,
     linear_ranks,
 )
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _record(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
     return {"entry": product[:, 0, 0], "determinant": determinant(product)}
 
 
-DESCENT = StoredExperiment("norms-descent", "norms", NormsDescent(), descent_parts, run_descent, assemble_descent)
+DESCENT = legacy("norms-descent", "norms", NormsDescent(), descent_parts, run_descent, assemble_descent)
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,4 @@ def assemble_order_four(config: NormsOrderFour, parts: list[Arrays]) -> Arrays:
     return collect(config.completion, parts[1:]) | comparison
 
 
-ORDER_FOUR = StoredExperiment(
-    "norms-order-4", "norms", NormsOrderFour(), order_four_parts, run_order_four, assemble_order_four
-)
-
-STORED = (DESCENT, ORDER_FOUR)
+ORDER_FOUR = legacy("norms-order-4", "norms", NormsOrderFour(), order_four_parts, run_order_four, assemble_order_four)

@@ -11,7 +11,7 @@ from offconvex import rng, runtime
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.model import PENALTIES
 from offconvex.factorizations.penalties.proximal import soft_impute
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import Arrays, legacy
 
 SHAPE = (943, 1682)
 COUNTS = (6110, 11370, 27145, 34174, 21201)
@@ -150,4 +150,4 @@ def assemble(config: Ratings, parts: list[Arrays]) -> Arrays:
     return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
 
 
-RATINGS = StoredExperiment("penalties-ratings", "explicit-penalties", Ratings(), ratings_parts, run_split, assemble)
+RATINGS = legacy("penalties-ratings", "explicit-penalties", Ratings(), ratings_parts, run_split, assemble)

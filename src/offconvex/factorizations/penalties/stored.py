@@ -7,8 +7,7 @@ import numpy as np
 from offconvex import runtime
 from offconvex.factorizations.penalties.experiments import Cell, Steps, Tasks, run_cell, step_sweep, with_observed
 from offconvex.factorizations.penalties.measure import SCORES
-from offconvex.factorizations.penalties.ratings import RATINGS
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Arrays, Stored, legacy
 
 ROWS = (
     Cell("none"),
@@ -136,11 +135,5 @@ def step_slice(sweep: Stored, optimizer: str, index: int) -> float:
     return abs(fresh / sweep[f"test {optimizer}-observed"][index, 0] - 1)
 
 
-TABLE = StoredExperiment(
-    "penalties-table", "explicit-penalties", PenaltiesTable(), table_parts, run_row, assemble_table
-)
-STEPS = StoredExperiment(
-    "penalties-steps", "explicit-penalties", PenaltiesSteps(), step_parts, run_steps, assemble_steps
-)
-
-STORED = (TABLE, STEPS, RATINGS)
+TABLE = legacy("penalties-table", "explicit-penalties", PenaltiesTable(), table_parts, run_row, assemble_table)
+STEPS = legacy("penalties-steps", "explicit-penalties", PenaltiesSteps(), step_parts, run_steps, assemble_steps)

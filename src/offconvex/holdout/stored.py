@@ -1,5 +1,0 @@
-"""Stored experiments of the chapter on meta-overfitting."""
-
-from offconvex.holdout.search import SEARCH
-
-STORED = (SEARCH,)
