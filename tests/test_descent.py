@@ -6,6 +6,7 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import GroupRMSprop, LowRank, autograd_objective, descend
+from offconvex.flow import flow
 
 RATES = np.array([0.05, 0.1, 0.3])
 R, N = 3, 4
@@ -36,7 +37,7 @@ def closed_form(curvature, start, rate, steps):
 def test_a_quadratic_follows_its_matrix_power(quadratic, rt, rates):
     curvature, start, objective = quadratic
     step_size = rates if np.isscalar(rates) else rt.tensor(rates)
-    run = descend(objective, (start,), steps=50, step_size=step_size, record=lambda p: {"x": p[0]}, record_every=7)
+    run = descend(objective, (start,), steps=50, step_size=step_size, record=lambda p, _: {"x": p[0]}, record_every=7)
     rates = np.broadcast_to(rates, R)
     for at, iteration in enumerate([0, 7, 14, 21, 28, 35, 42, 49, 50]):
         assert run.iterations[at] == iteration
@@ -73,6 +74,48 @@ def test_objectives_may_reuse_their_buffers(quadratic):
 
     plain, reused = (descend(f, (start,), steps=5, step_size=0.1) for f in (objective, buffered))
     assert torch.equal(plain.loss, reused.loss)
+
+
+def hoarding(curvature):
+    """Objective 1/2 x'Ax of any number of replicas with one loss and one gradient buffer for ever."""
+    loss, gradient = torch.full((R,), torch.nan, device="cpu").to(curvature), torch.zeros_like(curvature[:R])
+
+    def objective(parameters):
+        (x,) = parameters
+        gradient[: len(x)] = x @ curvature
+        loss[: len(x)] = (x * gradient[: len(x)]).sum(1) / 2
+        return loss[: len(x)], (gradient[: len(x)],)
+
+    return objective
+
+
+@pytest.mark.parametrize("engine", ["descent", "flow"])
+def test_a_record_gets_the_gradients_of_the_parameters_it_gets(quadratic, rt, engine):
+    curvature, start = rt.tensor(quadratic[0][0]), quadratic[1]
+    options = {"record": lambda p, g: {"x": p[0], "gradient": g[0], "loss": (p[0] * g[0]).sum(1) / 2}}
+    if engine == "descent":
+        run = descend(hoarding(curvature), (start,), steps=9, step_size=0.3, record_every=4, **options)
+    else:
+        run = flow(hoarding(curvature), (start,), np.array([0.0, 0.3, 2.0, 3.0]), **options)
+    assert len(run.loss) == 4 and len(torch.unique(run["x"])) == run["x"].numel()
+    torch.testing.assert_close(run["gradient"], run["x"] @ curvature, rtol=1e-13, atol=1e-14)
+    torch.testing.assert_close(run["loss"], run.loss, rtol=1e-13, atol=0)
+
+
+def test_what_is_taken_less_often_is_repeated_in_between(quadratic):
+    _, start, objective = quadratic
+    options = {"steps": 8, "step_size": 0.1}
+    often = descend(objective, (start,), record=lambda p, _: {"x": p[0]}, **options)["x"]
+    run = descend(objective, (start,), record={3: lambda p, _: {"x": p[0]}, 1: lambda p, _: {"y": p[0]}}, **options)
+    assert torch.equal(run["x"], often[[0, 0, 0, 3, 3, 3, 6, 6, 6]]) and torch.equal(run["y"], often)
+
+
+@pytest.mark.parametrize("change", ["name", "shape"])
+def test_a_record_keeps_its_names_and_shapes(quadratic, change):
+    _, start, objective = quadratic
+    values = iter([{"x": start}, {"y": start} if change == "name" else {"x": start[:1]}])
+    with pytest.raises(ValueError, match="A record keeps the names and shapes that it begins with"):
+        descend(objective, (start,), steps=1, step_size=0.1, record=lambda p, _: next(values))
 
 
 def two_layers(parameters):
@@ -114,7 +157,7 @@ def test_the_first_adaptive_step_has_the_length_of_the_rate(rt):
 def test_replicas_run_as_if_alone(rt, step_size):
     draw = rng.generator(2, "test descent")
     start = rt.normal(draw, R, 2), rt.normal(draw, R, 2, 3)
-    options = {"steps": 30, "record": lambda p: {"left": p[0]}, "record_every": 4}
+    options = {"steps": 30, "record": lambda p, _: {"left": p[0]}, "record_every": 4}
     rates = rt.tensor(RATES / 5)
     together = descend(
         autograd_objective(two_layers), start, step_size=rates if step_size == "per replica" else step_size, **options

@@ -59,7 +59,8 @@ def test_descent_names_its_device(explicit_devices, rt, step_size):
         step_size = rt.tensor([0.1, 0.2])
     start = (rt.normal(rng.generator(0, "devices"), 2, 3),)
     objective = autograd_objective(lambda p: p[0].square().sum(1))
-    run = descend(objective, start, steps=3, step_size=step_size, record=lambda p: {"p": p[0]}, stop=lambda loss: False)
+    options = {"record": lambda p, _: {"p": p[0]}, "stop": lambda loss: False}
+    run = descend(objective, start, steps=3, step_size=step_size, **options)
     assert run["p"].shape == (4, 2, 3)
 
 

@@ -80,7 +80,7 @@ def test_a_gradient_flow_keeps_its_conserved_quantity(layers):
         autograd_objective(two_layers),
         layers,
         np.linspace(0, 5, 6),
-        record=lambda p: {"imbalance": p[0].square() - p[1].square()},
+        record=lambda p, _: {"imbalance": p[0].square() - p[1].square()},
     )
     drift = (run["imbalance"] - run["imbalance"][0]).abs().max()
     assert drift < 1e-9 and (run.loss[-1] < 1e-3 * run.loss[0]).all()
@@ -96,7 +96,7 @@ def test_every_replica_flows_by_its_own_exponential(rt):
     for r in range(3):
         own = curvature[r : r + 1]
         objective = autograd_objective(lambda p, own=own: torch.einsum("ri,rij,rj->r", p[0], own, p[0]) / 2)
-        run = flow(objective, (start[0][r : r + 1],), times, record=lambda p: {"x": p[0]})
+        run = flow(objective, (start[0][r : r + 1],), times, record=lambda p, _: {"x": p[0]})
         for at, t in enumerate(times):
             expected = expm(-t * own[0].numpy()) @ start[0][r].numpy()
             np.testing.assert_allclose(run["x"][at, 0], expected, rtol=0, atol=1e-9)
@@ -106,13 +106,13 @@ def test_every_replica_flows_by_its_own_exponential(rt):
 def test_replicas_flow_as_if_alone_and_fill_the_record_of_a_descent(layers):
     times = np.array([0.0, 0.5, 2.0])
     objective = autograd_objective(two_layers)
-    run = flow(objective, layers, times, record=lambda p: {"u": p[0]})
+    run = flow(objective, layers, times, record=lambda p, _: {"u": p[0]})
     assert run.loss.shape == run.times.shape == (3, 3) and run["u"].shape == (3, 3, 1)
     assert run.iterations.tolist() == [0, 1, 2] and run.times[:, 0].tolist() == times.tolist()
     assert torch.equal(run["u"][0], layers[0])
     evaluations = 0
     for r in range(3):
-        single = flow(objective, tuple(p[r : r + 1] for p in layers), times, record=lambda p: {"u": p[0]})
+        single = flow(objective, tuple(p[r : r + 1] for p in layers), times, record=lambda p, _: {"u": p[0]})
         assert torch.equal(run["u"][:, r : r + 1], single["u"]) and torch.equal(run.loss[:, r : r + 1], single.loss)
         assert torch.equal(run.parameters[1][r : r + 1], single.parameters[1])
         evaluations += single.steps

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from offconvex.trajectory import Trajectory
+from offconvex.trajectory import Recorder, Trajectory
 
 Parameters = tuple[torch.Tensor, ...]
 
@@ -35,10 +35,20 @@ class LowRank:
         return self.left.mT @ self.right
 
 
-Objective = Callable[[Parameters], tuple[torch.Tensor, tuple[torch.Tensor | LowRank, ...]]]
-"""Parameters, each (R, ...) -> loss (R,) and its gradients, each shaped like its parameter or of low rank.
+Gradients = tuple[torch.Tensor | LowRank, ...]
+"""Gradients of the loss, each shaped like its parameter or, where an objective leaves it unmade, of low rank."""
 
-Losses and gradients may live in buffers that the next call overwrites: `descend` never keeps them."""
+Objective = Callable[[Parameters], tuple[torch.Tensor, Gradients]]
+"""Parameters, each (R, ...) -> loss (R,) and its gradients.
+
+Losses and gradients may live in buffers that the next call overwrites: nobody but the caller looks at them, and nobody
+keeps them."""
+
+Record = Callable[[Parameters, Gradients], Mapping[str, torch.Tensor]]
+"""Parameters, each (R, ...), and the gradients there -> what to keep, each (R, ...).
+
+It must be pure: it neither changes what it is given nor remembers it. Its values are copied at once, so they may be
+views of what it is given."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def descend(
     *,
     steps: int,
     step_size: float | torch.Tensor | GroupRMSprop,
-    record: Callable[[Parameters], Mapping[str, torch.Tensor]] | None = None,
+    record: Record | Mapping[int, Record] | None = None,
     record_every: int = 1,
     stop: Callable[[torch.Tensor], bool] | None = None,
 ) -> Trajectory:
@@ -97,7 +107,8 @@ def descend(
         parameters: starting point, each tensor (R, ...); not modified.
         steps: largest number of steps.
         step_size: one number for all, one per replica (R,), or an adaptive rule.
-        record: what to keep besides the loss, as a function of the parameters; values (R, ...).
+        record: what to keep besides the loss, of the parameters and the gradients just computed there; or several such
+            functions by the number of records between two calls, with what is taken less often repeated in between.
         record_every: steps between records; the first and the last state are always kept.
         stop: called with the loss (R,) at each record; True ends the run there.
 
@@ -114,16 +125,16 @@ def descend(
         raise ValueError(f"`steps` must be >= 0 and `record_every` >= 1; got {steps} and {record_every}.")
     advance = _Stepper(step_size, parameters)
     time = torch.zeros(replicas, dtype=torch.float64, device="cpu")
-    iterations, times, losses, kept = [], [], [], []
+    iterations, times, losses, recorder = [], [], [], Recorder(record)
     for iteration in range(steps + 1):
         loss, gradients = objective(parameters)
         if iteration % record_every == 0 or iteration == steps:
             _check_finite(loss, iteration, "the step size")
             iterations.append(iteration)
-            # As numbers: small tensors kept between the large temporary ones of the steps would fragment the memory.
+            # As numbers, for the reason that `Recorder` has.
             times.append(advance.time(time).tolist())
             losses.append(loss.tolist())
-            kept.append({name: value.clone() for name, value in record(parameters).items()} if record else {})
+            recorder.look(parameters, gradients)
             if iteration == steps or (stop is not None and stop(loss)):
                 break
         advance(parameters, gradients)
@@ -131,7 +142,7 @@ def descend(
         iterations=torch.tensor(iterations, device="cpu"),
         times=torch.tensor(times, dtype=time.dtype, device="cpu"),
         loss=torch.tensor(losses, dtype=loss.dtype, device=loss.device),
-        fields={name: torch.stack([k[name] for k in kept]) for name in kept[0]},
+        fields=recorder.fields(),
         parameters=parameters,
         steps=iterations[-1],
     )
@@ -158,7 +169,7 @@ class _Stepper:
         # One common step is a Python number: in-place updates then need no extra pass over memory.
         self.step = float(step) if step.ndim == 0 else step.to(parameters[0])
 
-    def __call__(self, parameters: Parameters, gradients: tuple[torch.Tensor | LowRank, ...]) -> None:
+    def __call__(self, parameters: Parameters, gradients: Gradients) -> None:
         self.count += 1
         step = self._adaptive_step(gradients) if self.rule else self.step
         # In double precision: after a plateau of huge steps a single precision clock no longer sees ordinary ones.
@@ -175,7 +186,7 @@ class _Stepper:
             else:
                 p.addcmul_(g, factor, value=-1)
 
-    def _adaptive_step(self, gradients: tuple[torch.Tensor | LowRank, ...]) -> torch.Tensor:
+    def _adaptive_step(self, gradients: Gradients) -> torch.Tensor:
         square = sum(g.square if isinstance(g, LowRank) else _square(g) for g in gradients)
         self.mean_square.mul_(self.rule.decay).add_(square, alpha=1 - self.rule.decay)
         unbiased = self.mean_square / (1 - self.rule.decay**self.count)

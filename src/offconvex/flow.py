@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from offconvex.descent import Objective, Parameters, replica_count
-from offconvex.trajectory import Trajectory
+from offconvex.descent import Objective, Parameters, Record, replica_count
+from offconvex.trajectory import Recorder, Trajectory
 
 Field = Callable[[np.ndarray], np.ndarray]
 """State (n,) -> velocity (n,)."""
@@ -69,7 +69,7 @@ def flow(
     parameters: Parameters,
     times: np.ndarray,
     *,
-    record: Callable[[Parameters], Mapping[str, torch.Tensor]] | None = None,
+    record: Record | Mapping[int, Record] | None = None,
     rtol: float = 1e-10,
     atol: float = 1e-12,
     method: str = "DOP853",
@@ -80,7 +80,7 @@ def flow(
         objective: loss and gradients; see `offconvex.descent.Objective`.
         parameters: starting point at times[0], each tensor (R, ...).
         times: (T,) strictly increasing times to record at.
-        record: what to keep besides the loss, as a function of the parameters; values (R, ...).
+        record: what to keep besides the loss, of the parameters and the gradients there, as in `descend`.
         rtol: see `integrate`.
         atol: see `integrate`.
         method: see `integrate`.
@@ -102,14 +102,18 @@ def flow(
         evaluations += count
     # (R)(T) single states -> T states with a replica axis, the layout of `descend`.
     history = [tuple(torch.cat(blocks) for blocks in zip(*at_time)) for at_time in zip(*states)]
-    loss = torch.stack([torch.cat([objective(s[i])[0].clone() for s in states]) for i in range(len(history))])
-    kept = [{name: value.clone() for name, value in record(state).items()} if record else {} for state in history]
+    losses, recorder = [], Recorder(record)
+    for state in history:
+        # One state at a time: the next call may overwrite both.
+        loss, gradients = objective(state)
+        losses.append(loss.clone())
+        recorder.look(state, gradients)
     times = torch.as_tensor(np.asarray(times, dtype=np.float64), device="cpu")
     return Trajectory(
         iterations=torch.arange(len(history), device="cpu"),
         times=times[:, None].expand(-1, replicas).contiguous(),
-        loss=loss,
-        fields={name: torch.stack([k[name] for k in kept]) for name in kept[0]},
+        loss=torch.stack(losses),
+        fields=recorder.fields(),
         parameters=history[-1],
         steps=evaluations,
     )

@@ -1,6 +1,6 @@
 """The record that every dynamics returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,3 +36,49 @@ class Trajectory:
             known = ", ".join(self.fields) or "nothing"
             raise KeyError(f"`{name}` was not recorded in this trajectory; recorded: {known}.")
         return self.fields[name]
+
+
+class Recorder:
+    """Rows of a record, in arrays that double when they are full.
+
+    Tens of thousands of small tensors kept between the large temporary ones of a run would fragment its memory.
+
+    Args:
+        record: what to keep of a state; or several such functions by the number of rows between two calls; or None.
+    """
+
+    def __init__(self, record: Callable[..., Mapping[str, torch.Tensor]] | Mapping[int, Callable] | None):
+        self._paced = record if isinstance(record, Mapping) else {1: record} if record else {}
+        self._arrays: dict[int, dict[str, torch.Tensor]] = {}
+        self._count = 0
+
+    def look(self, *state) -> None:
+        """Add the row of a state.
+
+        Raises:
+            ValueError: if the names or the shapes of the values are not those of the first row.
+        """
+        for pace, record in self._paced.items():
+            row, wait = divmod(self._count, pace)
+            if wait:
+                continue
+            taken = record(*state)
+            if row == 0:
+                self._arrays[pace] = {name: value.new_empty(1, *value.shape) for name, value in taken.items()}
+            arrays = self._arrays[pace]
+            known, came = {n: x.shape[1:] for n, x in arrays.items()}, {n: x.shape for n, x in taken.items()}
+            if came != known:
+                raise ValueError(f"A record keeps the names and shapes that it begins with, {known}; got {came}.")
+            for name, value in taken.items():
+                if row == len(arrays[name]):
+                    arrays[name] = torch.cat([arrays[name], torch.empty_like(arrays[name])])
+                arrays[name][row] = value
+        self._count += 1
+
+    def fields(self) -> dict[str, torch.Tensor]:
+        """What was kept, each (T, ...), with what is taken less often repeated in between."""
+        return {
+            name: rows[: -(-self._count // pace)].repeat_interleave(pace, 0)[: self._count]
+            for pace, arrays in self._arrays.items()
+            for name, rows in arrays.items()
+        }

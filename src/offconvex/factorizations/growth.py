@@ -6,13 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from offconvex.descent import Objective, Parameters, descend
+from offconvex.descent import Gradients, Objective, Parameters, Record, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.tensor import measure as tensor_measure
-
-Growth = Callable[[Parameters, Parameters], Mapping[str, torch.Tensor]]
-"""Parameters and their gradients -> "norms" sigma and "projections" gamma of the components, each (B, R)."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,13 @@ class Rates:
 
 
 def read_rates(
-    make_objective: Callable[[], Objective], growth: Mapping[int, Growth], start: Parameters, config: Descent
+    make_objective: Callable[[], Objective], growth: Mapping[int, Record], start: Parameters, config: Descent
 ) -> dict[int, Rates]:
     """Run gradient descent and compare each component's norm before and after a step, at the middle of the step.
 
     Args:
         make_objective: a fresh objective; two are used, since each owns the buffers of its gradients.
-        growth: what to measure, by the number of axes K of the components.
+        growth: "norms" sigma and "projections" gamma of the components, each (B, R), by their number of axes K.
         start: parameters of one replica, each (1, ...).
         config: of the run.
 
@@ -98,8 +95,7 @@ def read_rates(
     """
     look = make_objective()
 
-    def both_ends(parameters: Parameters) -> dict[str, torch.Tensor]:
-        gradients = tuple(g.clone() for g in look(parameters)[1])
+    def both_ends(parameters: Parameters, gradients: Gradients) -> dict[str, torch.Tensor]:
         ahead = tuple(p - config.step * g for p, g in zip(parameters, gradients))
         ends = (parameters, gradients), (ahead, look(ahead)[1])
         return {
@@ -132,7 +128,7 @@ def _window(fields: Mapping[str, torch.Tensor], axes: int, config: Descent) -> R
     return Rates(axes, values[kept], projections[kept], rates[kept])
 
 
-def local_growth(tree: hierarchical.ModeTree, positions: tuple[int, ...]) -> Growth:
+def local_growth(tree: hierarchical.ModeTree, positions: tuple[int, ...]) -> Record:
     """Norms and projections of the local components at nodes with one number of axes, side by side."""
 
     def growth(weights: Parameters, gradients: Parameters) -> dict[str, torch.Tensor]:

@@ -69,7 +69,7 @@ def compare(name: str, config: StepSizes, rt: Runtime, seed: int, iterations: in
             first,
             steps=iterations * ratio,
             step_size=config.rate / ratio,
-            record=lambda p: {"weights": torch.cat([w.flatten(1) for w in p[:5]], 1)},
+            record=lambda p, _: {"weights": torch.cat([w.flatten(1) for w in p[:5]], 1)},
             record_every=every * ratio,
         )
         for ratio in config.ratios

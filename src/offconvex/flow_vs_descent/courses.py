@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import rng
-from offconvex.descent import descend
+from offconvex.descent import Gradients, Parameters, descend
 from offconvex.flow import flow
 from offconvex.flow_vs_descent import theory
 from offconvex.flow_vs_descent.backward_error import Loss, flatten, unflatten
@@ -181,5 +181,5 @@ def _descend(loss: Loss, start: tuple[torch.Tensor, ...], course: Course, ratio:
     )
 
 
-def _flat(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+def _flat(layers: Parameters, _: Gradients) -> dict[str, torch.Tensor]:
     return {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)}

@@ -71,7 +71,7 @@ class LayeredLoss:
         self.entropy = _CrossEntropy(images)
         self.hidden: list[torch.Tensor] = []
         self.errors: list[torch.Tensor] = []
-        self.gradients: list[torch.Tensor] = []
+        self._gradients: list[torch.Tensor] = []
 
     def __call__(self, layers: Parameters) -> tuple[torch.Tensor, Parameters]:
         """Loss (R,) and its gradients, in buffers that the next call overwrites."""
@@ -79,32 +79,32 @@ class LayeredLoss:
         inputs = self.entropy.inputs
         torch.mm(layers[0].flatten(0, 1), inputs, out=self.hidden[0].flatten(0, 1))
         loss, error = self._above_first(layers)
-        torch.mm(error.flatten(0, 1), inputs.T, out=self.gradients[0].flatten(0, 1))
-        return loss, tuple(self.gradients)
+        torch.mm(error.flatten(0, 1), inputs.T, out=self._gradients[0].flatten(0, 1))
+        return loss, tuple(self._gradients)
 
     def from_first(self, first: torch.Tensor, others: Parameters) -> tuple[torch.Tensor, torch.Tensor, Parameters]:
         """The same from the first pre-activations W_1 X: loss, error at them, gradients of the other layers."""
         layers = (first, *others)
         self._allocate(layers)
         self.hidden[0].copy_(first)
-        return *self._above_first(layers), tuple(self.gradients[1:])
+        return *self._above_first(layers), tuple(self._gradients[1:])
 
     def _above_first(self, layers: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
         for layer, below, above in zip(layers[1:], self.hidden, self.hidden[1:]):
             torch.bmm(layer, torch.nn.functional.leaky_relu_(below, self.slope), out=above)
         loss, error = self.entropy(self.hidden[-1])
         for j in range(len(layers) - 1, 0, -1):
-            torch.bmm(error, self.hidden[j - 1].mT, out=self.gradients[j])
+            torch.bmm(error, self.hidden[j - 1].mT, out=self._gradients[j])
             below = torch.bmm(layers[j].mT, error, out=self.errors[j - 1])
             error = _slope_backward(below, self.hidden[j - 1], self.slope, True, grad_input=below)
         return loss, error
 
     def _allocate(self, layers: Parameters) -> None:
-        if self.gradients and self.gradients[0].shape == layers[0].shape:
+        if self._gradients and self._gradients[0].shape == layers[0].shape:
             return
         self.hidden = [layer.new_empty(*layer.shape[:2], self.entropy.count) for layer in layers]
         self.errors = [torch.empty_like(h) for h in self.hidden[:-1]]
-        self.gradients = [torch.empty_like(layer) for layer in layers]
+        self._gradients = [torch.empty_like(layer) for layer in layers]
 
     def linearize(self, layers: Parameters) -> tuple[Parameters, HessianVector]:
         """Gradients at a point, and its Hessian as a map of directions, on the linear piece of the activation there.

@@ -61,7 +61,7 @@ def run_precision(config: Precision, part: str, *, iterations: int | None = None
         start,
         steps=(iterations or config.iterations) * int(ratio),
         step_size=config.rate / int(ratio),
-        record=lambda layers: {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)},
+        record=lambda layers, _: {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)},
         record_every=config.iterations // config.records * int(ratio),
     )
     return {"weights": run["weights"][:, 0].double().cpu().numpy()}

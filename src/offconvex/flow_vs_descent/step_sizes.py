@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import runtime
-from offconvex.descent import descend
+from offconvex.descent import Gradients, Parameters, descend
 from offconvex.flow import flow
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
@@ -86,7 +86,7 @@ def run_steps(config: StepSizes, part: str, *, iterations: int | None = None) ->
         dual.lift(start) if dual else start,
         steps=(iterations or config.horizon(name)) * ratio,
         step_size=config.rate / ratio,
-        record=(lambda point: _flat(dual.layers(point, start))) if dual else _flat,
+        record=(lambda point, gradients: _flat(dual.layers(point, start), gradients)) if dual else _flat,
         record_every=config.horizon(name) // config.records * ratio,
     )
     return {"loss": run.loss[:, 0].cpu().numpy(), "weights": run["weights"][:, 0].cpu().numpy()}
@@ -172,7 +172,7 @@ def unit_share(difference: np.ndarray, name: str) -> np.ndarray:
     return np.divide(squares.max(1), whole, out=np.zeros_like(whole), where=whole > 0)
 
 
-def _flat(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+def _flat(layers: Parameters, _: Gradients) -> dict[str, torch.Tensor]:
     return {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)}
 
 

@@ -294,8 +294,8 @@ def _descents_of(kind: Kind, config: Descents, w0: torch.Tensor, rt: Runtime) ->
     unit = 1 / float(torch.cat([p.stretch(u0), p.stretch(goal)]).max())
     every = config.steps // 20
     times = config.step * unit * np.arange(0, config.steps + 1, every)
-    plain = flow.flow(objective(1.0, loss), (w0,), times, record=lambda q: {"w": q[0]})["w"]
-    own = flow.flow(objective(kind, loss), (u0,), times, record=lambda q: {"w": p.weights(q[0])})["w"]
+    plain = flow.flow(objective(1.0, loss), (w0,), times, record=lambda q, _: {"w": q[0]})["w"]
+    own = flow.flow(objective(kind, loss), (u0,), times, record=lambda q, _: {"w": p.weights(q[0])})["w"]
     distances = []
     for k in range(config.halvings + 1):
         run = descent.descend(
@@ -303,7 +303,7 @@ def _descents_of(kind: Kind, config: Descents, w0: torch.Tensor, rt: Runtime) ->
             (u0,),
             steps=every * (len(times) - 1) * 2**k,
             step_size=config.step * unit / 2**k,
-            record=lambda q: {"w": p.weights(q[0])},
+            record=lambda q, _: {"w": p.weights(q[0])},
             record_every=every * 2**k,
         )["w"]
         distances.append([float((run - flowed).norm(dim=-1).max()) for flowed in (own, plain)])

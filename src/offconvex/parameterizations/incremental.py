@@ -61,7 +61,7 @@ def _grow_one(kind: Kind, start: float, target: float, times: np.ndarray, rt: Ru
         objective(kind, PointLoss((target,))),
         (starting_parameters(kind, rt.tensor([[start]])),),
         times / scale,
-        record=lambda parameters: {"w": p.weights(parameters[0])},
+        record=lambda parameters, _: {"w": p.weights(parameters[0])},
         rtol=3e-14,
         atol=1e-15,
     )

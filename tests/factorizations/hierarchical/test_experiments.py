@@ -39,10 +39,7 @@ def test_discrete_growth_is_what_gradient_descent_does_to_a_component_alone():
     factors = tuple(CPU.tensor([[[v]]]) for v in (0.5, 0.7, 1.1))
     objective = tensor.TensorObjective(tensor.completion_loss(CPU.tensor([[[[3.0]]]]), CPU.tensor([[[[1.0]]]])))
 
-    def record(factors):
-        return tensor_measure.growth_projections(factors, objective.gradients)
-
-    run = descend(objective, factors, steps=50, step_size=0.01, record=record)
+    run = descend(objective, factors, steps=50, step_size=0.01, record=tensor_measure.growth_projections)
     norms = np.array([[0.5], [0.7], [1.1]])
     path = theory.discrete_unbalanced_growth(np.full(50, 0.01), run["projections"][:, 0].numpy(), norms)
     np.testing.assert_allclose(path, run["norms"][:, 0].numpy(), rtol=1e-12)

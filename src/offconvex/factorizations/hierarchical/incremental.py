@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex.descent import GroupRMSprop, descend
+from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical.task import TreeCompletion
@@ -107,25 +107,27 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: ra
     objective = hierarchical.HierarchicalObjective(
         tree, tensor.completion_loss(target, task.mask(rt, seed, stream, replicas)), low_rank=True
     )
-    history = _History(config, len(replicas))
 
-    def record(weights: hierarchical.Weights) -> dict[str, torch.Tensor]:
-        row = history.row
-        history.vectors[row] = tensor_measure.vector_norms(hierarchical.local_vectors(tree, weights, top))
-        # The objective has just been called with these weights, so its gradients are theirs; the root's own row has
-        # the pull of every component, at the least cost.
-        history.pulls[row] = -(weights[top] * objective.gradients[top])[:, :, 0]
-        history.inner[row] = tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first))
-        if row % ERROR_EVERY == 0:
-            history.error[row] = tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)
-        else:
-            history.error[row] = history.error[row - 1]
-        history.row += 1
-        return {}
+    def norms(weights: hierarchical.Weights, gradients: Gradients) -> dict[str, torch.Tensor]:
+        vectors = tensor_measure.vector_norms(hierarchical.local_vectors(tree, weights, top))
+        inner = tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first))
+        # The root's own row, which is never of low rank, has the pull of every component at the least cost.
+        pulls = -(weights[top] * gradients[top])[:, :, 0]
+        # Tens of thousands of records: single precision is enough for norms, and the device needs its memory.
+        return {"vectors": vectors.float().cpu(), "pulls": pulls.cpu(), "inner": inner.float().cpu()}
+
+    def error(weights: hierarchical.Weights, _: Gradients) -> dict[str, torch.Tensor]:
+        return {"error": tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)}
 
     start = task.start(rt, seed, stream, replicas, std=config.std)
-    rule, every = config.rule, config.record_every
-    run = descend(objective, start, steps=config.steps, step_size=rule, record=record, record_every=every)
+    run = descend(
+        objective,
+        start,
+        steps=config.steps,
+        step_size=config.rule,
+        record={1: norms, ERROR_EVERY: error},
+        record_every=config.record_every,
+    )
     last, step = config.finish_steps, config.finish_step
     weights = descend(objective, run.parameters, steps=last, step_size=step, record_every=last).parameters
     result = hierarchical.end_tensor(tree, weights)
@@ -138,7 +140,11 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: ra
     }
     iterations, steps = run.iterations.numpy(), np.diff(run.times.numpy(), axis=0)
     numbers = [{name: value[b].cpu().numpy() for name, value in end.items()} for b in range(len(replicas))]
-    return [_arrange(config, iterations, steps[:, b], history.of(b), numbers[b]) for b in range(len(replicas))]
+    curves = [
+        [run[name][:, b].double().cpu().numpy() for name in ("vectors", "pulls", "inner", "error")]
+        for b in range(len(replicas))
+    ]
+    return [_arrange(config, iterations, steps[:, b], curves[b], numbers[b]) for b in range(len(replicas))]
 
 
 def _arrange(
@@ -196,28 +202,6 @@ def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -
     pairs = itertools.combinations(learned, 2)
     shares = [measure.overlap(iterations, norms[:, list(pair)], final[list(pair)]) for pair in pairs]
     return float(np.mean(shares)) if shares else 0.0
-
-
-class _History:
-    """Records of a run, in arrays made beforehand.
-
-    Tens of thousands of small tensors kept between large temporary ones would fragment the memory until it is full.
-    Single precision is enough for norms.
-    """
-
-    def __init__(self, config: Learning, replicas: int):
-        rows, width = config.steps // config.record_every + 2, config.task.width
-        vectors = config.task.tree.nodes[-1].local_axes
-        self.row = 0
-        self.vectors = torch.zeros(rows, replicas, vectors, width, dtype=torch.float32, device="cpu")
-        self.pulls = torch.zeros(rows, replicas, width, dtype=torch.float64, device="cpu")
-        self.inner = torch.zeros(rows, replicas, width, dtype=torch.float32, device="cpu")
-        self.error = torch.zeros(rows, replicas, dtype=torch.float64, device="cpu")
-
-    def of(self, replica: int) -> list[np.ndarray]:
-        """Vectors' norms, pulls, norms at the child, and errors of one replica."""
-        everything = self.vectors, self.pulls, self.inner, self.error
-        return [x[: self.row, replica].double().numpy() for x in everything]
 
 
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:

@@ -11,7 +11,7 @@ from functools import reduce
 
 import torch
 
-from offconvex.descent import LowRank
+from offconvex.descent import Gradients, LowRank
 from offconvex.factorizations.matrix.model import EndLoss
 from offconvex.factorizations.tensor.model import KhatriRaoProduct, khatri_rao, split_order
 from offconvex.runtime import Runtime
@@ -201,24 +201,19 @@ class HierarchicalObjective:
         tree: mode tree of the weights.
         end_loss: loss of the tensor as a matrix, first half of the axes by second.
         low_rank: leave dloss/dW = P^T dT unmade at nodes where P has at most half as many rows as W.
-
-    Attributes:
-        gradients: those of the last call, shaped like the weights; None before it.
     """
 
     def __init__(self, tree: ModeTree, end_loss: EndLoss, *, low_rank: bool = False):
-        self.gradients: tuple[torch.Tensor | LowRank, ...] | None = None
         self._tree = tree
         self._end_loss = end_loss
         self._low_rank = low_rank
         self._tape: _Tape | None = None
 
-    def __call__(self, weights: Weights) -> tuple[torch.Tensor, tuple[torch.Tensor | LowRank, ...]]:
+    def __call__(self, weights: Weights) -> tuple[torch.Tensor, Gradients]:
         """Loss (B,) and gradients."""
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if self._tape is None or self._tape.weights is not weights:
             self._tape = _make_tape(self._tree, weights, self._low_rank)
-            self.gradients = self._tape.gradients
         tape = self._tape
         for step in tape.inner:
             step.product.multiply()
@@ -229,7 +224,7 @@ class HierarchicalObjective:
                 torch.bmm(step.transposed_entries, step.pulled, out=step.gradient)
             torch.bmm(step.pulled, step.transposed_weight, out=step.product.pulled[-1])
             step.product.pull_back()
-        return value, self.gradients
+        return value, tape.gradients
 
 
 @dataclass(frozen=True)
@@ -296,7 +291,7 @@ class _Tape:
     weights: Weights
     inner: tuple[_Inner, ...]
     root: _Root
-    gradients: tuple[torch.Tensor | LowRank, ...]
+    gradients: Gradients
 
 
 def _make_tape(tree: ModeTree, weights: Weights, low_rank: bool) -> _Tape:

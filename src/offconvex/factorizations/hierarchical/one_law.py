@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 
 from offconvex import rng
-from offconvex.descent import Objective, Parameters
+from offconvex.descent import Objective, Parameters, Record
 from offconvex.factorizations import measure, theory
-from offconvex.factorizations.growth import Descent, Growth, Rates, local_growth, read_rates
+from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.matrix import model as matrix
@@ -133,7 +133,7 @@ def _read(
     config: OneLaw,
     axes: int,
     make_objective: Callable[[], Objective],
-    growth: Growth,
+    growth: Record,
     start: Parameters,
     stable_step: float,
     steps: int,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex.descent import GroupRMSprop, descend
+from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
@@ -151,7 +151,7 @@ def _runs(
     loss = matrix.completion_loss(targets, masks)
     objective = matrix.matrix_objective(loss)
 
-    def record(layers: matrix.Layers) -> dict[str, torch.Tensor]:
+    def record(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
         product = matrix.end_to_end(layers)
         error = measure.relative_error(product, targets)
         if projections:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import rng
-from offconvex.descent import descend
+from offconvex.descent import Gradients, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
@@ -99,14 +99,13 @@ def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> GrowthRecord
     if config.layer_scales is not None:
         layers = tuple(scale * layer for scale, layer in zip(config.layer_scales, layers))
     loss = matrix.completion_loss(targets, masks)
-    objective, look_ahead = matrix.matrix_objective(loss), matrix.matrix_objective(loss)
+    objective = matrix.matrix_objective(loss)
 
     def growth(layers: matrix.Layers) -> dict[str, torch.Tensor]:
         product = matrix.end_to_end(layers)
         return measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
 
-    def record(layers: matrix.Layers) -> dict[str, torch.Tensor]:
-        _, gradients = look_ahead(layers)
+    def record(layers: matrix.Layers, gradients: matrix.Layers) -> dict[str, torch.Tensor]:
         after = growth(tuple(layer - config.step * g for layer, g in zip(layers, gradients)))
         return growth(layers) | {f"{name}_after": value for name, value in after.items()}
 
@@ -198,7 +197,7 @@ def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRec
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
     initial = measure.layer_gaps(layers)
 
-    def drift(layers: matrix.Layers) -> dict[str, torch.Tensor]:
+    def drift(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
         moved = (measure.layer_gaps(layers) - initial).flatten(2).norm(dim=2).amax(1)
         scale = torch.stack([layer.flatten(1).norm(dim=1) for layer in layers]).amax(0) ** 2
         return {"moved": moved, "scale": scale}
@@ -355,7 +354,7 @@ def solve_quadratic(config: QuadraticConfig, rt: Runtime, seed: int) -> Quadrati
             objective,
             layers,
             grid,
-            record=lambda layers: {"values": torch.linalg.svdvals(matrix.end_to_end(layers))},
+            record=lambda layers, _: {"values": torch.linalg.svdvals(matrix.end_to_end(layers))},
             rtol=1e-12,
             atol=1e-14,
         )

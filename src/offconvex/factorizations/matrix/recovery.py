@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import rng
-from offconvex.descent import GroupRMSprop, descend
+from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.matrix import data
 from offconvex.factorizations.matrix import model as matrix
@@ -111,7 +111,7 @@ def _train(config: DepthConfig, depth: int, steps: int, targets: torch.Tensor, m
     start = matrix.identity_layers(rt, depth=depth, size=task.size, replicas=config.replicas, scale=config.scale)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
 
-    def record(layers: matrix.Layers) -> dict[str, torch.Tensor]:
+    def record(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
         return {"values": torch.linalg.svdvals(matrix.end_to_end(layers))}
 
     run = descend(objective, start, steps=steps, step_size=config.step, record=record, record_every=config.record_every)

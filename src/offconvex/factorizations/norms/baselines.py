@@ -84,7 +84,7 @@ def regress(config: Regression, rt: Runtime, seed: int) -> dict[str, np.ndarray]
             (start,),
             steps=config.steps,
             step_size=rt.tensor(step),
-            record=lambda p: {"distance": (p[0] - wanted).norm(dim=1)[:, 0] / wanted.norm(dim=1)[:, 0]},
+            record=lambda p, _: {"distance": (p[0] - wanted).norm(dim=1)[:, 0] / wanted.norm(dim=1)[:, 0]},
             record_every=max(1, config.steps // 100),
         )
         distances[name] = run["distance"].cpu().numpy()

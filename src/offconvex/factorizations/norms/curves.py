@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from offconvex import rng
-from offconvex.descent import descend
+from offconvex.descent import Gradients, descend
 from offconvex.factorizations.matrix.model import Layers, balanced_layers, end_to_end
 from offconvex.factorizations.norms import coordinates as norms_coordinates
 from offconvex.factorizations.norms import measure as norms_measure
@@ -197,7 +197,7 @@ def _generators(config: Curves, seed: int) -> list[torch.Generator]:
     return [rng.generator(seed, *map(str, stream), replica) for replica in range(config.replicas)]
 
 
-def _record(layers: Layers) -> dict[str, torch.Tensor]:
+def _record(layers: Layers, _: Gradients) -> dict[str, torch.Tensor]:
     return {"product": end_to_end(layers)}
 
 

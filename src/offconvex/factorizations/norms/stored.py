@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from offconvex import runtime
-from offconvex.descent import descend
-from offconvex.factorizations.matrix.model import end_to_end
+from offconvex.descent import Gradients, descend
+from offconvex.factorizations.matrix.model import Layers, end_to_end
 from offconvex.factorizations.norms.curves import SOURCE, Curves, start_layers
 from offconvex.factorizations.norms.task import determinant
 from offconvex.factorizations.norms.tensor import (
@@ -123,7 +123,7 @@ def slice_gap(part: str, descents: Stored, steps: int) -> float:
     return float(np.abs(fresh["entry"][rows] / descents[f"entry {index}"][old] - 1).max())
 
 
-def _record(layers: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+def _record(layers: Layers, _: Gradients) -> dict[str, torch.Tensor]:
     product = end_to_end(layers)
     return {"entry": product[:, 0, 0], "determinant": determinant(product)}
 

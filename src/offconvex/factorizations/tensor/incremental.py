@@ -139,10 +139,9 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int
     objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
     mean_square = task.norm**2 / target[0].numel()
 
-    def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
+    def record(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
         error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
-        # The objective has just been called with these factors, so its gradients are theirs.
-        return tensor_measure.growth_projections(factors, objective.gradients) | {"error": error}
+        return tensor_measure.growth_projections(factors, gradients) | {"error": error}
 
     run = descend(
         objective,

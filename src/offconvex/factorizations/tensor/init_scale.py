@@ -77,7 +77,7 @@ def repeat_slice(config: InitScales) -> np.ndarray:
         task.start(rt, config.seed, STREAM, one, std=config.stds[0]),
         steps=config.slice_steps,
         step_size=Learning().rule,
-        record=lambda factors: {"norms": tensor_measure.component_norms(factors).topk(10).values},
+        record=lambda factors, _: {"norms": tensor_measure.component_norms(factors).topk(10).values},
         record_every=config.thinning,
     )
     return run["norms"][:, 0].cpu().numpy()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex.descent import GroupRMSprop, descend
+from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
@@ -109,9 +109,9 @@ def measure_growth(config: Growth, rt: Runtime, seed: int) -> GrowthRecord:
         vectors = {"vectors": tensor_measure.vector_norms(factors)}
         return tensor_measure.growth_projections(factors, gradients) | vectors
 
-    def record(factors: tensor.Factors) -> dict[str, torch.Tensor]:
-        now = growth(factors, objective.gradients)
-        ahead = tuple(factor - config.step * g for factor, g in zip(factors, objective.gradients))
+    def record(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
+        now = growth(factors, gradients)
+        ahead = tuple(factor - config.step * g for factor, g in zip(factors, gradients))
         after = growth(ahead, look_ahead(ahead)[1])
         return now | {f"{name}_after": value for name, value in after.items()}
 
@@ -208,7 +208,7 @@ def measure_balance(config: Balance, rt: Runtime, seed: int) -> BalanceRecord:
     objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, "balance", one)))
     initial = tensor_measure.imbalance(start)
 
-    def drift(factors: tensor.Factors) -> dict[str, torch.Tensor]:
+    def drift(factors: tensor.Factors, _: Gradients) -> dict[str, torch.Tensor]:
         moved = (tensor_measure.imbalance(factors) - initial).abs().amax((1, 2))
         return {"moved": moved, "scale": tensor_measure.vector_norms(factors).square().amax((1, 2))}
 

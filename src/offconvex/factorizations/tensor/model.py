@@ -98,13 +98,9 @@ class TensorObjective:
     each. A product A = P * w of the factors before with the next one then gives dloss/dw = sum P * dA and
     dloss/dP = sum w * dA.
     No array of R times d^N entries is made. Buffers are allocated once and overwritten by the next call.
-
-    Attributes:
-        gradients: those of the last call, (B, d_n, R) each; None before it.
     """
 
     def __init__(self, end_loss: EndLoss):
-        self.gradients: Factors | None = None
         self._end_loss = end_loss
         self._tape: _Tape | None = None
 
@@ -113,7 +109,6 @@ class TensorObjective:
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if self._tape is None or self._tape.factors is not factors:
             self._tape = _make_tape(factors)
-            self.gradients = self._tape.left.gradients + self._tape.right.gradients
         tape = self._tape
         tape.left.multiply()
         tape.right.multiply()
@@ -124,7 +119,7 @@ class TensorObjective:
         torch.bmm(tape.gradient.mT, left, out=tape.right.pulled[-1])
         tape.left.pull_back()
         tape.right.pull_back()
-        return value, self.gradients
+        return value, tape.left.gradients + tape.right.gradients
 
 
 @dataclass(frozen=True)
