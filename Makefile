@@ -57,6 +57,7 @@ test: lint unit notebooks fresh html offline site
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tests/book/lint_cells.py
 
 unit: env
 	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh" tests

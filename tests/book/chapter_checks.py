@@ -3,9 +3,14 @@
 import ast
 import re
 
+from offconvex import paths
 from offconvex.book.execution import chapters
 
-MAX_LINES, MAX_CODE_CELLS, MAX_DEF_LINES = 12, 25, 5
+MAX_LINES, MAX_COLUMNS, MAX_DEF_LINES = 12, 120, 5
+MAX_CODE_CELLS, MAX_FIGURES, MAX_FURTHER_FIGURES = 25, 8, 4  # the first two are those of the argument
+MODEL_LINES, MAX_PRINTED = range(10, 19), 10
+ASIDE = {"model", "model-check", "further"}  # tags of cells that do not belong to the argument
+FIRST_EDITION = 297  # addresses of the first edition, at the head of book/published_ids.txt: its figures do not count
 FORBIDDEN = ("rcParams", "manual_seed", "%pip", "!pip", "pathlib", "open(")
 CALL = re.compile(r"claims\.(check|control)\(\s*\"([^\"]+)\"")
 SAVE = re.compile(r"figures\.save\([^,]+,\s*\"([^\"]+)\"")
@@ -23,19 +28,32 @@ def saved_figures(notebook) -> list[str]:
     return [id for cell in code_cells(notebook) for id in SAVE.findall(cell.source)]
 
 
+def tags(cell) -> set[str]:
+    return set(cell.metadata.get("tags", ()))
+
+
+def first_edition_figures() -> set[str]:
+    """Figures that were published before chapters had a limit."""
+    lines = (paths.project_root() / "book/published_ids.txt").read_text().splitlines()
+    addresses = [line for line in lines if line and not line.startswith("#")]
+    return {line.removeprefix("figure:") for line in addresses[:FIRST_EDITION] if line.startswith("figure:")}
+
+
 def shape_faults(notebook) -> list[str]:
     """Length of cells, text before code, no definitions or settings that belong in the package."""
     found = []
-    if len(code_cells(notebook)) > MAX_CODE_CELLS:
-        found.append(f"more than {MAX_CODE_CELLS} code cells")
+    if len([cell for cell in code_cells(notebook) if not tags(cell) & ASIDE]) > MAX_CODE_CELLS:
+        found.append(f"more than {MAX_CODE_CELLS} code cells in the argument")
     for before, cell in zip([None, *notebook.cells], notebook.cells):
         if cell.cell_type != "code":
             continue
-        head = cell.source.strip().splitlines()[0]
+        head, lines = cell.source.strip().splitlines()[0], cell.source.splitlines()
         if before is None or before.cell_type != "markdown":
             found.append(f"no text before the cell `{head}`")
-        if len([line for line in cell.source.splitlines() if line.strip()]) > MAX_LINES:
+        if "model" not in tags(cell) and len([line for line in lines if line.strip()]) > MAX_LINES:
             found.append(f"more than {MAX_LINES} lines in the cell `{head}`")
+        if max(map(len, lines)) > MAX_COLUMNS:
+            found.append(f"more than {MAX_COLUMNS} columns in the cell `{head}`")
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.ClassDef):
                 found.append(f"a class in the cell `{head}`")
@@ -45,9 +63,55 @@ def shape_faults(notebook) -> list[str]:
     return found
 
 
+def model_faults(notebook) -> list[str]:
+    """The cell that shows the model in NumPy alone, for itself, and what it and the others print."""
+    found, models = [], [cell for cell in code_cells(notebook) if "model" in tags(cell)]
+    if len(models) > 1:
+        found.append("more than one model cell")
+    for cell in models:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if len(lines) not in MODEL_LINES:
+            found.append(f"a model cell of {len(lines)} lines, not {MODEL_LINES[0]} to {MODEL_LINES[-1]}")
+        if wrong := _imports(cell) - {"numpy"}:
+            found.append(f"the model cell imports {', '.join(sorted(wrong))}")
+        rest = [other for other in code_cells(notebook) if not tags(other) & {"model", "model-check"}]
+        shared = _names(cell, ast.Store) & set().union(*(_names(other, (ast.Load, ast.Store)) for other in rest))
+        if shared:
+            found.append(f"the model cell defines {', '.join(sorted(shared))}, which the chapter uses")
+    for before, cell in zip([None, *code_cells(notebook)], code_cells(notebook)):
+        printed = "".join(o.get("text", "") for o in cell.get("outputs", ())).splitlines()
+        if "model-check" in tags(cell) and (before is None or "model" not in tags(before)):
+            found.append("a model-check that does not follow the model cell")
+        if "model" in tags(cell) and len(printed) > MAX_PRINTED:
+            found.append(f"the model cell prints more than {MAX_PRINTED} lines")
+        if "model" not in tags(cell):
+            found += [
+                f"a cell prints `{line}`"
+                for line in printed
+                if not re.fullmatch(r"✓ \S+( fails on its control)?", line)
+            ]
+    return found
+
+
+def _imports(cell) -> set[str]:
+    nodes = list(ast.walk(ast.parse(cell.source)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.split(".")[0] for name in names + [n.module for n in nodes if isinstance(n, ast.ImportFrom)]}
+
+
+def _names(cell, context) -> set[str]:
+    """Names that a cell binds or reads, those of functions included."""
+    nodes = list(ast.walk(ast.parse(cell.source)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, context)}
+    return names | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
 def figure_faults(notebook) -> list[str]:
     """Every saved figure is captioned, named by its own id, and described for those who do not see it."""
-    found = []
+    further = [id for cell in code_cells(notebook) if "further" in tags(cell) for id in SAVE.findall(cell.source)]
+    found = [f"more than {MAX_FURTHER_FIGURES} further figures"] if len(further) > MAX_FURTHER_FIGURES else []
+    if len(set(saved_figures(notebook)) - set(further) - first_edition_figures()) > MAX_FIGURES:
+        found.append(f"more than {MAX_FIGURES} new figures in the argument")
     for cell in code_cells(notebook):
         saved = SAVE.findall(cell.source)
         mystnb = cell.metadata.get("mystnb", {})

@@ -38,6 +38,7 @@ def test_notebook_was_executed_cleanly(chapter):
 def test_shape_figures_and_parameters(chapter):
     notebook = committed(chapter)
     assert checks.shape_faults(notebook) == []
+    assert checks.model_faults(notebook) == []
     assert checks.figure_faults(notebook) == []
     assert checks.parameter_faults(notebook) == []
 
@@ -166,10 +167,3 @@ def test_an_unknown_unmeasured_or_loosened_claim_is_found(notebook):
     assert any("claims.toml changed" in fault for fault in checks.claim_faults(notebook, loosened, registry, chapter))
     failed = stored | {id: stored[id] | {"holds": False}}
     assert any("does not hold" in fault for fault in checks.claim_faults(notebook, failed, registry, chapter))
-
-
-def test_an_ill_shaped_cell_is_found(notebook):
-    cell = checks.code_cells(notebook)[2]
-    for bad in ("\n".join(f"x{i} = {i}" for i in range(13)), "class A:\n    pass", "plt.rcParams['a'] = 1"):
-        cell.source = bad
-        assert checks.shape_faults(notebook)
