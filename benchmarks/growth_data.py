@@ -23,9 +23,9 @@ from offconvex.locality.pathfinder.images import Pathfinder
 from offconvex.locality.pathfinder.images import images as scenes
 from offconvex.prediction import measure
 from offconvex.sampling.langevin import start, ula
-from offconvex.sampling.manifold_experiments import begin_at
+from offconvex.sampling.manifolds.experiments import begin_at
+from offconvex.sampling.manifolds.posterior import Posterior
 from offconvex.sampling.model import double_well
-from offconvex.sampling.posterior import Posterior
 
 CPU, SINGLE = runtime.resolve("cpu", threads=1), runtime.resolve("cpu", torch.float32, threads=1)
 

@@ -12,9 +12,9 @@ import torch
 from offconvex import rng, runtime
 from offconvex.book.publication.performance import Comparison
 from offconvex.sampling.langevin import start, ula
-from offconvex.sampling.manifold_experiments import begin_at
+from offconvex.sampling.manifolds.experiments import begin_at
+from offconvex.sampling.manifolds.posterior import Posterior
 from offconvex.sampling.model import double_well
-from offconvex.sampling.posterior import Posterior
 
 CPU = runtime.resolve("cpu", threads=1)
 ROUNDS, STEPS = 9, 20

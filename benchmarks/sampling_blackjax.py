@@ -20,10 +20,10 @@ import timing
 from offconvex import rng, runtime
 from offconvex.book.publication.performance import Comparison, Skipped
 from offconvex.sampling import measure
-from offconvex.sampling.experiments import on_the_right
 from offconvex.sampling.langevin import mala, start
 from offconvex.sampling.model import TwoModes
-from offconvex.sampling.tempering import Schedule, ladder, learn, temper
+from offconvex.sampling.tempering.dynamics import Schedule, ladder, learn, temper
+from offconvex.sampling.tempering.experiments import on_the_right
 
 try:
     import blackjax

@@ -1,6 +1,6 @@
 /* The calculator of the chapter "meta-overfitting": bits of a description and the bound that follows, computed here.
    Does nothing on pages without <div id="razor-calculator">. No libraries, no network. The code is that of
-   offconvex.holdout.description, the bounds those of offconvex.holdout.razor_theory; tests compare the two. */
+   offconvex.holdout.razor.description, the bounds those of offconvex.holdout.razor.theory; tests compare the two. */
 (function (root) {
   "use strict";
 

@@ -13,7 +13,7 @@ from offconvex.flow_vs_descent import (
     corrections,
     courses,
     curvature,
-    curvature_stored,
+    paper_curvature,
     plane,
     precision,
     scalar_output,
@@ -171,16 +171,16 @@ def test_stored_precisions_and_a_slice_of_them():
 
 
 def test_the_curvature_parts_keep_their_names():
-    config = curvature_stored.Curvature(scales=(1.0,), draws=1)
-    assert curvature_stored.curvature_parts(config) == [
+    config = paper_curvature.Curvature(scales=(1.0,), draws=1)
+    assert paper_curvature.curvature_parts(config) == [
         "course-linear",
         "course-relu",
         "random-linear",
         "random-relu",
     ]
     parts = [{"least": np.zeros((1, 2))} for _ in range(4)]
-    arrays = curvature_stored.assemble_curvature(config, parts)
-    assert list(curvature_stored.course_of(stored.Stored(arrays, {}, {}), "relu")) == ["least"]
+    arrays = paper_curvature.assemble_curvature(config, parts)
+    assert list(paper_curvature.course_of(stored.Stored(arrays, {}, {}), "relu")) == ["least"]
     assert config.course("relu").side == 28 and config.course("relu").iterations == 10_000
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offconvex import rng
-from offconvex.holdout import analyst, bits, demonstration, leaderboard, measure, theory
+from offconvex.holdout import analyst, bits, feature_selection, leaderboard, measure, theory
 
 
 def plain_free_ladder(submissions: np.ndarray, labels: np.ndarray) -> list[float]:
@@ -87,12 +87,12 @@ def test_the_analyst_of_pairs_follows_her_law_unless_the_step_is_fixed():
     assert np.ptp(analyst.pairs_attack(400, at, 30, 0, step=0.1), axis=1).max() == 0
 
 
-def plain_demonstration(config: demonstration.Demonstration, draws: np.random.Generator) -> dict[str, float]:
+def plain_demonstration(config: feature_selection.Demonstration, draws: np.random.Generator) -> dict[str, float]:
     """Standard arm with the whole feature matrices, for the largest number of features."""
     n, d, most = config.size, config.features, config.chosen[-1]
     mean = np.zeros(d)
     mean[: config.informative] = config.strength / np.sqrt(n)
-    sets = {name: mean + draws.normal(size=(n, d)) for name in demonstration.SETS}
+    sets = {name: mean + draws.normal(size=(n, d)) for name in feature_selection.SETS}
     a, h = sets["train"].mean(0), sets["held out"].mean(0)
     kept = np.flatnonzero((np.abs(a) > n**-0.5) & (np.abs(h) > n**-0.5) & (a * h > 0))
     best = kept[np.argsort(-np.abs(a[kept]))][:most]
@@ -101,11 +101,11 @@ def plain_demonstration(config: demonstration.Demonstration, draws: np.random.Ge
 
 @pytest.mark.parametrize("informative", [0, 10])
 def test_the_demonstration_without_features_is_the_one_with_them(informative):
-    config = demonstration.Demonstration(300, 400, informative, chosen=(10, 15), repetitions=300)
-    fast = demonstration.run(config, 0)
+    config = feature_selection.Demonstration(300, 400, informative, chosen=(10, 15), repetitions=300)
+    fast = feature_selection.run(config, 0)
     draws = rng.numpy_generator(1, "plain")
     plain = [plain_demonstration(config, draws) for _ in range(150)]
-    for name in demonstration.SETS:
+    for name in feature_selection.SETS:
         slow = np.array([row[name] for row in plain])
         quick = fast[f"standard {name}"][:, -1]
         spread = np.sqrt(slow.var() / len(slow) + quick.var() / len(quick))
@@ -117,8 +117,8 @@ def test_the_demonstration_without_features_is_the_one_with_them(informative):
     [
         lambda: analyst.Boosting(size=1),
         lambda: analyst.Boosting(checkpoints=(5, 5)),
-        lambda: demonstration.Demonstration(informative=20_000),
-        lambda: demonstration.Demonstration(chosen=()),
+        lambda: feature_selection.Demonstration(informative=20_000),
+        lambda: feature_selection.Demonstration(chosen=()),
     ],
 )
 def test_bad_settings_are_refused(make):

@@ -9,7 +9,8 @@ import pytest
 
 from offconvex import paths
 from offconvex.book import command_line
-from offconvex.holdout import description, razor, razor_theory, vocabulary
+from offconvex.holdout.razor import calculator, description, vocabulary
+from offconvex.holdout.razor import theory as razor_theory
 
 STATIC = paths.project_root() / "book" / "_static"
 SCRIPT = STATIC / "razor-calculator.js"
@@ -88,12 +89,12 @@ def test_vocabularies_are_distinct_words_in_powers_of_two():
 
 def test_assessment_adds_up_and_bounds_are_the_theory_s():
     text = "\n".join(TEXTS[:3])
-    found = razor.assess(text, error=0.1, size=10_000)
+    found = calculator.assess(text, error=0.1, size=10_000)
     assert sum(bits for _, bits in found.parts) + 3 == found.bits
     assert found.bounds["kl"] == razor_theory.true_error_bound(found.bits, 0.1, 10_000, inequality="kl")
-    assert razor.assess(text).bounds == {}
+    assert calculator.assess(text).bounds == {}
     with pytest.raises(ValueError, match="both"):
-        razor.assess(text, error=0.1)
+        calculator.assess(text, error=0.1)
 
 
 def test_the_chapter_s_example_has_the_bits_it_says():
@@ -105,7 +106,7 @@ def test_the_chapter_s_example_has_the_bits_it_says():
 
 
 def test_assumptions_on_the_code_are_ordered():
-    found = razor.lengths([description.parse(text) for text in TEXTS[:3]])
+    found = calculator.lengths([description.parse(text) for text in TEXTS[:3]])
     for own, union, dictionary, characters in zip(
         found["own code"], found["one alphabet"], found["dictionary"], found["characters"]
     ):
@@ -117,7 +118,7 @@ def test_the_command_prints_bits_and_bounds(tmp_path, capsys):
     file.write_text(TEXTS[0] + "\n" + TEXTS[1])
     assert command_line.main(["razor", str(file), "--error", "0.11", "--size", "10000"]) == 0
     printed = capsys.readouterr().out
-    found = razor.assess(file.read_text(), error=0.11, size=10_000)
+    found = calculator.assess(file.read_text(), error=0.11, size=10_000)
     assert f"{found.bits} bits" in printed and f"{100 * found.bounds['okamoto']:.2f} %" in printed
     assert command_line.main(["razor", str(file)]) == 0
     assert "%" not in capsys.readouterr().out
@@ -150,7 +151,7 @@ def test_the_form_has_the_same_vocabulary():
 @needs_node
 @pytest.mark.parametrize("text", [*TEXTS, "\n".join(TEXTS)])
 def test_the_form_counts_the_same_bits(text):
-    found, expected = call(f"x.measure({json.dumps(text)})"), razor.assess(text)
+    found, expected = call(f"x.measure({json.dumps(text)})"), calculator.assess(text)
     assert found["bits"] == expected.bits
     assert [bits for _, bits in found["parts"]] == [bits for _, bits in expected.parts]
 

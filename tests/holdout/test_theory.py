@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from offconvex import rng
-from offconvex.holdout import razor_theory, simulate, theory
+from offconvex.holdout import simulate, theory
+from offconvex.holdout.razor import theory as razor_theory
 
 
 def enumerated_vote(size: int, queries: int, flip: bool) -> float:

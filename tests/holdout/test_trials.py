@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from offconvex import datasets, rng, runtime, stored
-from offconvex.holdout import description, networks, search, trials
+from offconvex.holdout import networks, search, trials
+from offconvex.holdout.razor import description
 
 RT = runtime.resolve("cpu", torch.float32)
 SHAPES = [

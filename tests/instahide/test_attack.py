@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from offconvex import rng, runtime
-from offconvex.instahide import assign, attack, decode, demonstration, measure, prng, scheme, similarity
+from offconvex.instahide import assign, attack, decode, experiments, measure, prng, scheme, similarity
 from offconvex.instahide.keys import BreakableReleasedKeys
 
 RT = runtime.resolve("cpu")
@@ -201,11 +201,11 @@ def test_owners_are_counted_in_either_order():
 
 
 def test_the_seed_is_found_and_opens_everything(data):
-    opened = demonstration.seed_search(data, 4, 600, 5)
+    opened = experiments.seed_search(data, 4, 600, 5)
     assert opened.found == [opened.true]
     assert measure.psnr(opened.known, data.private).min() > 90
-    assert demonstration.seed_search(data, 2, 600, 5, system=True).found == []
-    assert demonstration.seed_search(data, 2, 600, 5, unlucky=True).found == []
+    assert experiments.seed_search(data, 2, 600, 5, system=True).found == []
+    assert experiments.seed_search(data, 2, 600, 5, unlucky=True).found == []
 
 
 def test_blind_solution_is_the_minimum_norm_one(data):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from offconvex import datasets, runtime, stored
-from offconvex.instahide import attack, classifier, demonstration, private_training, scheme, utility
+from offconvex.instahide import attack, classifier, experiments, private_training, scheme, utility
 from offconvex.instahide.keys import SeededKeysForExperiments
 
 RT = runtime.resolve("cpu", torch.float32)
@@ -56,7 +56,7 @@ def test_a_test_encryption_mixes_the_test_image_most(images):
     pixels = images[0]
     kind = scheme.Scheme(2, 2, flip=False)
     keys = SeededKeysForExperiments(0, "test")
-    mixed = utility.test_encryptions(pixels[:200], kind, torch.zeros_like(pixels[200:500]), keys)
+    mixed = utility.encrypt_for_testing(pixels[:200], kind, torch.zeros_like(pixels[200:500]), keys)
     weight = (mixed * pixels[:200]).flatten(1).sum(1) / (pixels[:200] ** 2).flatten(1).sum(1)
     assert weight.min() >= 1 / 4 - 1e-6 and weight.max() <= 0.65 + 1e-6
 
@@ -70,8 +70,8 @@ def test_the_loop_encrypts_the_same_way(images):
 
 
 def test_controls_are_at_chance():
-    assert demonstration.control_accuracy("photo6sign", 1, 0, RT) < 0.3
-    assert demonstration.control_accuracy("photo6shuffled", 1, 0, RT) < 0.3
+    assert experiments.control_accuracy("photo6sign", 1, 0, RT) < 0.3
+    assert experiments.control_accuracy("photo6shuffled", 1, 0, RT) < 0.3
 
 
 def test_unknown_arms_are_refused():

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from offconvex import datasets, rng, runtime, stored
-from offconvex.prediction import collapse, live, measure, study, theory
+from offconvex.prediction import collapse, experiments, live, measure, theory
 from offconvex.prediction.classifiers import Member, standardize
 
 RT = runtime.resolve("cpu", torch.float32)
-TINY = study.Study(
+TINY = experiments.Study(
     training=1200, poison=(0, 60), families=("mlp", "cnn"), recipes=("plain",), longest=2, gans=1, lengths=(1, 2),
     samples=1000, kept=500, compared=1000,
 )  # fmt: skip
@@ -29,25 +29,25 @@ def both(pool, again):
 
 def test_predictions_survive_packing():
     classes = rng.numpy_generator(0, "pack").integers(0, 10, (3, 2, 100)).astype(np.uint8)
-    assert study.packed(classes).shape == (3, 2, 50)
-    assert np.array_equal(study.unpacked(study.packed(classes)), classes)
+    assert experiments.packed(classes).shape == (3, 2, 50)
+    assert np.array_equal(experiments.unpacked(experiments.packed(classes)), classes)
 
 
 def test_the_pool_is_a_grid_with_twins(pool):
     assert len(pool.members) == len(set(pool.members)) == 96 and pool.config.gans == 3
     rows = live.twin_rows(pool.config)
     assert rows.shape == (2, 16)
-    for place, twin in enumerate(study.twins(pool.config)):
+    for place, twin in enumerate(experiments.twins(pool.config)):
         first = dataclasses.replace(twin, twin=0)
         assert rows[:, place].tolist() == [pool.members.index(first), 96 + place]
-    assert len(set(study.parts(pool.config))) == 3 + 16 + 2
+    assert len(set(experiments.parts(pool.config))) == 3 + 16 + 2
 
 
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="feature network"):
-        study.Study(training=9000)
+        experiments.Study(training=9000)
     with pytest.raises(ValueError, match="multiple"):
-        study.Study(samples=1234)
+        experiments.Study(samples=1234)
 
 
 def test_conditional_tau_and_its_samples(pool):
@@ -228,14 +228,14 @@ def test_real_samples_are_in_turn():
 def test_the_long_experiment_at_tiny_size(monkeypatch):
     # The part inside the package in place of the full set, and few images for the feature network.
     monkeypatch.setattr(datasets, "full_arrays", datasets.subset_arrays)
-    monkeypatch.setattr(study, "FEATURE_IMAGES", (8000, 8500))
-    parts = [study.run(TINY, part) for part in study.parts(TINY)]
-    arrays = study.assemble(TINY, parts)
+    monkeypatch.setattr(experiments, "FEATURE_IMAGES", (8000, 8500))
+    parts = [experiments.run(TINY, part) for part in experiments.parts(TINY)]
+    arrays = experiments.assemble(TINY, parts)
     found = stored.Stored(arrays, stored.settings(TINY), {})
     pool = measure.pool(found)
     assert pool.lengths.shape == (1, 2, 8) and arrays["alone"].shape == (3, 2)
-    images, labels = study.real_images(TINY, RT)
-    again = study.trained(TINY, pool.members[3], images, labels, RT)
+    images, labels = experiments.real_images(TINY, RT)
+    again = experiments.trained(TINY, pool.members[3], images, labels, RT)
     right, predictions = live.stored_right(found)
     assert again.epochs == arrays["measures"][3, 0]
     samples = standardize(RT.tensor(arrays["samples"]) / 255)
@@ -254,7 +254,7 @@ def test_the_long_experiment_at_tiny_size(monkeypatch):
     two = live.retrain([pool, shifted], [found, found], RT, 5, strata=1)
     assert two.starts.shape == (2, 2, 8) and np.array_equal(two.starts, np.tile(part.starts, 2))
     assert two.again.shape == two.stored.shape == (2, 1)
-    poisoned = study.poisoned(TINY, labels[:1260])
+    poisoned = experiments.poisoned(TINY, labels[:1260])
     assert torch.equal(poisoned[:1200], labels[:1200]) and not torch.equal(poisoned[1200:], labels[1200:1260])
     weights = parts[1] | parts[2] | parts[3] | parts[4]
-    assert study.restored(Member("cnn"), weights, RT).weights[0].shape == (12, 1, 3, 3)
+    assert experiments.restored(Member("cnn"), weights, RT).weights[0].shape == (12, 1, 3, 3)

@@ -6,10 +6,10 @@ import torch
 from scipy.linalg import expm, orthogonal_procrustes
 
 from offconvex import rng
-from offconvex.sampling import fibers, manifold_experiments, theory_manifold
 from offconvex.sampling.langevin import ula
+from offconvex.sampling.manifolds import experiments, fibers, theory
+from offconvex.sampling.manifolds.posterior import OPERATORS, Posterior
 from offconvex.sampling.model import replicas_inside
-from offconvex.sampling.posterior import OPERATORS, Posterior
 
 EQUAL = Posterior(4, (1.0, 1.0), 100.0)
 
@@ -52,8 +52,8 @@ def test_equal_values_have_the_curvatures_of_the_formula():
     values = Posterior(5, (0.5, 0.5, 0.5), 1.0).curvatures()
     assert values == pytest.approx([4 * 0.25] * 6 + [8 * 0.25] * 6)
     expected = (3 * 4 / 16 + 2 * 3 / 4) / (7.0 * 0.25)
-    assert theory_manifold.squared_distance(values, 7.0) == pytest.approx(expected)
-    inflated = theory_manifold.squared_distance(values, 7.0, step=0.1 / 14)
+    assert theory.squared_distance(values, 7.0) == pytest.approx(expected)
+    inflated = theory.squared_distance(values, 7.0, step=0.1 / 14)
     assert inflated == pytest.approx(6 / 7 / 0.975 + 6 / 14 / 0.95)
 
 
@@ -62,22 +62,22 @@ def test_a_law_without_a_third_of_the_observations_predicts_three_halves_or_more
     for operator, measurements in (("sensing", 13 + seed), ("completion", 0)):
         options = {"measurements": measurements, "observed": 0.9, "seed": seed}
         posterior = Posterior(5, (1.2, 0.7), 30.0, operator, **options)
-        whole = theory_manifold.squared_distance(posterior.curvatures(), 30.0)
-        poorest = theory_manifold.poorest_distance(posterior.minimizer(), posterior.measurement(), 30.0)
+        whole = theory.squared_distance(posterior.curvatures(), 30.0)
+        poorest = theory.poorest_distance(posterior.minimizer(), posterior.measurement(), 30.0)
         assert poorest >= 1.5 * whole
 
 
 def test_a_law_without_observations_of_a_direction_has_no_bound():
     # Nine directions across the fiber, and eight observations after a third of twelve is gone.
     posterior = Posterior(5, (1.0, 1.0), 1.0, "sensing", measurements=12)
-    assert theory_manifold.poorest_distance(posterior.minimizer(), posterior.measurement(), 1.0) == np.inf
+    assert theory.poorest_distance(posterior.minimizer(), posterior.measurement(), 1.0) == np.inf
 
 
 def test_repeated_observations_lose_exactly_their_share():
     one = Posterior(4, (1.0, 0.8), 1.0, "sensing", measurements=20)
     thrice = np.repeat(one.measurement(), 3, axis=0)
-    whole = theory_manifold.squared_distance(theory_manifold.normal_curvatures(one.minimizer(), thrice), 1.0)
-    assert theory_manifold.poorest_distance(one.minimizer(), thrice, 1.0) == pytest.approx(1.5 * whole)
+    whole = theory.squared_distance(theory.normal_curvatures(one.minimizer(), thrice), 1.0)
+    assert theory.poorest_distance(one.minimizer(), thrice, 1.0) == pytest.approx(1.5 * whole)
 
 
 def test_completion_sees_the_diagonal_and_part_of_the_rest():
@@ -128,7 +128,7 @@ def brownian(size, values, time, count, steps=200):
 
 @pytest.mark.parametrize("values", [(1.0, 1.0), (0.8, 0.8, 0.8)])
 def test_fiber_rate_is_that_of_brownian_motion_on_the_surface(values):
-    size, rate = len(values), theory_manifold.fiber_rate(values)
+    size, rate = len(values), theory.fiber_rate(values)
     assert rate == pytest.approx((size - 1) / (2 * values[0] ** 2))
     rotation = torch.from_numpy(brownian(size, values, 0.5 / rate, 2000))
     start = torch.eye(size, dtype=torch.float64, device="cpu").expand(2000, size, size)
@@ -137,13 +137,13 @@ def test_fiber_rate_is_that_of_brownian_motion_on_the_surface(values):
 
 
 def test_unequal_values_have_their_own_rate():
-    assert theory_manifold.fiber_rate((1.5, 0.7)) == pytest.approx(1 / (1.5**2 + 0.7**2))
+    assert theory.fiber_rate((1.5, 0.7)) == pytest.approx(1 / (1.5**2 + 0.7**2))
 
 
 @pytest.mark.parametrize("size", [3, 4, 5])
 def test_ricci_of_equal_values_and_of_unequal_lengths(size):
-    assert theory_manifold.fiber_ricci((0.7,) * size) == pytest.approx((size - 2) / (4 * 0.49))
-    assert theory_manifold.fiber_ricci(np.linspace(0.5, 1.5, size))[0] > 0
+    assert theory.fiber_ricci((0.7,) * size) == pytest.approx((size - 2) / (4 * 0.49))
+    assert theory.fiber_ricci(np.linspace(0.5, 1.5, size))[0] > 0
 
 
 @pytest.mark.parametrize("a", [0.3, 1.0, 4.0])
@@ -152,7 +152,7 @@ def test_ricci_of_a_stretched_rotation_group_is_milnors(a):
     lengths = np.array([1 / a**0.5, 1 / a**0.5, a**0.5])
     mu = lengths.sum() / 2 - lengths
     expected = np.sort([2 * mu[1] * mu[2], 2 * mu[0] * mu[2], 2 * mu[0] * mu[1]])
-    found = theory_manifold.invariant_ricci({(0, 1): 1.0, (0, 2): 1.0, (1, 2): a}, 3)
+    found = theory.invariant_ricci({(0, 1): 1.0, (0, 2): 1.0, (1, 2): a}, 3)
     assert found == pytest.approx(expected)
     assert found[0] == pytest.approx(min(a / 2, 1 - a / 2))
 
@@ -165,63 +165,61 @@ def test_uniform_rotations_pass_and_others_fail():
     assert max(fibers.haar_deviations(q).values()) < 4.5
     angles, grid = fibers.rotation_angles(q), np.linspace(0, np.pi, 200)
     empirical = np.searchsorted(np.sort(angles), grid) / 3000
-    assert np.abs(empirical - theory_manifold.angle_law(grid, 3)).max() < 0.04
+    assert np.abs(empirical - theory.angle_law(grid, 3)).max() < 0.04
     assert fibers.haar_deviations(brownian(3, (1.0,) * 3, 0.5, 500))["trace"] > 10
     with pytest.raises(ValueError, match="SO"):
-        theory_manifold.angle_law(grid, 4)
+        theory.angle_law(grid, 4)
 
 
 def test_chains_keep_to_the_shell_of_the_predicted_thickness(rt):
-    config = manifold_experiments.Distances(EQUAL, chains=300, settle=100, records=20, every=10)
+    config = experiments.Distances(EQUAL, chains=300, settle=100, records=20, every=10)
     for adjusted in (True, False):
-        run = manifold_experiments.distances(config, rt, 0, adjusted=adjusted)
+        run = experiments.distances(config, rt, 0, adjusted=adjusted)
         assert abs(run["ratio"] - 1.01) < 5 * run["error"] < 0.06
         assert run["crossed"] == 0 and run["farthest"] < 0.25
     assert run["plain ratio"] > 1.1
 
 
 def test_short_memory_and_long_decay_agree_with_the_rate(rt):
-    rate, error = manifold_experiments.short_memory(
-        manifold_experiments.ShortMemory(EQUAL, chains=400, increments=4), rt, 0
-    )
+    rate, error = experiments.short_memory(experiments.ShortMemory(EQUAL, chains=400, increments=4), rt, 0)
     assert abs(rate - 1.014) < 5 * error < 0.3
-    run = manifold_experiments.mix(manifold_experiments.Mixing(EQUAL, 100, relaxations=1.0), rt, 0)
+    run = experiments.mix(experiments.Mixing(EQUAL, 100, relaxations=1.0), rt, 0)
     assert run.trace()[0] == pytest.approx(1.0) and run.crossed == 0 and run.rotation.shape == (21, 100, 2, 2)
 
 
 def test_escapes_take_longer_over_higher_barriers_and_the_fit_finds_the_slope(rt):
-    config = manifold_experiments.Escapes(1, (1.0,), (1.5, 3.0), chains=300, events=60)
-    times = manifold_experiments.escape_times(config, rt, 0)
+    config = experiments.Escapes(1, (1.0,), (1.5, 3.0), chains=300, events=60)
+    times = experiments.escape_times(config, rt, 0)
     assert times["time"][1] > 1.3 * times["time"][0]
     height = np.array([2.0, 3.0, 5.0, 7.0])
     exact = {"height": height, "time": np.exp(0.9 * height) / height, "error": 0.01 * np.exp(0.9 * height) / height}
-    assert manifold_experiments.arrhenius(exact)[0] == pytest.approx(0.9)
-    assert theory_manifold.log_escape_time(5.0, 1.0) == pytest.approx(np.log(2 * np.pi / 5 / 32**0.5) + 5)
+    assert experiments.arrhenius(exact)[0] == pytest.approx(0.9)
+    assert theory.log_escape_time(5.0, 1.0) == pytest.approx(np.log(2 * np.pi / 5 / 32**0.5) + 5)
 
 
 def test_operators_are_drawn_until_they_identify():
-    found = manifold_experiments.identified("completion", 6, (1.0, 1.0), 800.0, 0, observed=0.8)
+    found = experiments.identified("completion", 6, (1.0, 1.0), 800.0, 0, observed=0.8)
     curvatures = found.curvatures()
     assert curvatures[0] * found.beta == pytest.approx(800.0) and curvatures[0] >= curvatures[-1] / 8
     with pytest.raises(ValueError, match="observe more"):
-        manifold_experiments.identified("completion", 5, (1.0, 1.0), 1.0, 0, observed=0.0)
+        experiments.identified("completion", 5, (1.0, 1.0), 1.0, 0, observed=0.0)
 
 
 def test_walk_is_drawn_on_the_right_circle(rt):
-    scene = manifold_experiments.walk(EQUAL, rt, 0, chains=20, frames=4, span=0.5)
+    scene = experiments.walk(EQUAL, rt, 0, chains=20, frames=4, span=0.5)
     assert np.hypot(*scene["first"][0].T) == pytest.approx(1.0)
     assert np.abs(scene["second"]).max() < 0.5 < np.hypot(*scene["first"][-1].T).min()
     with pytest.raises(ValueError, match="two equal"):
-        manifold_experiments.walk(Posterior(4, (1.0, 0.5), 1.0), rt, 0)
+        experiments.walk(Posterior(4, (1.0, 0.5), 1.0), rt, 0)
 
 
 def test_engine_names_its_devices(rt, explicit_devices):
     generator = rng.numpy_generator(0, "devices")
     for operator in OPERATORS:
         posterior = Posterior(4, (1.0, 1.0), 10.0, operator)
-        state = manifold_experiments.begin_at(posterior, rt, 5)
+        state = experiments.begin_at(posterior, rt, 5)
         ula(posterior.target(rt), state, rt, generator, step=posterior.step(0.3), steps=2)
-    manifold_experiments.distances(manifold_experiments.Distances(EQUAL, 5, settle=2, records=1), rt, 0, adjusted=True)
+    experiments.distances(experiments.Distances(EQUAL, 5, settle=2, records=1), rt, 0, adjusted=True)
 
 
 def test_bad_posteriors_are_refused():

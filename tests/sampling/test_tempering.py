@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from offconvex import rng
-from offconvex.sampling import exact, experiments, measure, scenes, theory, theory_grid
+from offconvex.sampling import measure
 from offconvex.sampling.model import TwoModes
-from offconvex.sampling.tempering import Levels, Schedule, begin, ladder, learn, swap_log_ratio, temper
+from offconvex.sampling.tempering import exact, experiments, grid_theory, scenes, theory
+from offconvex.sampling.tempering.dynamics import Levels, Schedule, begin, ladder, learn, swap_log_ratio, temper
 
 MODES = TwoModes(3.0, 1, 0.7)
-X = theory_grid.grid(16.0, 0.02)
-POTENTIAL = theory_grid.two_modes(X, r=3.0, right=0.7)
+X = grid_theory.grid(16.0, 0.02)
+POTENTIAL = grid_theory.two_modes(X, r=3.0, right=0.7)
 QUICK = Schedule(step=0.1, swap_rate=10.0, stage=100, refinements=2, refinement=300)
 
 
@@ -34,7 +35,7 @@ def test_ladder_reaches_from_the_hill_to_the_target_in_short_rungs():
 
 def test_learned_constants_are_the_integrals(rt, learned):
     levels, _, _ = learned
-    true = theory_grid.log_constants(POTENTIAL, 0.02, levels.betas.numpy())
+    true = grid_theory.log_constants(POTENTIAL, 0.02, levels.betas.numpy())
     # A constant factor is all that is needed; the runs' own error is a few percent.
     assert np.abs(levels.log_constants.numpy() - (true - true[0])).max() < 0.15
 

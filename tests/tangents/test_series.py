@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from offconvex import rng, runtime, stored
-from offconvex.tangents import taylor_stored, training
+from offconvex.tangents import taylor_orders, training
 from offconvex.tangents.series import expand, network, taylor
 
 RT = runtime.resolve("cpu")
@@ -148,13 +148,13 @@ def test_step_scores_are_paired():
     values = np.array([[1.0, 2.0, 3.0], [2.0, 3.1, 4.2], [2.0, 3.1, 4.1]])
     gain = np.array([1.0, 1.1, 1.2])
     expected = gain.mean() / (gain.std(ddof=1) / np.sqrt(3))
-    assert taylor_stored.step_scores(values)[0] == pytest.approx(expected)
-    assert taylor_stored.step_scores(values)[1] == pytest.approx(-1.0)
+    assert taylor_orders.step_scores(values)[0] == pytest.approx(expected)
+    assert taylor_orders.step_scores(values)[1] == pytest.approx(-1.0)
 
 
 def test_the_slice_sees_a_changed_record():
-    config = taylor_stored.TaylorRuns()
+    config = taylor_orders.TaylorRuns()
     runs = stored.load("beyond-ntk", "ntk-taylor", config)
-    assert taylor_stored.slice_difference(config, runs, 1) < 1e-3
+    assert taylor_orders.slice_difference(config, runs, 1) < 1e-3
     changed = stored.Stored(runs.arrays | {"loss": 1.1 * runs["loss"]}, runs.config, runs.provenance)
-    assert taylor_stored.slice_difference(config, changed, 1) > 0.05
+    assert taylor_orders.slice_difference(config, changed, 1) > 0.05

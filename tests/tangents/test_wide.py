@@ -6,7 +6,7 @@ import torch
 from scipy import integrate, stats
 
 from offconvex import rng, runtime
-from offconvex.tangents import signed, signs, theory, wide
+from offconvex.tangents import fresh_signs, term_sizes, theory, wide
 from offconvex.tangents.two_layer import ACTIVATIONS, draw
 
 RT = runtime.resolve("cpu")
@@ -106,12 +106,12 @@ def test_rate_of_an_exponential():
 
 
 def test_scalings_agree_with_the_network():
-    config = signs.Scalings((64,), replicas=3, draws=5, dimension=6)
-    found = signs.measure(config, RT, 0)
+    config = term_sizes.Scalings((64,), replicas=3, draws=5, dimension=6)
+    found = term_sizes.measure(config, RT, 0)
     assert found["first"].shape == (1, 3) and found["signed first"].shape == (1, 3, 5)
     net = draw(RT, rng.generator(0, "aligned"), 1, 64, 6, "softplus")
     point = RT.tensor(sphere(1, 6))[0]
-    move = signs.aligned(net, point)
+    move = term_sizes.aligned(net, point)
     assert move.norm(dim=2).amax() == pytest.approx(64**-0.25)
     assert net.term(move, point[None], 1)[0, 0] > 0
     flipped = -move
@@ -120,11 +120,11 @@ def test_scalings_agree_with_the_network():
 
 def test_the_plane_and_the_radii_are_those_of_the_network():
     grid = np.array([-1.0, 0.0, 2.0])
-    plane = signs.plane(32, grid, RT, 0, dimension=5)
+    plane = term_sizes.plane(32, grid, RT, 0, dimension=5)
     assert plane["value"][1, 1] == pytest.approx(0, abs=1e-12)
     assert plane["first"][1] == pytest.approx(grid * plane["first"][1, 2] / 2)
     assert plane["second"][1, 2] == pytest.approx(4 * plane["second"][1, 0])
-    found = signs.radii(signs.Scalings((64,), replicas=2, dimension=5), RT, 0)
+    found = term_sizes.radii(term_sizes.Scalings((64,), replicas=2, dimension=5), RT, 0)
     assert (0 < found["linear"]).all() and (found["linear"] < found["quadratic"]).all()
 
 
@@ -133,7 +133,7 @@ def test_slopes_of_the_signed_models_are_derivatives(name):
     net = draw(RT, rng.generator(4, "net"), 2, 6, 3, "softplus")
     generator = rng.generator(4, "inputs")
     inputs, move = RT.normal(generator, 2, 4, 3), RT.normal(generator, 2, 6, 3).requires_grad_()
-    value, slope = signed.model(net, name, inputs, net.start(inputs), move)
+    value, slope = fresh_signs.model(net, name, inputs, net.start(inputs), move)
     pull = net.signs[..., None] * (slope.mT @ inputs) / 6**0.5
     torch.testing.assert_close(torch.autograd.grad(value.sum(), move)[0], pull)
     if name == "network":
@@ -141,10 +141,12 @@ def test_slopes_of_the_signed_models_are_derivatives(name):
 
 
 def test_signed_training_learns_and_its_slice_agrees():
-    config = signed.Signed(dimension=4, samples=(40,), width=40, steps=300, rate=1e-2, replicas=2, draws=3, records=3)
-    runs = {name: signed.fit(config, name, 40, RT) for name in ("quadratic", "signed")}
+    config = fresh_signs.Signed(
+        dimension=4, samples=(40,), width=40, steps=300, rate=1e-2, replicas=2, draws=3, records=3
+    )
+    runs = {name: fresh_signs.fit(config, name, 40, RT) for name in ("quadratic", "signed")}
     assert runs["quadratic"]["train"].shape == (3, 2) and (runs["quadratic"]["test"] < 0.5).all()
-    short = signed.fit(config, "signed", 40, RT, steps=100)["train"]
+    short = fresh_signs.fit(config, "signed", 40, RT, steps=100)["train"]
     assert np.array_equal(short[0], runs["signed"]["train"][0])
 
 
@@ -174,6 +176,6 @@ def test_relu_has_no_second_term():
 
 def test_rooms_tensors_name_their_device(explicit_devices):
     wide.gaps(wide.Widths((8,), 2, steps=2), "erf", RT, 0)
-    signs.measure(signs.Scalings((8,), 2, 2, 3), RT, 0)
-    signs.radii(signs.Scalings((8,), 2, 2, 3), RT, 0)
-    signed.fit(signed.Signed(3, (5,), 4, 4, replicas=2, draws=1, tests=3, records=2), "signed", 5, RT)
+    term_sizes.measure(term_sizes.Scalings((8,), 2, 2, 3), RT, 0)
+    term_sizes.radii(term_sizes.Scalings((8,), 2, 2, 3), RT, 0)
+    fresh_signs.fit(fresh_signs.Signed(3, (5,), 4, 4, replicas=2, draws=1, tests=3, records=2), "signed", 5, RT)

@@ -141,7 +141,7 @@ def _chapters(options: argparse.Namespace) -> int:
 def _razor(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from offconvex.holdout import razor
+    from offconvex.holdout.razor import calculator
 
     try:
         text = Path(options.file).read_text(encoding="utf-8")
@@ -149,8 +149,8 @@ def _razor(options: argparse.Namespace) -> int:
         raise FileNotFoundError(f"no file {options.file!r}; give the path of a description.") from None
     except (OSError, UnicodeDecodeError):
         raise ValueError(f"{options.file!r} cannot be read as text; give the path of a description.") from None
-    found = razor.assess(text, error=options.error, size=options.size, delta=options.delta)
-    print(razor.report(found, error=options.error, delta=options.delta))
+    found = calculator.assess(text, error=options.error, size=options.size, delta=options.delta)
+    print(calculator.report(found, error=options.error, delta=options.delta))
     return 0
 
 

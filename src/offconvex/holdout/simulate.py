@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from offconvex import rng
-from offconvex.holdout import razor_theory
+from offconvex.holdout.razor import theory as razor_theory
 
 
 def luckiest_gaps(counts: Sequence[int], size: int, models: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

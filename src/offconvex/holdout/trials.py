@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng
-from offconvex.holdout.description import Expression, encode, parse
 from offconvex.holdout.networks import DEVIATION, FAMILIES, MEAN, SIDE, Trial, shrink, train
+from offconvex.holdout.razor.description import Expression, encode, parse
 from offconvex.holdout.search import Search, reused_half, trial_at
 from offconvex.runtime import Runtime
 from offconvex.stored import Stored

@@ -104,7 +104,7 @@ def train_arm(
     return train(prepare, settings, rt, seed, "utility", name, stop_after=stop_after, watch=watch)
 
 
-def test_encryptions(images: torch.Tensor, scheme: Scheme, public: torch.Tensor, keys) -> torch.Tensor:
+def encrypt_for_testing(images: torch.Tensor, scheme: Scheme, public: torch.Tensor, keys) -> torch.Tensor:
     """One encryption (n, 28, 28) of each test image, mixed with public images only, its own coefficient the largest."""
     coefficients = -np.sort(-draw_coefficients(scheme, len(images), keys)[0], axis=1)
     mixed = images * images.new_tensor(coefficients[:, 0])[:, None, None]
@@ -128,7 +128,7 @@ def accuracies(
         keys = SeededKeysForExperiments(seed, "utility", name, "test")
         total = 0
         for view in range(config.views):
-            mixed = test_encryptions(images, arm.scheme, public, keys)
+            mixed = encrypt_for_testing(images, arm.scheme, public, keys)
             total = total + classifier.probabilities(arm.view(mixed))
             if view == 0:
                 result["one"] = _accuracy(total, labels)

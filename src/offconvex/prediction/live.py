@@ -10,8 +10,8 @@ from offconvex import datasets, rng
 from offconvex.prediction.baselines import share
 from offconvex.prediction.classifiers import Member, standardize
 from offconvex.prediction.classifiers import train as train_one
+from offconvex.prediction.experiments import Study, members, real_images, trained, twins, unpacked
 from offconvex.prediction.measure import Pool
-from offconvex.prediction.study import Study, members, real_images, trained, twins, unpacked
 from offconvex.runtime import Runtime
 from offconvex.stored import Stored
 

@@ -9,7 +9,7 @@ from offconvex import rng
 from offconvex.prediction import theory
 from offconvex.prediction.baselines import BASELINES
 from offconvex.prediction.classifiers import Member
-from offconvex.prediction.study import KINDS, Study, members, unpacked
+from offconvex.prediction.experiments import KINDS, Study, members, unpacked
 from offconvex.stored import Stored
 
 GANS = "GAN"  # predictors of the networks are called "GAN 1", "GAN 2", ...

@@ -7,10 +7,10 @@ import torch
 
 from offconvex import rng
 from offconvex.runtime import Runtime
-from offconvex.sampling.experiments import Tempered, TemperedRun
 from offconvex.sampling.langevin import start, ula
 from offconvex.sampling.model import TwoModes
-from offconvex.sampling.tempering import temper
+from offconvex.sampling.tempering.dynamics import temper
+from offconvex.sampling.tempering.experiments import Tempered, TemperedRun
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from offconvex.runtime import Runtime
-from offconvex.sampling import theory, theory_grid
 from offconvex.sampling.langevin import log_acceptance
 from offconvex.sampling.model import TwoModes
-from offconvex.sampling.tempering import Levels, ladder, swap_log_ratio
+from offconvex.sampling.tempering import grid_theory, theory
+from offconvex.sampling.tempering.dynamics import Levels, ladder, swap_log_ratio
 
 Table = dict[str, np.ndarray]
 
@@ -32,7 +32,7 @@ class Gaps:
 def gaps(config: Gaps) -> Table:
     """Gaps of tempering (swap rates, rs) and the logarithms of Langevin's gap and of its prediction, each (rs,)."""
     tempering = [
-        [theory_grid.spectral_gap(_two_modes_generator(r, config.spacing, rate)) for r in config.rs]
+        [grid_theory.spectral_gap(_two_modes_generator(r, config.spacing, rate)) for r in config.rs]
         for rate in config.swap_rates
     ]
     rs = np.array(config.rs)
@@ -49,16 +49,16 @@ def tilted_gap(r: float, tilt: float, swap_rate: float = 1.0, spacing: float = 0
 
     Positive: colder levels are favored, by that factor per level.
     """
-    x, betas = theory_grid.grid(7 * r, spacing), ladder(r, 1)
+    x, betas = grid_theory.grid(7 * r, spacing), ladder(r, 1)
     errors = -tilt * np.arange(len(betas))
-    potential = theory_grid.two_modes(x, r=r)
-    return theory_grid.spectral_gap(theory_grid.tempering_generator(potential, spacing, betas, swap_rate, tilt=errors))
+    potential = grid_theory.two_modes(x, r=r)
+    return grid_theory.spectral_gap(grid_theory.tempering_generator(potential, spacing, betas, swap_rate, tilt=errors))
 
 
 def langevin_log_gap(r: float, beta: float = 1.0, spacing: float = 0.005) -> float:
     """Logarithm of the exact gap of Langevin between equal modes, at inverse temperature beta."""
     x = np.arange(0, r + 9, spacing)
-    return theory_grid.log_symmetric_gap(beta * theory_grid.two_modes(x, r=r), x)
+    return grid_theory.log_symmetric_gap(beta * grid_theory.two_modes(x, r=r), x)
 
 
 def prefactors(rs: np.ndarray, betas: np.ndarray, r_cold: float = 2.0) -> Table:
@@ -82,10 +82,10 @@ def shapes_on_the_line(shapes: tuple[float, ...], r: float = 4.0, swap_rate: flo
     found = []
     for shape in shapes:
         spacing = min(0.05, shape / 8)
-        x = theory_grid.grid(7 * r, spacing)
-        potential = theory_grid.two_modes(x, r=r, shape=shape)
-        generator = theory_grid.tempering_generator(potential, spacing, ladder(r, 1), swap_rate)
-        found.append(theory_grid.spectral_gap(generator))
+        x = grid_theory.grid(7 * r, spacing)
+        potential = grid_theory.two_modes(x, r=r, shape=shape)
+        generator = grid_theory.tempering_generator(potential, spacing, ladder(r, 1), swap_rate)
+        found.append(grid_theory.spectral_gap(generator))
     return np.array(found)
 
 
@@ -104,9 +104,9 @@ def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: 
         betas = ladder(spread, d)
         for name, temperatures in (("tempering", betas), ("langevin", betas[-1:])):
             radius = np.arange(spacing / 2, (np.sqrt(d) + 6) / np.sqrt(temperatures[0]), spacing)
-            potential, base = theory_grid.two_shells(radius, dimension=d, shape=shape)
-            generator = theory_grid.tempering_generator(potential, spacing, temperatures, swap_rate, base=base)
-            found[name].append(theory_grid.spectral_gap(generator))
+            potential, base = grid_theory.two_shells(radius, dimension=d, shape=shape)
+            generator = grid_theory.tempering_generator(potential, spacing, temperatures, swap_rate, base=base)
+            found[name].append(grid_theory.spectral_gap(generator))
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -133,16 +133,16 @@ def decompositions(config: Decompositions) -> Table:
     """
     found = {"r": np.array(config.rs), "langevin": [], "tempering": [], "imbalance": []}
     for r in config.rs:
-        x = theory_grid.grid(4.5 * r + 1, config.spacing)
-        potential, betas = theory_grid.two_modes(x, r=r), ladder(r, 1)
+        x = grid_theory.grid(4.5 * r + 1, config.spacing)
+        potential, betas = grid_theory.two_modes(x, r=r), ladder(r, 1)
         side = (x > 0).astype(int)
-        plain = theory_grid.metropolis_kernel(potential, x, config.step)
+        plain = grid_theory.metropolis_kernel(potential, x, config.step)
         law = np.exp(-potential) / np.exp(-potential).sum()
-        found["langevin"].append(theory_grid.decomposition(plain, law, side))
-        kernel, joint = theory_grid.tempering_kernel(potential, x, betas, config.step)
+        found["langevin"].append(grid_theory.decomposition(plain, law, side))
+        kernel, joint = grid_theory.tempering_kernel(potential, x, betas, config.step)
         sets = np.where(np.repeat(np.arange(len(betas)), len(x)) == 0, 0, 1 + np.tile(side, len(betas)))
-        found["tempering"].append(theory_grid.decomposition(kernel, joint, sets))
-        found["imbalance"].append(max(theory_grid.imbalance(plain, law), theory_grid.imbalance(kernel, joint)))
+        found["tempering"].append(grid_theory.decomposition(kernel, joint, sets))
+        found["imbalance"].append(max(grid_theory.imbalance(plain, law), grid_theory.imbalance(kernel, joint)))
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -153,10 +153,10 @@ def engine_imbalance(rt: Runtime, r: float = 4.0, step: float = 0.3) -> float:
     `mala` and `temper` call. Relative to the largest flow of its kind.
     """
     betas, modes = ladder(r, 1), TwoModes(r, 1, 0.3)
-    x = theory_grid.grid(3 * r, 0.25)
+    x = grid_theory.grid(3 * r, 0.25)
     density, gradient = modes.target().log_density(rt.tensor(x)[:, None])
     potential = -density.cpu().numpy()
-    levels = Levels(rt.tensor(betas), rt.tensor(theory_grid.log_constants(potential, x[1] - x[0], betas)))
+    levels = Levels(rt.tensor(betas), rt.tensor(grid_theory.log_constants(potential, x[1] - x[0], betas)))
     worst = 0.0
     for i, beta in enumerate(betas):
         law = theory.level_law(potential, x, beta)[0]
@@ -184,5 +184,5 @@ def _textbook(r: float, beta: float) -> float:
 
 
 def _two_modes_generator(r: float, spacing: float, swap_rate: float):
-    x = theory_grid.grid(7 * r, spacing)
-    return theory_grid.tempering_generator(theory_grid.two_modes(x, r=r), spacing, ladder(r, 1), swap_rate)
+    x = grid_theory.grid(7 * r, spacing)
+    return grid_theory.tempering_generator(grid_theory.two_modes(x, r=r), spacing, ladder(r, 1), swap_rate)

@@ -7,10 +7,10 @@ import torch
 
 from offconvex import rng
 from offconvex.runtime import Runtime
-from offconvex.sampling import fibers, theory_manifold
 from offconvex.sampling.langevin import ChainState, mala, start, ula
+from offconvex.sampling.manifolds import fibers, theory
+from offconvex.sampling.manifolds.posterior import Posterior
 from offconvex.sampling.model import replicas_inside
-from offconvex.sampling.posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def distances(config: Distances, rt: Runtime, seed: int, *, adjusted: bool) -> d
     options = {"steps": config.records * config.every, "record": look, "record_every": config.every}
     state, seen = move(target, state, rt, generator, step=step, **options)
     own = seen.records["own"]
-    flat = theory_manifold.squared_distance(posterior.curvatures(), posterior.beta)
-    law = flat if adjusted else theory_manifold.squared_distance(posterior.curvatures(), posterior.beta, step)
+    flat = theory.squared_distance(posterior.curvatures(), posterior.beta)
+    law = flat if adjusted else theory.squared_distance(posterior.curvatures(), posterior.beta, step)
     return {
         "ratio": float(own.mean()) / law,
         "error": float(own.mean(0).std()) / config.chains**0.5 / law,
@@ -128,7 +128,7 @@ class Mixed:
 def mix(config: Mixing, rt: Runtime, seed: int) -> Mixed:
     """Follow the closest rotation of chains from X0."""
     posterior = config.posterior
-    rate, step = theory_manifold.fiber_rate(posterior.values), posterior.step(config.share)
+    rate, step = theory.fiber_rate(posterior.values), posterior.step(config.share)
     every = max(round(1 / (rate * step * config.records)), 1)
     return _follow(posterior, config.chains, step, every, round(config.relaxations * config.records), 0, rt, seed)
 
@@ -159,7 +159,7 @@ def short_memory(config: ShortMemory, rt: Runtime, seed: int) -> tuple[float, fl
     settle = round(8 / (posterior.beta * posterior.curvatures()[0] * step))
     run = _follow(posterior, config.chains, step, every, config.increments, settle, rt, seed)
     rate, error = run.rate()
-    law = theory_manifold.fiber_rate(posterior.values)
+    law = theory.fiber_rate(posterior.values)
     return rate / law, error / law
 
 
@@ -310,7 +310,7 @@ def ricci_of_random_fibers(seed: int, *, sizes: tuple[int, ...], count: int) -> 
     found = []
     for size in sizes:
         generator = rng.numpy_generator(seed, "ricci", size)
-        drawn = (theory_manifold.fiber_ricci(np.exp(0.5 * generator.normal(size=size))) for _ in range(count))
+        drawn = (theory.fiber_ricci(np.exp(0.5 * generator.normal(size=size))) for _ in range(count))
         found.append([curvature[0] / curvature[-1] for curvature in drawn])
     return np.array(found)
 
@@ -322,5 +322,5 @@ def ricci_formula_error(seed: int, count: int = 200) -> float:
         s = np.exp(0.5 * generator.normal(size=3)) ** 2
         product = (s[0] + s[1]) * (s[0] + s[2]) * (s[1] + s[2])
         formula = np.sort([2 * s[0] * s[1], 2 * s[0] * s[2], 2 * s[1] * s[2]]) / product
-        worst = max(worst, float(np.abs(theory_manifold.fiber_ricci(s**0.5) / formula - 1).max()))
+        worst = max(worst, float(np.abs(theory.fiber_ricci(s**0.5) / formula - 1).max()))
     return worst

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from offconvex.holdout.vocabulary import ALPHABETS
+from offconvex.holdout.razor.vocabulary import ALPHABETS
 
 KINDS = ("phrase", "equation", "graph")
 TAGS = ("0", "10", "110", "111")

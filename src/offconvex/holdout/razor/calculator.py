@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from offconvex.holdout.description import Expression, encode, parse, text_of
-from offconvex.holdout.razor_theory import INEQUALITIES, true_error_bound
-from offconvex.holdout.vocabulary import ALPHABETS
+from offconvex.holdout.razor.description import Expression, encode, parse, text_of
+from offconvex.holdout.razor.theory import INEQUALITIES, true_error_bound
+from offconvex.holdout.razor.vocabulary import ALPHABETS
 
 DICTIONARY = 15  # bits for a word out of 32,768, about a desk dictionary
 
@@ -32,7 +32,7 @@ def assess(text: str, *, error: float | None = None, size: int | None = None, de
     """Bits of a description and, given a test error, the bounds on the true error.
 
     Args:
-        text: the description, in the language of `offconvex.holdout.description`.
+        text: the description, in the language of `offconvex.holdout.razor.description`.
         error: share of the test set that the model gets wrong.
         size: examples in the test set.
         delta: chance that a bound fails, over the draw of the test set.

@@ -7,10 +7,11 @@ import torch
 
 from offconvex import rng
 from offconvex.runtime import Runtime
-from offconvex.sampling import measure, theory, theory_grid
+from offconvex.sampling import measure
 from offconvex.sampling.langevin import mala, start, ula
 from offconvex.sampling.model import Target, TwoModes, standard_gaussian, standard_normal
-from offconvex.sampling.tempering import (
+from offconvex.sampling.tempering import grid_theory, theory
+from offconvex.sampling.tempering.dynamics import (
     Levels,
     Schedule,
     TemperingDiagnostics,
@@ -58,8 +59,8 @@ def crossing_times(config: Crossings, rt: Runtime, seed: int) -> dict[str, np.nd
             waiting, position = waiting[still], position[still]
         found["mean"].append(float(steps.mean()) * config.step)
         found["error"].append(float(steps.std()) * config.step / chains**0.5)
-        x = theory_grid.grid(r + 9, 0.01)
-        found["exact"].append(theory_grid.hitting_time(theory_grid.two_modes(x, r=r), x, -bottom, bottom))
+        x = grid_theory.grid(r + 9, 0.01)
+        found["exact"].append(grid_theory.hitting_time(grid_theory.two_modes(x, r=r), x, -bottom, bottom))
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -101,7 +102,7 @@ def relaxation_rates(config: Relaxation, rt: Runtime, seed: int) -> dict[str, np
     for r, chains in zip(config.rs, config.chains):
         generator, modes = rng.numpy_generator(seed, "relaxation", str(r)), TwoModes(r)
         x = np.arange(0, r + 9, 0.01)
-        gap = float(np.exp(theory_grid.log_symmetric_gap(theory_grid.two_modes(x, r=r), x)))
+        gap = float(np.exp(grid_theory.log_symmetric_gap(grid_theory.two_modes(x, r=r), x)))
         state = start(modes.target(), modes.draw(rt, generator, chains))
         first, looks = state.position[:, 0].sign(), []
         counts = [round(config.lead / config.step), round(config.wait / gap / config.step)]

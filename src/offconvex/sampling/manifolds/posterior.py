@@ -7,7 +7,7 @@ import torch
 
 from offconvex import rng
 from offconvex.runtime import Runtime
-from offconvex.sampling import theory_manifold
+from offconvex.sampling.manifolds import theory
 from offconvex.sampling.model import Target
 
 OPERATORS = ("factorization", "sensing", "completion")
@@ -79,7 +79,7 @@ class Posterior:
 
     def curvatures(self) -> np.ndarray:
         """Curvatures of the loss across the fiber at X0, ascending."""
-        return theory_manifold.normal_curvatures(self.minimizer(), self.measurement())
+        return theory.normal_curvatures(self.minimizer(), self.measurement())
 
     def step(self, share: float) -> float:
         """The step at which step * beta * largest curvature is `share`; unadjusted steps are stable below two."""

@@ -1,4 +1,4 @@
-"""The words that the code of `offconvex.holdout.description` knows; the page's form holds the same lists.
+"""The words that the code of `offconvex.holdout.razor.description` knows; the page's form holds the same lists.
 
 Each list has a power of two of entries, so that every word of a list costs the same whole number of bits.
 """

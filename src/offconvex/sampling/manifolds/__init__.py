@@ -1,0 +1,1 @@
+"""Posteriors on matrix manifolds: mixing along the fiber, escapes at low temperatures."""

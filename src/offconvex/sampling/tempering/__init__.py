@@ -1,0 +1,1 @@
+"""Simulated tempering: two modes, a ladder of temperatures, exact gaps and times."""
