@@ -50,17 +50,25 @@ def test_every_part_of_the_package_has_a_page_in_the_contents():
         assert f"```{{interface}} {page.stem}\n" in page.read_text(encoding="utf-8")
 
 
-def test_a_docstring_is_cut_into_its_pieces():
-    text = "Sum of x_i^2.\n\nMore\nof it.\n\nArgs:\n    x: (n,) first,\n        and more.\n    *rest: others."
-    text += "\n\nReturns:\n    A number:\n    one."
-    assert api.sections(text) == [
-        ("", ["Sum of x_i^2."]),
-        ("", ["More of it."]),
-        ("Args", [("x", "(n,) first, and more."), ("*rest", "others.")]),
-        ("Returns", [("", "A number: one.")]),
-    ]
+def test_docstrings_are_cut_into_their_pieces():
+    found = {entry.name: entry for module in api.modules("book") for entry in module.every_entry().values()}
+    entry = found["offconvex.book.publication.cite.bibtex"]
+    assert entry.signature == "(figure_id: str, *, root: Path | None = None) -> str"
+    assert entry.arguments == ("figure_id", "root")
+    assert [label for label, _ in entry.doc] == ["", "", "Arguments", "Raises"]
+    assert entry.doc[0] == ("", (("", "BibTeX entry of a figure, ready to paste."),))
+    assert entry.doc[2][1][1][0] == "root" and entry.doc[2][1][1][1].endswith("was imported from.")
+    assert entry.doc[3][1][0] == ("ValueError", "if there is no such figure; the message names the nearest ones.")
+    source = (paths.PACKAGE.parent / "offconvex/book/publication/cite.py").read_text(encoding="utf-8").splitlines()
+    assert source[entry.line - 1].startswith("def bibtex(")
     with pytest.raises(ValueError, match="no part 'room'; the parts are: instruments, book, factorizations"):
         api.modules("room")
+
+
+def test_modules_of_sub_rooms_stand_under_theirs():
+    names = [module.name.removeprefix("offconvex.factorizations.") for module in api.modules("factorizations")]
+    tensor = [name for name in names if name.split(".")[0] == "tensor"]
+    assert names.index("theory") < names.index("tensor") and tensor[0] == "tensor" and tensor[-1] == "tensor.plots"
 
 
 def test_every_public_name_has_a_docstring():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from offconvex import claims, paths
-from offconvex.book.publication import catalog, cite, published
+from offconvex.book.publication import api, catalog, cite, moved, published
 
 pytestmark = pytest.mark.site
 
@@ -122,6 +122,12 @@ def test_published_addresses_exist(book):
 
 def test_everything_in_the_book_is_published():
     assert set(published.current()) <= set(published.read()), "run `offconvex publish`"
+
+
+def test_every_name_of_the_package_has_its_address_and_those_it_had(book):
+    ids = {part: {node["id"] for node in book[f"book/api/{part}"].select("[id]")} for part in api.parts()}
+    assert [name for name, part in moved.names().items() if name not in ids[part]] == []
+    assert [old for old in moved.targets(moved.read()) if old not in ids[moved.part_of(old)]] == []
 
 
 def test_every_chapter_can_be_downloaded_as_a_notebook(book, html):

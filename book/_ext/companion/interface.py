@@ -5,11 +5,9 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from offconvex.book.publication import api
+from offconvex.book.publication import api, moved
 
 from .markup import Generated, block, paragraph, section, span
-
-LABELS = {"Args": "Arguments", "Attributes": "Fields"}
 
 
 def setup(app: Sphinx) -> None:
@@ -23,20 +21,37 @@ class Interface(Generated):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """One section per module."""
+        """One section per module; a name that moved keeps its old address."""
         self.note_package()
-        return [self.module(module) for module in api.modules(self.arguments[0])]
+        part = self.arguments[0]
+        self.old: dict[str, list[str]] = {}
+        left: list[nodes.Node] = []
+        for old, new in moved.targets(moved.read(self.root)).items():
+            if moved.part_of(old) == part == moved.names()[new]:
+                self.old.setdefault(new, []).append(old)
+            elif moved.part_of(old) == part:
+                left.append(self.elsewhere(old, new))
+        sections = [self.module(module, part) for module in api.modules(part)]
+        return sections + ([section([nodes.Text("Moved")], "moved", nodes.bullet_list("", *left))] if left else [])
 
     def note_package(self) -> None:
         """Read the page again when a module changes."""
-        for file in sorted(api.paths.PACKAGE.rglob("*.py")):
+        for file in [*sorted(api.paths.PACKAGE.rglob("*.py")), self.root / "book" / moved.FILE]:
             self.env.note_dependency(str(file))
 
-    def module(self, module: api.Module) -> nodes.section:
+    def elsewhere(self, old: str, new: str) -> nodes.list_item:
+        """The old address of a name that now stands on another page."""
+        link = self.link(f"book/api/{moved.names()[new]}", "", anchor=new)
+        link += nodes.literal("", new)
+        return nodes.list_item("", paragraph(nodes.literal("", old), " is ", link), ids=[old])
+
+    def module(self, module: api.Module, part: str) -> nodes.section:
         """Its docstring and its names."""
-        title = module.name.split(".")[-1]  # the part's name stands above: a telephone has no room for both
+        # The part's name stands above: a telephone has no room for both.
+        title = module.name.removeprefix("offconvex.").removeprefix(f"{part}.")
         entries = [self.entry(entry) for entry in module.entries]
         found = section([nodes.literal("", title)], module.name, *self.doc(module.doc), *entries)
+        found["ids"] += self.old.get(module.name, [])
         found["support_smartquotes"] = False  # an empty text is "", and a tuple ends in three dots
         return found
 
@@ -49,23 +64,22 @@ class Interface(Generated):
             span(prefix, classes="api-kind"), span(name, classes="api-name"), entry.signature, classes="api-signature"
         )
         members = [self.entry(member) for member in entry.members]
-        return block(
-            signature, *self.doc(entry.doc), *members, classes=f"api-entry api-{entry.kind}", ids=(entry.name,)
-        )
+        kind, ids = f"api-entry api-{entry.kind}", (entry.name, *self.old.get(entry.name, ()))
+        return block(signature, *self.doc(entry.doc), *members, classes=kind, ids=ids)
 
-    def doc(self, text: str) -> list[nodes.Node]:
+    def doc(self, sections: tuple[api.Section, ...]) -> list[nodes.Node]:
         """A docstring as paragraphs and lists of arguments."""
         found: list[nodes.Node] = []
-        for name, content in api.sections(text):
-            if not name:
-                found += [paragraph(*self.words(piece)) for piece in content]
+        for label, items in sections:
+            if not label:
+                found += [paragraph(*self.words(text)) for _, text in items]
                 continue
-            found.append(paragraph(span(LABELS.get(name, name), classes="label"), classes="api-label"))
-            items = [
-                nodes.list_item("", paragraph(*([nodes.literal("", key), ": "] if key else []), *self.words(what)))
-                for key, what in content
+            listed = [
+                nodes.list_item("", paragraph(*([nodes.literal("", name), ": "] if name else []), *self.words(text)))
+                for name, text in items
             ]
-            found.append(nodes.bullet_list("", *items, classes=["api-fields"]))
+            found.append(paragraph(span(label, classes="label"), classes="api-label"))
+            found.append(nodes.bullet_list("", *listed, classes=["api-fields"]))
         return found
 
     def words(self, text: str) -> list[nodes.Node]:
@@ -74,18 +88,11 @@ class Interface(Generated):
         for piece in re.split(r"(`[^`]+`|\b[a-z]+\d{4}[a-z]+\d?\b)", text):
             if piece.startswith("`"):
                 found.append(nodes.literal("", piece.strip("`")))
-            elif piece in self.keys():
+            elif piece in self.bibliography():
                 found += self.inline(f"{{cite:t}}`{piece}`")
             elif piece:
                 found.append(nodes.Text(piece))
         return found
-
-    def keys(self) -> set[str]:
-        """Keys of the bibliography."""
-        if not hasattr(self.env, "offconvex_bib_keys"):
-            files = [(self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles]
-            self.env.offconvex_bib_keys = set(re.findall(r"^@\w+\{([^,\s]+)", "\n".join(files), flags=re.MULTILINE))
-        return self.env.offconvex_bib_keys
 
 
 class InterfaceParts(Interface):

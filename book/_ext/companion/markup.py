@@ -1,9 +1,11 @@
 """Small pieces of pages: blocks, tables, numbers, links, and what a generated page depends on."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from docutils import nodes
+from pybtex.database import Entry
 from sphinx.util.docutils import SphinxDirective
 
 from offconvex.book.publication import catalog
@@ -28,6 +30,12 @@ class Generated(SphinxDirective):
         for file in watched:
             self.env.note_dependency(str(file))
         return chapters
+
+    def bibliography(self) -> Mapping[str, Entry]:
+        """Entries of the bibliography by key; the page is read again when they change."""
+        for file in self.config.bibtex_bibfiles:
+            self.env.note_dependency(str(self.root / file))
+        return self.env.get_domain("cite").bibdata.data.entries
 
     def link(self, page: str, text: str, *, anchor: str = "", classes: tuple[str, ...] = ()) -> nodes.reference:
         """Link to a page of the book, or to a place on it."""

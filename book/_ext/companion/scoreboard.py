@@ -95,13 +95,9 @@ class ClaimDirective(Generated):
 
     def source(self, source: str) -> list[nodes.Node]:
         """A source such as "arora2019implicit, Theorem 3; gissin2019primer" with its keys as citations."""
-        known = set(re.findall(r"^@\w+\{([^,\s]+)", self.bibliography(), flags=re.MULTILINE))
+        known = self.bibliography()
         text = re.sub(r"[\w:-]+", lambda word: f"{{cite:t}}`{word[0]}`" if word[0] in known else word[0], source)
         return self.inline(text)
-
-    def bibliography(self) -> str:
-        """The text of the bibliography files."""
-        return "\n".join((self.root / file).read_text(encoding="utf-8") for file in self.config.bibtex_bibfiles)
 
 
 class ScoreboardLine(ClaimDirective):

@@ -1,11 +1,9 @@
 """The claims seen from the texts: what became of the sentences of each, and what no text says."""
 
 import re
-from pathlib import Path
 
 import yaml
 from docutils import nodes
-from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
 from offconvex.book.publication import catalog
@@ -61,10 +59,7 @@ class Texts(Listing):
         """One section per text."""
         behind = yaml.safe_load("\n".join(self.content))
         rows = [row for listed in self.rows().values() for row in listed]
-        entries = {}
-        for file in self.config.bibtex_bibfiles:
-            self.env.note_dependency(str(Path(self.root) / file))
-            entries |= dict(parse_file(str(Path(self.root) / file), "bibtex").entries)
+        entries = self.bibliography()
         missing = sorted({key for text, papers in behind.items() for key in (text, *papers)} - set(entries))
         if missing:
             raise self.error(f"texts: no entry in the bibliography for {', '.join(missing)}.")

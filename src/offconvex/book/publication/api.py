@@ -1,139 +1,152 @@
 """The package's public names, read off its source: what the interface pages show and what the property tests cover."""
 
-import ast
-import inspect
+import functools
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+
+import griffe
 
 from offconvex import paths
 
 INSTRUMENTS = "instruments"
 """Name of the part that holds the modules which every room shares."""
 
-SECTION = re.compile(r"(Args|Attributes|Raises|Returns|Yields):")
+Section = tuple[str, tuple[tuple[str, str], ...]]
+"""A piece of a docstring: its label, "" for plain text, and its items, each a name ("" without one) and a text."""
+
+LABELS = {"parameters": "Arguments", "attributes": "Fields"}
+STYLE = {"returns_multiple_items": False, "returns_named_value": True, "warnings": False}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A public function, class or method.
+    """A public function, class, method or property.
 
     Attributes:
         name: dotted from the package on: "offconvex.rng.generator".
-        kind: "function", "class" or "method".
-        signature: "(seed: int, *stream: str | int) -> torch.Generator"; empty for a class that is only a record.
-        doc: docstring without indentation.
+        kind: "function", "class", "method" or "property".
+        signature: "(seed: int, *stream: str | int) -> torch.Generator".
+        arguments: their names.
+        doc: docstring in pieces.
+        line: of its source in the module's file.
         members: public methods and properties of a class.
     """
 
     name: str
     kind: str
     signature: str
-    doc: str
+    arguments: tuple[str, ...]
+    doc: tuple[Section, ...]
+    line: int
     members: tuple["Entry", ...] = field(default=())
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module with at least one public name.
+    """A module with at least one public name, or a sub-room.
 
     Attributes:
         name: "offconvex.rng".
-        doc: its docstring.
-        entries: in the order of the source.
+        doc: its docstring in pieces.
+        file: below the folder that holds the package: "offconvex/rng.py".
+        entries: in the order of the source; none for a sub-room.
     """
 
     name: str
-    doc: str
+    doc: tuple[Section, ...]
+    file: str
     entries: tuple[Entry, ...]
+
+    def every_entry(self) -> dict[str, Entry]:
+        """Its entries and their members by dotted name."""
+        return {entry.name: entry for top in self.entries for entry in (top, *top.members)}
+
+
+@functools.cache
+def package() -> griffe.Module:
+    """The package's syntax; nothing of it is imported."""
+    return griffe.load("offconvex", search_paths=[paths.PACKAGE.parent], allow_inspection=False, submodules=True)
 
 
 def parts() -> dict[str, str]:
     """The parts of the package and one sentence on each: the shared instruments first, then every room, by name."""
-    found = {INSTRUMENTS: _docstring(paths.PACKAGE / "__init__.py")}
-    for file in sorted(paths.PACKAGE.glob("*/__init__.py")):
-        if file.parent.name != "data":
-            found[file.parent.name] = _docstring(file)
-    return found
+    rooms = [module for module in _own(package()) if module.is_subpackage and module.name != "data"]
+    return {INSTRUMENTS: _text(package())} | {room.name: _text(room) for room in sorted(rooms, key=lambda r: r.name)}
 
 
-def modules(part: str) -> list[Module]:
-    """The modules of a part, by name; "plots" last, since they only draw.
+@functools.cache
+def modules(part: str) -> tuple[Module, ...]:
+    """The modules of a part by name, "plots" last, since they only draw; then its sub-rooms, each in the same order.
 
     Raises:
         ValueError: if there is no such part.
     """
     if part not in parts():
         raise ValueError(f"no part {part!r}; the parts are: {', '.join(parts())}.")
-    folder = paths.PACKAGE if part == INSTRUMENTS else paths.PACKAGE / part
-    files = folder.glob("*.py") if part == INSTRUMENTS else folder.rglob("*.py")
-    files = sorted(files, key=lambda file: (file.parent, "plots" in file.stem, file.stem))
-    return [module for file in files if (module := _module(file)).entries]
+    if part == INSTRUMENTS:
+        return _modules(package(), [module for module in _own(package()) if not module.is_subpackage])
+    return _modules(package()[part], _own(package()[part]))
 
 
-def _module(file: Path) -> Module:
-    syntax = ast.parse(file.read_text(encoding="utf-8"))
-    name = ".".join(("offconvex", *file.relative_to(paths.PACKAGE).with_suffix("").parts))
-    entries = tuple(_entry(node, name) for node in syntax.body if _public(node))
-    return Module(name, inspect.cleandoc(ast.get_docstring(syntax) or ""), entries)
+def _modules(room: griffe.Module, inside: list[griffe.Module]) -> tuple[Module, ...]:
+    ordered = sorted(inside, key=lambda m: (m.is_subpackage, "plots" in m.name, m.name))
+    found = []
+    for module in ordered:
+        below = _modules(module, _own(module)) if module.is_subpackage else ()
+        shown = Module(module.path, _sections(module), module.relative_package_filepath.as_posix(), _entries(module))
+        found += [shown, *below] if shown.entries or below else []
+    return tuple(found)
 
 
-def _public(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+def _own(module: griffe.Module) -> list[griffe.Module]:
+    return [member for member in module.members.values() if not member.is_alias and member.is_module]
 
 
-def _entry(node: ast.FunctionDef | ast.ClassDef, prefix: str, *, inside: bool = False) -> Entry:
-    name, doc = f"{prefix}.{node.name}", inspect.cleandoc(ast.get_docstring(node) or "")
-    if isinstance(node, ast.FunctionDef):
-        is_property = any(ast.unparse(d).endswith("property") for d in node.decorator_list)
-        return Entry(
-            name, "method" if inside else "function", _returned(node) if is_property else _signature(node), doc
-        )
-    methods = [n for n in node.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
-    fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
-    signature = f"({', '.join(ast.unparse(n) for n in fields)})" if fields else ""
-    members = tuple(_entry(n, name, inside=True) for n in methods if ast.get_docstring(n))
-    return Entry(name, "class", signature.replace(" = ", "="), doc, members)
+def _entries(parent: griffe.Object) -> tuple[Entry, ...]:
+    wanted = [m for m in parent.members.values() if not m.is_alias and not m.name.startswith("_")]
+    if parent.is_class:
+        shown = [m for m in wanted if (m.is_function or "property" in m.labels) and m.has_docstring]
+    else:
+        shown = [m for m in wanted if m.is_function or m.is_class]
+    return tuple(_entry(member) for member in shown)
 
 
-def _signature(node: ast.FunctionDef) -> str:
-    arguments = ast.unparse(node.args)
-    arguments = re.sub(r"^(self|cls)(, )?", "", arguments)
-    return f"({arguments}){_returned(node)}"
+def _entry(item: griffe.Object) -> Entry:
+    members, doc = _entries(item) if item.is_class else (), _sections(item)
+    if item.is_attribute:
+        returned = f" -> {item.annotation}" if item.annotation else ""
+        return Entry(item.path, "property", returned, (), doc, item.lineno, members)
+    kind = "class" if item.is_class else "method" if item.parent.is_class else "function"
+    arguments = [parameter for parameter in item.parameters if parameter.name not in ("self", "cls")]
+    return Entry(item.path, kind, _signature(item), tuple(p.name for p in arguments), doc, item.lineno, members)
 
 
-def _returned(node: ast.FunctionDef) -> str:
-    return f" -> {ast.unparse(node.returns)}".replace("'", "") if node.returns else ""
+def _signature(item: griffe.Function | griffe.Class) -> str:
+    text = re.sub(r"^\w+\((?:(?:self|cls)(?:, )?)?", "(", item.signature())
+    text = re.sub(r"\(lambda: (.*?)\)\(\)(?=[,)])", r"\1", text)  # a default that is made anew
+    return "" if item.is_class and text == "()" else text
 
 
-def _docstring(file: Path) -> str:
-    return inspect.cleandoc(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "")
+def _text(module: griffe.Module) -> str:
+    return " ".join(module.docstring.value.split()) if module.docstring else ""
 
 
-def sections(doc: str) -> list[tuple[str, list[str] | list[tuple[str, str]]]]:
-    """A docstring in pieces: ("", paragraphs) for text, and ("Args", pairs of name and explanation) for the rest."""
-    found: list = [("", [])]
-    for block in re.split(r"\n\s*\n", doc):
-        lines = block.splitlines()
-        match = SECTION.fullmatch(lines[0].strip()) if lines else None
-        if match:
-            found.append((match[1], _pairs(lines[1:])))
-        elif lines:
-            found.append(("", [" ".join(line.strip() for line in lines)]))
-    return [(name, content) for name, content in found if content]
-
-
-def _pairs(lines: list[str]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    for line in lines:
-        match = re.match(r"([\w*`.]+(?: \([^)]*\))?): (.*)", line.strip())
-        if len(line) - len(line.lstrip()) == indent and match:
-            pairs.append((match[1], match[2]))
-        elif pairs and len(line) - len(line.lstrip()) > indent:
-            pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {line.strip()}")
-        elif pairs and not pairs[-1][0]:
-            pairs[-1] = ("", f"{pairs[-1][1]} {line.strip()}")
+def _sections(item: griffe.Object) -> tuple[Section, ...]:
+    if not item.docstring:
+        return ()
+    found: list[Section] = []
+    for section in item.docstring.parse("google", **STYLE):
+        if section.kind is griffe.DocstringSectionKind.text:
+            found += [("", (("", _joined(block)),)) for block in re.split(r"\n\s*\n", section.value)]
         else:
-            pairs.append(("", line.strip()))
-    return pairs
+            label = LABELS.get(section.kind.value, section.kind.value.capitalize())
+            found.append((label, tuple((_name(element), _joined(element.description)) for element in section.value)))
+    return tuple(found)
+
+
+def _name(element: griffe.DocstringElement) -> str:
+    return str(element.annotation).strip("()") if isinstance(element, griffe.DocstringRaise) else element.name
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
