@@ -160,11 +160,10 @@ def test_a_kernel_on_white_features_is_just_a_kernel():
 
 
 def test_the_slice_sees_changed_curves():
-    config = thresholds.Curves()
-    kept = stored.load("beyond-ntk", "ntk-curves", config)
-    assert thresholds.slice_difference(config, kept, RT, ("kernel-10",)) < 1e-3
+    kept = thresholds.CURVES.load()
+    assert thresholds.slice_difference(kept, RT, ("kernel-10",)) < 1e-3
     changed = stored.Stored(kept.arrays | {"kernel-10": kept["kernel-10"] + 0.1}, kept.config, kept.provenance)
-    assert thresholds.slice_difference(config, changed, RT, ("kernel-10",)) > 0.05
+    assert thresholds.slice_difference(changed, RT, ("kernel-10",)) > 0.05
 
 
 def test_shapes_are_checked():

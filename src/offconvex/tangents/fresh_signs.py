@@ -1,5 +1,6 @@
 """Training with fresh random signs at every step, beside the linear term, the quadratic term and the whole network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 from offconvex.tangents.two_layer import TwoLayer, draw
 
 MODELS = {"linear": 1e-2, "network": 0.0, "decayed": 1e-2, "signed": 1e-2, "quadratic": 1e-2}
@@ -111,31 +112,31 @@ def fit(config: Signed, name: str, samples: int, rt: Runtime, *, steps: int | No
     return found
 
 
-def run_signed(config: Signed, part: str) -> Arrays:
-    """One model at one number of samples, "MODEL-SAMPLES", in double precision."""
-    name, samples = part.split("-")
-    return fit(config, name, int(samples), runtime.resolve("cpu"))
-
-
-def signed_parts(config: Signed) -> list[str]:
+def signed_parts(config: Signed) -> dict[str, tuple[str, int]]:
     """Every model at every number of samples."""
-    return [f"{name}-{samples}" for name in MODELS for samples in config.samples]
+    return {f"{name}-{samples}": (name, samples) for name in MODELS for samples in config.samples}
 
 
-def assemble_signed(config: Signed, parts: list[Arrays]) -> Arrays:
+def run_signed(config: Signed, name: str, samples: int) -> Arrays:
+    """One model at one number of samples in double precision."""
+    return fit(config, name, samples, runtime.resolve("cpu"))
+
+
+def assemble_signed(config: Signed, results: Mapping[tuple, Arrays]) -> Arrays:
     """Arrays of each model as "MODEL KEY", numbers of samples first."""
-    found, size = {}, len(config.samples)
-    for i, name in enumerate(MODELS):
-        for key in parts[0]:
-            found[f"{name} {key}"] = np.stack([part[key] for part in parts[i * size : (i + 1) * size]])
-    return found
+    return {
+        f"{name} {key}": np.stack([results[name, samples][key] for samples in config.samples])
+        for name in MODELS
+        for key in results[name, config.samples[0]]
+    }
 
 
-def slice_difference(config: Signed, stored: Stored, rt: Runtime, name: str, place: int, records: int) -> float:
+def slice_difference(stored: Stored[Signed], rt: Runtime, name: str, place: int, records: int) -> float:
     """Largest relative difference of the first training errors, computed again, from the stored ones."""
+    config = stored.config
     steps = records * (config.steps // config.records)
     fresh = fit(config, name, config.samples[place], rt, steps=steps)["train"]
     return float(np.abs(fresh / stored[f"{name} train"][place, :records] - 1).max())
 
 
-SIGNED = legacy("ntk-signed", "beyond-ntk", Signed(), signed_parts, run_signed, assemble_signed)
+SIGNED = StoredExperiment("ntk-signed", "beyond-ntk", Signed(), signed_parts, run_signed, assemble_signed)

@@ -1,12 +1,13 @@
 """Stored experiment: networks and their Taylor models of orders one to four on Fashion-MNIST, in single precision."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from offconvex import runtime
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 from offconvex.tangents.training import Training, record_steps, train
 
 
@@ -27,21 +28,28 @@ class TaylorRuns(Training):
     device: str = "cpu"
 
 
-def run_group(config: TaylorRuns, part: str, *, steps: int | None = None) -> Arrays:
-    """One group, "group-INDEX": arrays of `training.train`, over the first `steps` or all."""
+def groups(config: TaylorRuns) -> dict[str, tuple[int]]:
+    """One part per group."""
+    return {f"group-{i}": (i,) for i in range(config.groups)}
+
+
+def run_group(config: TaylorRuns, group: int, *, steps: int | None = None) -> Arrays:
+    """One group: arrays of `training.train`, over the first `steps` or all."""
     rt = runtime.resolve(config.device, torch.float32)
-    return train(config, config.orders, rt, config.seed, "taylor", int(part.removeprefix("group-")), steps=steps)
+    return train(config, config.orders, rt, config.seed, "taylor", group, steps=steps)
 
 
-def assemble_groups(config: TaylorRuns, parts: list[Arrays]) -> Arrays:
+def assemble_groups(config: TaylorRuns, results: Mapping[tuple, Arrays]) -> Arrays:
     """Arrays of all groups, replicas of the groups one after the other on axis 1."""
+    parts = list(results.values())
     joined = {key: np.concatenate([part[key] for part in parts], axis=1) for key in parts[0] if key != "steps"}
     return {"steps": parts[0]["steps"], **joined}
 
 
-def slice_difference(config: TaylorRuns, stored: Stored, records: int) -> float:
+def slice_difference(stored: Stored[TaylorRuns], records: int) -> float:
     """Largest difference of the first training losses of group 0, computed again, from the stored ones, relative."""
-    fresh = run_group(config, "group-0", steps=int(record_steps(config)[records - 1]))["loss"]
+    config = stored.config
+    fresh = run_group(config, 0, steps=int(record_steps(config)[records - 1]))["loss"]
     return float(np.abs(fresh / stored["loss"][:, : config.replicas, :records] - 1).max())
 
 
@@ -51,11 +59,4 @@ def step_scores(values: np.ndarray) -> np.ndarray:
     return differences.mean(1) / (differences.std(1, ddof=1) / np.sqrt(differences.shape[1]))
 
 
-TAYLOR = legacy(
-    "ntk-taylor",
-    "beyond-ntk",
-    TaylorRuns(),
-    lambda config: [f"group-{i}" for i in range(config.groups)],
-    run_group,
-    assemble_groups,
-)
+TAYLOR = StoredExperiment("ntk-taylor", "beyond-ntk", TaylorRuns(), groups, run_group, assemble_groups)

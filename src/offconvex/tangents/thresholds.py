@@ -1,5 +1,6 @@
 """How many samples each learner needs for a low-rank polynomial: learning curves and their thresholds."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 from offconvex.tangents import theory
 from offconvex.tangents.learners import even_kernel, kernel_fit, least_nuclear, quadratic_values, tangent_kernel
 from offconvex.tangents.polynomials import quadratic_features, sphere
@@ -144,35 +145,34 @@ def kinds_of(config: Curves) -> dict[str, tuple[int, ...]]:
     return {"quadratic": config.quadratic, "kernel": config.kernel, "tangent": config.tangent} | degree_four
 
 
-def curve_parts(config: Curves) -> list[str]:
+def curve_parts(config: Curves) -> dict[str, tuple[str, int]]:
     """A part for each learner and dimension."""
-    return [f"{kind}-{d}" for kind, dimensions in kinds_of(config).items() for d in dimensions]
+    return {f"{kind}-{d}": (kind, d) for kind, dimensions in kinds_of(config).items() for d in dimensions}
 
 
-def run_curves(config: Curves, part: str) -> Arrays:
+def run_curves(config: Curves, kind: str, d: int) -> Arrays:
     """One curve in double precision."""
-    kind, d = part.split("-")
-    return curve(config, kind, int(d), runtime.resolve("cpu"))
+    return curve(config, kind, d, runtime.resolve("cpu"))
 
 
-def assemble_curves(config: Curves, parts: list[Arrays]) -> Arrays:
+def assemble_curves(config: Curves, results: Mapping[tuple, Arrays]) -> Arrays:
     """Errors as "KIND-D", and gaps as "gaps KIND-D"."""
-    named = list(zip(curve_parts(config), parts))
-    return {name: part["errors"] for name, part in named} | {f"gaps {name}": part["gaps"] for name, part in named}
+    errors = {f"{kind}-{d}": found["errors"] for (kind, d), found in results.items()}
+    return errors | {f"gaps {kind}-{d}": found["gaps"] for (kind, d), found in results.items()}
 
 
-def crossings(config: Curves, stored: Stored, kind: str, level: float) -> np.ndarray:
+def crossings(stored: Stored[Curves], kind: str, level: float) -> np.ndarray:
     """Thresholds of one learner over its dimensions."""
+    config = stored.config
     return np.array([crossing(sizes_of(config, kind, d), stored[f"{kind}-{d}"], level) for d in kinds_of(config)[kind]])
 
 
-def slice_difference(config: Curves, stored: Stored, rt: Runtime, parts: tuple[str, ...]) -> float:
+def slice_difference(stored: Stored[Curves], rt: Runtime, names: Sequence[str]) -> float:
     """Largest difference of the median errors of some curves, computed again, from the stored ones."""
-    found = []
-    for part in parts:
-        kind, d = part.split("-")
-        fresh = curve(config, kind, int(d), rt)["errors"]
-        found.append(np.abs(np.median(fresh, axis=1) - np.median(stored[part], axis=1)).max())
+    known, found = curve_parts(stored.config), []
+    for name in names:
+        fresh = curve(stored.config, *known[name], rt)["errors"]
+        found.append(np.abs(np.median(fresh, axis=1) - np.median(stored[name], axis=1)).max())
     return float(max(found))
 
 
@@ -181,4 +181,4 @@ def exponent(dimensions, sizes: np.ndarray) -> float:
     return float(np.polyfit(np.log(dimensions), np.log(sizes), 1)[0])
 
 
-CURVES = legacy("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)
+CURVES = StoredExperiment("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)
