@@ -121,8 +121,8 @@ SHORT = step_sizes.StepSizes(count=20, rate=1e-4, ratios=(1, 2, 4), iterations=(
 
 
 def test_stored_step_sizes_and_a_slice_of_them():
-    parts = [step_sizes.run_steps(SHORT, part) for part in step_sizes.step_parts(SHORT)]
-    arrays = step_sizes.assemble_steps(SHORT, parts)
+    results = {run: step_sizes.run_steps(SHORT, *run) for run in step_sizes.step_parts(SHORT).values()}
+    arrays = step_sizes.assemble_steps(SHORT, results)
     for name in step_sizes.NETWORKS:
         gap = arrays[f"gap {name}"]
         assert gap.shape == (3, 3, 5)
@@ -134,13 +134,13 @@ def test_stored_step_sizes_and_a_slice_of_them():
         assert np.all(share[:, 0] == 0) and np.all((share[:, 1:] > 1 / 110) & (share[:, 1:] < 1))
     # To the flow: the extrapolated limit is an order better than the finest run.
     assert np.all(arrays["flow gap extrapolated"][1:] < 0.1 * arrays["flow gap"][2, 1:])
-    record = stored.Stored(arrays, stored.settings(SHORT), {})
+    record = stored.Stored(arrays, SHORT, {})
     for ratio in (1, 2):
-        assert step_sizes.slice_gap(SHORT, record, "relu", ratio, 4) < 1e-9
+        assert step_sizes.slice_gap(record, "relu", ratio, 4) < 1e-9
     arrays["gap relu"] = arrays["gap relu"] * (1 + 1e-3)
-    assert step_sizes.slice_gap(SHORT, record, "relu", 2, 4) == pytest.approx(1e-3, rel=0.01)
+    assert step_sizes.slice_gap(record, "relu", 2, 4) == pytest.approx(1e-3, rel=0.01)
     with pytest.raises(ValueError, match="multiple of 2"):
-        step_sizes.slice_gap(SHORT, record, "relu", 2, 3)
+        step_sizes.slice_gap(record, "relu", 2, 3)
     with pytest.raises(ValueError, match="start with 1"):
         step_sizes.StepSizes(ratios=(2, 5))
     with pytest.raises(ValueError, match="multiples of 200"):
@@ -163,24 +163,24 @@ def test_the_share_of_one_unit_is_that_of_a_row_of_its_layer():
 
 def test_stored_precisions_and_a_slice_of_them():
     config = precision.Precision(iterations=20, records=4, ratio=4, count=20)
-    parts = [precision.run_precision(config, part) for part in precision.precision_parts(config)]
-    arrays = precision.assemble_precision(config, parts)
+    results = {run: precision.run_precision(config, *run) for run in precision.precision_parts(config).values()}
+    arrays = precision.assemble_precision(config, results)
     assert np.all(arrays["rounding 4"][1:] > 1e-8) and arrays["travel"][-1] > 1e-3
     np.testing.assert_allclose(arrays["gap float32"][1:], arrays["gap float64"][1:], rtol=0.2)
-    assert precision.precision_slice(stored.Stored(arrays, stored.settings(config), {}), 10) < 1e-9
+    assert precision.precision_slice(stored.Stored(arrays, config, {}), 10) < 1e-9
 
 
 def test_the_curvature_parts_keep_their_names():
     config = paper_curvature.Curvature(scales=(1.0,), draws=1)
-    assert paper_curvature.curvature_parts(config) == [
+    parts = paper_curvature.curvature_parts(config)
+    assert list(parts) == [
         "course-linear",
         "course-relu",
         "random-linear",
         "random-relu",
     ]
-    parts = [{"least": np.zeros((1, 2))} for _ in range(4)]
-    arrays = paper_curvature.assemble_curvature(config, parts)
-    assert list(paper_curvature.course_of(stored.Stored(arrays, {}, {}), "relu")) == ["least"]
+    arrays = paper_curvature.assemble_curvature(config, {p: {"least": np.zeros((1, 2))} for p in parts.values()})
+    assert list(paper_curvature.course_of(stored.Stored(arrays, config, {}), "relu")) == ["least"]
     assert config.course("relu").side == 28 and config.course("relu").iterations == 10_000
 
 

@@ -1,5 +1,6 @@
 """Stored experiment: extreme eigenvalues of the source's networks along their runs and at random points."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from offconvex import rng, runtime
@@ -8,7 +9,7 @@ from offconvex.flow_vs_descent.courses import Course
 from offconvex.flow_vs_descent.curvature import extremes
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 
 NETWORKS = tuple(PAPER_NETWORKS)
 
@@ -49,23 +50,22 @@ class Curvature:
         )
 
 
-def run_curvature(config: Curvature, part: str) -> Arrays:
-    """Records of `courses.follow` for "course-NAME", of `courses.random_points` for "random-NAME"."""
-    kind, name = part.split("-")
+def curvature_parts(config: Curvature) -> dict[str, tuple[str, str]]:
+    """A course and random points for each network."""
+    return {f"{kind}-{name}": (kind, name) for kind in ("course", "random") for name in NETWORKS}
+
+
+def run_curvature(config: Curvature, kind: str, name: str) -> Arrays:
+    """Records of `courses.follow` for a "course", of `courses.random_points` for "random" points."""
     rt = runtime.resolve(config.device)
     if kind == "course":
         return courses.follow(config.course(name), rt, config.seed)
     return courses.random_points(config.course(name), rt, config.seed, config.scales, config.draws)
 
 
-def curvature_parts(config: Curvature) -> list[str]:
-    """A course and random points for each network."""
-    return [f"{kind}-{name}" for kind in ("course", "random") for name in NETWORKS]
-
-
-def assemble_curvature(config: Curvature, parts: list[Arrays]) -> Arrays:
+def assemble_curvature(config: Curvature, results: Mapping[tuple, Arrays]) -> Arrays:
     """All arrays as "KIND-NAME array"."""
-    return {f"{p} {k}": v for p, arrays in zip(curvature_parts(config), parts) for k, v in arrays.items()}
+    return {f"{kind}-{name} {k}": v for (kind, name), arrays in results.items() for k, v in arrays.items()}
 
 
 def course_of(stored: Stored, name: str) -> Arrays:
@@ -74,9 +74,9 @@ def course_of(stored: Stored, name: str) -> Arrays:
     return {key.removeprefix(prefix): value for key, value in stored.arrays.items() if key.startswith(prefix)}
 
 
-def first_difference(stored: Stored, name: str) -> float:
+def first_difference(stored: Stored[Curvature], name: str) -> float:
     """Largest relative difference of the eigenvalues at the start, computed again, from the stored ones."""
-    config = Curvature(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.config.items()})
+    config = stored.config
     course, rt = config.course(name), runtime.resolve(config.device)
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
     start = course.start(rt, config.seed)
@@ -85,4 +85,6 @@ def first_difference(stored: Stored, name: str) -> float:
     return float(max(abs(found.least / kept["least"][0, 0] - 1), abs(found.most / kept["most"][0, 0] - 1)))
 
 
-CURVATURE = legacy("flow-curvature", "flow-vs-descent", Curvature(), curvature_parts, run_curvature, assemble_curvature)
+CURVATURE = StoredExperiment(
+    "flow-curvature", "flow-vs-descent", Curvature(), curvature_parts, run_curvature, assemble_curvature
+)

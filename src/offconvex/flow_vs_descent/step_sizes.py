@@ -1,5 +1,6 @@
 """The source's experiment: gradient descent at step eta and at eta / r, compared at equal flow times."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from offconvex.flow import flow
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 
 NETWORKS = tuple(PAPER_NETWORKS)
 
@@ -61,24 +62,29 @@ class StepSizes:
         return self.rate * np.linspace(0, self.horizon(network), self.records + 1)
 
 
-def step_parts(config: StepSizes) -> list[str]:
+def step_parts(config: StepSizes) -> dict[str, tuple[str, int | None]]:
     """One part per network and step, the longest first, and the flow of the linear network."""
-    runs = [f"{name}-{ratio}" for ratio in sorted(config.ratios, reverse=True) for name in NETWORKS]
-    return [*runs, "linear-flow"]
+    runs = {f"{name}-{r}": (name, r) for r in sorted(config.ratios, reverse=True) for name in NETWORKS}
+    return runs | {"linear-flow": ("linear", None)}
 
 
-def run_steps(config: StepSizes, part: str, *, iterations: int | None = None) -> Arrays:
-    """One run: "loss" (T,) and all "weights" (T, P) at its recorded times, or at those up to `iterations`."""
-    name, kind = part.split("-")
+def run_steps(config: StepSizes, name: str, ratio: int | None, *, iterations: int | None = None) -> Arrays:
+    """One run: "loss" (T,) and all "weights" (T, P) at its recorded times, or at those up to `iterations`.
+
+    Args:
+        config: settings.
+        name: of the network.
+        ratio: of the steps; None for the flow.
+        iterations: of the run at step eta; by default all.
+    """
     rt = runtime.resolve(config.device)
     network, data = PAPER_NETWORKS[name], images(rt, count=config.count)
     start = network.start(rt, config.seed, "start", name)
-    if kind == "flow":
+    if ratio is None:
         # Tolerances far below the distance between runs, 1e-4 and more; rounding is far below them.
         objective = network_loss(network, data)
         run = flow(objective, start, config.times(name), record=_flat, rtol=1e-9, atol=1e-11)
         return {"loss": run.loss[:, 0].cpu().numpy(), "weights": run["weights"][:, 0].cpu().numpy()}
-    ratio = int(kind)
     # The dual coordinates save time where the first layer is worth two large products.
     dual = DualLoss(network, data) if network.slope < 1 else None
     run = descend(
@@ -92,7 +98,7 @@ def run_steps(config: StepSizes, part: str, *, iterations: int | None = None) ->
     return {"loss": run.loss[:, 0].cpu().numpy(), "weights": run["weights"][:, 0].cpu().numpy()}
 
 
-def assemble_steps(config: StepSizes, parts: list[Arrays]) -> Arrays:
+def assemble_steps(config: StepSizes, results: Mapping[tuple, Arrays]) -> Arrays:
     """Losses and distances of all runs.
 
     Returns:
@@ -103,10 +109,9 @@ def assemble_steps(config: StepSizes, parts: list[Arrays]) -> Arrays:
         at the start; for the linear network "flow loss" (T,), "flow gap" (runs, T) and "flow gap extrapolated" (T,),
         distances to the flow.
     """
-    by_name = dict(zip(step_parts(config), parts))
     arrays: Arrays = {}
     for name in NETWORKS:
-        runs = [by_name[f"{name}-{ratio}"] for ratio in config.ratios]
+        runs = [results[name, ratio] for ratio in config.ratios]
         weights = [run["weights"] for run in runs]
         order = np.argsort(config.ratios)
         finest, next_finest = (config.ratios[order[-1]], config.ratios[order[-2]])
@@ -117,14 +122,14 @@ def assemble_steps(config: StepSizes, parts: list[Arrays]) -> Arrays:
         arrays[f"extrapolated gap {name}"] = np.stack([distance(w, limit) for w in weights])
         arrays[f"unit share {name}"] = np.stack([unit_share(weights[0] - w, name) for w in weights[1:]])
         if name == "linear":
-            exact = by_name["linear-flow"]
+            exact = results["linear", None]
             arrays["flow loss"] = exact["loss"]
             arrays["flow gap"] = np.stack([distance(w, exact["weights"]) for w in weights])
             arrays["flow gap extrapolated"] = distance(limit, exact["weights"])
     return arrays
 
 
-def slice_gap(config: StepSizes, runs: Stored, name: str, ratio: int, iterations: int) -> float:
+def slice_gap(runs: Stored[StepSizes], name: str, ratio: int, iterations: int) -> float:
     """Largest relative difference from the stored runs, of losses and distances, over the first iterations run again.
 
     The distance is the one to the run at step eta, or for that run itself to the start.
@@ -132,12 +137,13 @@ def slice_gap(config: StepSizes, runs: Stored, name: str, ratio: int, iterations
     Raises:
         ValueError: if the iterations are no multiple of those between two stored records.
     """
+    config = runs.config
     every = config.horizon(name) // config.records
     if iterations < every or iterations % every:
         raise ValueError(
             f"`iterations` must be a positive multiple of {every}, the distance of records; got {iterations}."
         )
-    fresh, first = (run_steps(config, f"{name}-{r}", iterations=iterations) for r in (ratio, 1))
+    fresh, first = (run_steps(config, name, r, iterations=iterations) for r in (ratio, 1))
     rows, row = len(fresh["loss"]), config.ratios.index(ratio)
     if ratio > 1:
         origin, kept = first["weights"], runs[f"gap {name}"][row, 0]
@@ -176,4 +182,4 @@ def _flat(layers: Parameters, _: Gradients) -> dict[str, torch.Tensor]:
     return {"weights": torch.cat([layer.flatten(1) for layer in layers], 1)}
 
 
-STEP_SIZES = legacy("flow-step-sizes", "flow-vs-descent", StepSizes(), step_parts, run_steps, assemble_steps)
+STEP_SIZES = StoredExperiment("flow-step-sizes", "flow-vs-descent", StepSizes(), step_parts, run_steps, assemble_steps)
