@@ -13,9 +13,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from offconvex import paths
+from offconvex import fits, paths
 from offconvex.run import active_run
 
 WIDTHS = {"single": 5.2, "double": 8.0}
@@ -53,6 +54,13 @@ def new(
     if height is None:
         height = WIDTHS[width] / columns * 0.68 * rows
     return plt.subplots(rows, columns, figsize=(WIDTHS[width], height), layout="constrained", **subplots)
+
+
+def band(ax: Axes, x: np.ndarray, values: np.ndarray, *, axis: int = -1, color, shade: float = 0.2, **line) -> None:
+    """Median of values over one of their two axes as a line over x (n,), with the quartiles as a band of its color."""
+    low, middle, high = fits.quartiles(values, axis)
+    ax.fill_between(x, low, high, color=color, alpha=shade, linewidth=0)
+    ax.plot(x, middle, color=color, **line)
 
 
 def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:

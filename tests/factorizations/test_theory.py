@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.integrate import quad, solve_ivp
 
 from offconvex import rng
-from offconvex.factorizations import measure, theory
+from offconvex.factorizations import theory
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -70,29 +69,6 @@ def test_stable_step_separates_decay_from_bouncing():
         for _ in range(200):
             root += factor * limit * 2 * (sigma - root**depth) * root ** (depth - 1)
         assert (abs(root**depth - sigma) < 1e-6 * sigma) == stays
-
-
-def test_take_offs_overlap_and_crossing_on_constructed_curves():
-    times = np.arange(0, 11.0)
-    ramps = np.stack([np.clip(times, 0, 4) / 4, np.clip(times - 4, 0, 4) / 4], axis=1)
-    assert measure.take_offs(times, ramps, np.ones(2)).tolist() == [2.0, 6.0]
-    assert measure.overlap(times, ramps, np.ones(2)) == 0.0
-    together = np.stack([times, 2 * times], axis=1)
-    assert measure.overlap(times, together, together[-1]) == pytest.approx(0.5)
-    assert measure.overlap(times, ramps[:, :1], np.ones(1)) == 0.0
-    assert np.isnan(measure.crossing(times, ramps[:, 0], 2.0))
-    assert measure.crossing(times, ramps[:, 0] + 1, 0.5) == 0.0
-    assert measure.last_rise(np.array([0.0, 2.0, 0.5, 2.0, 3.0]), 1.0) == 3
-
-
-def test_power_law_and_projections():
-    exponent, factor = measure.power_law(np.array([1.0, 2.0, 5.0]), 3 * np.array([1.0, 2.0, 5.0]) ** -1.5)
-    assert (exponent, factor) == (pytest.approx(-1.5), pytest.approx(3))
-    product = torch.diag(torch.tensor([3.0, 2.0], dtype=torch.float64, device="cpu"))[None]
-    gradient = torch.tensor([[[-0.5, 9.0], [9.0, 0.25]]], dtype=torch.float64, device="cpu")
-    growth = measure.growth_projections(product, gradient, 2)
-    assert growth["values"].tolist() == [[3.0, 2.0]]
-    torch.testing.assert_close(growth["projections"], torch.tensor([[0.5, -0.25]], dtype=torch.float64, device="cpu"))
 
 
 @pytest.mark.parametrize(

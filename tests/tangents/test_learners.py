@@ -138,7 +138,6 @@ def test_crossing_reads_the_last_fall():
     for bad in (np.ones((4, 1)), np.zeros((4, 1))):
         with pytest.raises(ValueError, match="does not cross 0.05 between 10 and 40 samples"):
             thresholds.crossing(sizes, bad, 0.05)
-    assert thresholds.exponent((1, 2, 4), np.array([3, 12, 48.0])) == pytest.approx(2)
 
 
 def test_curves_name_their_parts_and_know_the_exact_error():

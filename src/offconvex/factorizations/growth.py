@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from offconvex import fits
 from offconvex.descent import Gradients, Objective, Parameters, Record, descend
-from offconvex.factorizations import measure, theory
+from offconvex.factorizations import theory
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.tensor import measure as tensor_measure
 
@@ -76,7 +77,7 @@ class Rates:
     @property
     def exponent(self) -> float:
         """Of sigma in measured rate / gamma, by least squares in log-log."""
-        return measure.power_law(self.values, self.rates / self.projections)[0]
+        return fits.power_law(self.values, self.rates / self.projections)[0]
 
 
 def read_rates(

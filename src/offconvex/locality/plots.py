@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from offconvex import figures
+from offconvex import figures, fits
 
 
 def pictures(axes: Sequence[Axes], images: np.ndarray, titles: Sequence[str]) -> None:
@@ -41,9 +41,7 @@ def over_gaps(
 ) -> None:
     """Accuracies or surrogates (lines, gaps, seeds): medians, quartiles as bands, chance, if any, dashed."""
     for values, label, color in zip(accuracy, labels, colors):
-        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
-        ax.fill_between(gaps, low, high, color=color, alpha=0.2, linewidth=0)
-        ax.plot(gaps, middle, "o-", color=color, label=label, markersize=4)
+        figures.band(ax, gaps, values, color=color, label=label, marker="o", markersize=4)
     if chance is not None:
         ax.axhline(chance, **figures.THEORY)
     ax.set_xticks(gaps)
@@ -52,7 +50,7 @@ def over_gaps(
 
 def apart(ax: Axes, gap: float, values: np.ndarray, colors: Sequence) -> None:
     """Accuracies or surrogates (lines, seeds) of another study at one more gap: medians, hollow, and quartiles."""
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
+    low, middle, high = fits.quartiles(values)
     # A little beside one another, where equal medians would hide all but one.
     places = gap + 0.25 * (np.arange(len(middle)) - (len(middle) - 1) / 2)
     around = np.stack([middle - low, high - middle])
@@ -120,8 +118,6 @@ def study_and_trials(
 def courses(ax: Axes, epochs: np.ndarray, accuracy: np.ndarray, labels: Sequence[str], colors: Sequence) -> None:
     """Accuracies (lines, T, seeds) in the course of training: medians, and quartiles as bands."""
     for values, label, color in zip(accuracy, labels, colors):
-        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
-        ax.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0)
-        ax.plot(epochs, middle, color=color, label=label)
+        figures.band(ax, epochs, values, color=color, label=label)
     ax.axhline(0.5, **figures.THEORY)
     ax.set(xlabel="epoch")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from offconvex import rng
+from offconvex.factorizations import measure
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.locality.regularizer import Patch, gradient_similarity
@@ -75,7 +76,7 @@ def compare(config: Trees, rt: Runtime, seed: int) -> TreesRecord:
         root[:, terms:] = 0
         tensors = hierarchical.end_tensor(tree, (*weights[:-1], root))
         values = hierarchical_measure.split_values(tensors, (0, 1))
-        ranks.append(np.asarray(hierarchical_measure.counted(values, share=NUMERICAL_ZERO).cpu()))
+        ranks.append(measure.counted(values.cpu().numpy(), share=NUMERICAL_ZERO))
         inputs = rt.normal(rng.generator(seed, "trees", "inputs", terms), config.samples, config.channels, 1, 4)
         inputs = inputs.expand(config.draws, *inputs.shape)
         _, similar = gradient_similarity(partial(contract, tensors), inputs, LEFT, RIGHT)

@@ -43,11 +43,6 @@ def angle_to(paths: np.ndarray, normal: tuple[float, float]) -> np.ndarray:
     return np.arctan2(cross, paths @ np.asarray(normal))
 
 
-def slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Least-squares slope of log y against log x."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
-
-
 def smallest_distance(points: np.ndarray) -> float:
     """Smallest distance between any two of the points (n, 2)."""
     gaps = np.linalg.norm(points[:, None] - points[None], axis=-1)

@@ -59,9 +59,7 @@ def training_curves(axes: Sequence[Axes], steps: np.ndarray, record: Mapping[str
         for order, (values, color) in enumerate(zip(record[key], colors)):
             if key == "cosine" and order == 0:
                 continue
-            low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
-            ax.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
-            ax.plot(steps, middle, color=color, label=ORDERS[order], linewidth=1.6)
+            figures.band(ax, steps, values, axis=0, color=color, shade=0.15, label=ORDERS[order], linewidth=1.6)
         ax.set(title=title, xlabel="step", xlim=(0, steps[-1]))
 
 
@@ -143,9 +141,8 @@ def learning_curves(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]
     """Median relative test errors (sizes,) of learners over samples (sizes,); dashed lines at predicted thresholds."""
     for name, (sizes, errors) in curves.items():
         label, color, marker = LEARNERS[name]
-        low, middle, high = np.quantile(errors, (0.25, 0.5, 0.75), axis=1)
-        ax.fill_between(sizes, low, high, color=color, alpha=0.15, linewidth=0)
-        ax.semilogx(sizes, middle, marker + "-", color=color, label=label, markersize=4)
+        figures.band(ax, sizes, errors, color=color, shade=0.15, label=label, marker=marker, markersize=4)
+    ax.set_xscale("log")
     for size in vertical:
         ax.axvline(size, **{**figures.THEORY, "linewidth": 1.1})
     ax.axhline(0.05, color="0.6", linewidth=0.8, linestyle=":")

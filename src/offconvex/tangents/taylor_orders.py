@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from offconvex import runtime
+from offconvex import fits, runtime
 from offconvex.stored import Arrays, Stored, StoredExperiment
 from offconvex.tangents.training import Training, record_steps, train
 
@@ -55,8 +55,7 @@ def slice_difference(stored: Stored[TaylorRuns], records: int) -> float:
 
 def step_scores(values: np.ndarray) -> np.ndarray:
     """Mean paired difference from each order to the next in standard errors, (orders - 1,), of values (orders, R)."""
-    differences = np.diff(values, axis=0)
-    return differences.mean(1) / (differences.std(1, ddof=1) / np.sqrt(differences.shape[1]))
+    return fits.z_scores(np.diff(values, axis=0), axis=1)
 
 
 TAYLOR = StoredExperiment("ntk-taylor", "beyond-ntk", TaylorRuns(), groups, run_group, assemble_groups)

@@ -69,11 +69,6 @@ def measure(config: Scalings, rt: Runtime, seed: int) -> Arrays:
     return {key: torch.stack(values).cpu().numpy() for key, values in found.items()}
 
 
-def slope(widths: tuple[int, ...], size: np.ndarray) -> float:
-    """Log-log slope of sizes (widths,)."""
-    return float(np.polyfit(np.log(widths), np.log(size), 1)[0])
-
-
 def plane(width: int, grid: np.ndarray, rt: Runtime, seed: int, *, dimension: int = 20) -> Arrays:
     """Network and its terms on a plane through the start: alpha along the aligned W, beta along S W.
 

@@ -176,9 +176,4 @@ def slice_difference(stored: Stored[Curves], rt: Runtime, names: Sequence[str]) 
     return float(max(found))
 
 
-def exponent(dimensions, sizes: np.ndarray) -> float:
-    """Log-log slope of thresholds over dimensions."""
-    return float(np.polyfit(np.log(dimensions), np.log(sizes), 1)[0])
-
-
 CURVES = StoredExperiment("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)

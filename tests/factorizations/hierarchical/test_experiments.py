@@ -8,14 +8,14 @@ import torch
 
 from offconvex import rng, runtime, stored
 from offconvex.descent import GroupRMSprop, descend
-from offconvex.factorizations import theory
+from offconvex.factorizations import measure, theory
 from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
 from offconvex.factorizations.hierarchical import laws as hierarchical_laws
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical import network as hierarchical_network
 from offconvex.factorizations.hierarchical import separation as hierarchical_separation
 from offconvex.factorizations.hierarchical import wide as hierarchical_wide
-from offconvex.factorizations.hierarchical.incremental import Learning, count_learned, learn, mean_overlap
+from offconvex.factorizations.hierarchical.incremental import Learning, learn, mean_overlap
 from offconvex.factorizations.hierarchical.one_law import STARTS, read_all
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
@@ -77,12 +77,12 @@ def test_small_run_learns_and_keeps_its_records_in_order():
     (alone,) = learn(config, CPU, 0, stream="test", replicas=range(1, 2))
     np.testing.assert_allclose(other.final_all[:2], alone.final_all[:2], rtol=1e-6)
     assert run.root.shape == (1501, 8) and run.law.shape == (1501, 2)
-    assert run.final_error < 0.9 and 1 <= count_learned(run.final_root) <= 2
+    assert run.final_error < 0.9 and 1 <= measure.counted(run.final_root) <= 2
     assert run.law_deviation < 0.05
     whole = torch.from_numpy(run.tensor - run.target)
     assert run.final_error == pytest.approx(float(whole.norm() / np.linalg.norm(run.target)), rel=1e-12)
     (large,) = learn(replace(config, std=0.7, rule=GroupRMSprop(rate=1e-2)), CPU, 0, stream="test")
-    assert count_learned(large.final_all) > 2 >= count_learned(run.final_all)
+    assert measure.counted(large.final_all) > 2 >= measure.counted(run.final_all)
 
 
 def test_law_is_only_taken_where_every_iteration_is_recorded():
@@ -93,7 +93,7 @@ def test_law_is_only_taken_where_every_iteration_is_recorded():
 def test_overlap_and_count_leave_out_what_is_not_learned():
     times = np.arange(5.0)
     curves = np.array([[0, 0, 0], [0, 1, 0], [0, 2, 0.004], [1, 2, 0.005], [2, 2, 0.005]], dtype=float)
-    assert count_learned(curves[-1]) == 2
+    assert measure.counted(curves[-1]) == 2
     assert mean_overlap(times, curves, curves[-1]) == 0.0
     assert mean_overlap(times, curves[:, [1, 1, 1, 2]], curves[-1, [1, 1, 1, 2]]) == 0.5
 

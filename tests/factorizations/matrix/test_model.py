@@ -5,8 +5,8 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import autograd_objective, descend
-from offconvex.factorizations import measure
 from offconvex.factorizations.matrix import data
+from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
 
@@ -111,7 +111,7 @@ def test_balanced_layers_are_balanced_and_multiply_to_their_matrix(depth):
     assert len(layers) == depth
     torch.testing.assert_close(matrix.end_to_end(layers), product, rtol=1e-12, atol=1e-12)
     if depth > 1:
-        assert measure.layer_gaps(layers).abs().max() < 1e-12
+        assert matrix_measure.layer_gaps(layers).abs().max() < 1e-12
 
 
 def test_identity_layers_multiply_to_the_scale_and_gaussian_ones_have_their_spread():
@@ -147,7 +147,7 @@ def test_target_and_mask():
         (lambda: matrix.squared_loss(CPU.zeros(1, 2, 2), CPU.zeros(1, 2, 3)), "one shape"),
         (lambda: matrix.squared_loss(CPU.zeros(1, 2, 2), -CPU.eye(2)[None]), "negative"),
         (lambda: matrix.completion_loss(CPU.zeros(1, 2, 2), CPU.zeros(1, 2, 2)), "observed entry"),
-        (lambda: measure.layer_gaps((CPU.zeros(1, 2, 2),)), "depth 1"),
+        (lambda: matrix_measure.layer_gaps((CPU.zeros(1, 2, 2),)), "depth 1"),
     ],
 )
 def test_bad_input_is_one_clear_sentence(make, message):

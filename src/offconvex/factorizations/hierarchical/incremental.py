@@ -117,7 +117,7 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: ra
         return {"vectors": vectors.float().cpu(), "pulls": pulls.cpu(), "inner": inner.float().cpu()}
 
     def error(weights: hierarchical.Weights, _: Gradients) -> dict[str, torch.Tensor]:
-        return {"error": tensor_measure.relative_error(hierarchical.end_tensor(tree, weights), target)}
+        return {"error": measure.relative_error(hierarchical.end_tensor(tree, weights), target)}
 
     start = task.start(rt, seed, stream, replicas, std=config.std)
     run = descend(
@@ -134,7 +134,7 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: ra
     end = {
         "root": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, top)),
         "inner": tensor_measure.component_norms(hierarchical.local_vectors(tree, weights, first)),
-        "error": tensor_measure.relative_error(result, target),
+        "error": measure.relative_error(result, target),
         "tensor": result,
         "target": target,
     }
@@ -185,11 +185,6 @@ def _arrange(
     )
 
 
-def count_learned(final: np.ndarray) -> int:
-    """Number of final norms (k,) above 1 % of the largest."""
-    return int((final > LEARNED * final.max()).sum())
-
-
 def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
     """Share of its final norm that a curve has reached when an earlier one takes off, mean over all pairs; 0 if one.
 
@@ -207,6 +202,6 @@ def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -
 def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
     """Indices of the `kept` components that end largest: as many as the target has by take-off, then others by size."""
     largest = np.argsort(final)[::-1][: config.kept]
-    learned = largest[: min(config.task.rank, count_learned(final))]
+    learned = largest[: min(config.task.rank, int(measure.counted(final, share=LEARNED)))]
     starts = measure.take_offs(iterations, norms[:, learned], final[learned])
     return np.concatenate((learned[np.argsort(starts)], largest[len(learned) :]))

@@ -26,8 +26,3 @@ def split_values(tensor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
     summands, each a tensor over the given axes times one over the others (cohen2017inductive, Claim 1).
     """
     return torch.linalg.svdvals(matricization(tensor, axes))
-
-
-def counted(values: torch.Tensor, *, share: float) -> torch.Tensor:
-    """Number of values above `share` of the largest, along the last axis."""
-    return (values > share * values.amax(-1, keepdim=True)).sum(-1)

@@ -7,10 +7,11 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import Objective, Parameters, Record
-from offconvex.factorizations import measure, theory
+from offconvex.factorizations import theory
 from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical.task import TreeCompletion
+from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
 from offconvex.factorizations.tensor import measure as tensor_measure
@@ -98,7 +99,7 @@ def _matrix_run(config: OneLaw, rt: Runtime, seed: int, axes: int, task: Complet
 
     def growth(layers: matrix.Layers, _: matrix.Layers) -> dict[str, torch.Tensor]:
         product = matrix.end_to_end(layers)
-        read = measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
+        read = matrix_measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
         return {"norms": read["values"], "projections": read["projections"]}
 
     step = theory.stable_step(task.size, observed=task.observed, depth=axes)

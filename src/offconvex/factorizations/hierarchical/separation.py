@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offconvex import rng
+from offconvex.factorizations import measure
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.runtime import Runtime
@@ -81,4 +82,4 @@ def measure_separation(config: Separation, rt: Runtime, seed: int) -> Separation
 
 
 def _rank(tensor, axes: tuple[int, ...]) -> int:
-    return int(hierarchical_measure.counted(hierarchical_measure.split_values(tensor, axes), share=NUMERICAL_ZERO)[0])
+    return int(measure.counted(hierarchical_measure.split_values(tensor, axes)[0].cpu().numpy(), share=NUMERICAL_ZERO))

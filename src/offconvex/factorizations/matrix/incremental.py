@@ -7,6 +7,7 @@ import torch
 
 from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
+from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
 from offconvex.runtime import Runtime
@@ -119,7 +120,7 @@ def learn_incrementally(config: IncrementalConfig, rt: Runtime, seed: int) -> In
         target_values=first.target_values,
         take_offs=np.stack([measure.take_offs(x.iterations, x.values[:, :rank], x.final[:rank]) for x in runs]),
         overlaps=np.array([measure.overlap(x.iterations, x.values[:, :rank], x.final[:rank]) for x in runs]),
-        components=np.array([int((x.final > 0.01 * x.final[0]).sum()) for x in runs]),
+        components=np.array([int(measure.counted(x.final)) for x in runs]),
         lowest_errors=np.array([x.lowest for x in runs]),
         floors=np.array([np.median(x.error[-max(1, int(config.tail * len(x.error))) :]) for x in runs]),
         law_deviation=float(deviation),
@@ -155,7 +156,8 @@ def _runs(
         product = matrix.end_to_end(layers)
         error = measure.relative_error(product, targets)
         if projections:
-            return measure.growth_projections(product, matrix.end_gradient(loss, product), kept) | {"error": error}
+            gradient = matrix.end_gradient(loss, product)
+            return matrix_measure.growth_projections(product, gradient, kept) | {"error": error}
         return {"values": torch.linalg.svdvals(product)[:, :kept], "error": error}
 
     run = descend(

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex import rng
+from offconvex import fits, rng
 from offconvex.descent import Gradients, descend
-from offconvex.factorizations import measure, theory
+from offconvex.factorizations import theory
+from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
 from offconvex.flow import flow, hitting_time
@@ -103,7 +104,7 @@ def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> GrowthRecord
 
     def growth(layers: matrix.Layers) -> dict[str, torch.Tensor]:
         product = matrix.end_to_end(layers)
-        return measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
+        return matrix_measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
 
     def record(layers: matrix.Layers, gradients: matrix.Layers) -> dict[str, torch.Tensor]:
         after = growth(tuple(layer - config.step * g for layer, g in zip(layers, gradients)))
@@ -129,7 +130,7 @@ def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> GrowthRecord
         )
     values, projections, rates = values[kept], projections[kept], rates[kept]
     law = theory.growth_rate(values, projections, depth=config.depth)
-    exponent, _ = measure.power_law(values, rates / projections)
+    exponent, _ = fits.power_law(values, rates / projections)
     deviation = float(np.median(np.abs(rates - law) / law))
     return GrowthRecord(config.depth, values, projections, rates, law, deviation, exponent)
 
@@ -195,10 +196,10 @@ def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRec
     targets, masks = task.draw(rt, seed, "balance", one)
     layers = task.gaussian_start(rt, seed, "balance", one, depth=config.depth, std=config.std)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
-    initial = measure.layer_gaps(layers)
+    initial = matrix_measure.layer_gaps(layers)
 
     def drift(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
-        moved = (measure.layer_gaps(layers) - initial).flatten(2).norm(dim=2).amax(1)
+        moved = (matrix_measure.layer_gaps(layers) - initial).flatten(2).norm(dim=2).amax(1)
         scale = torch.stack([layer.flatten(1).norm(dim=1) for layer in layers]).amax(0) ** 2
         return {"moved": moved, "scale": scale}
 
@@ -209,7 +210,7 @@ def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRec
         drifts.append(float(run["moved"][-1, 0] / run["scale"][-1, 0]))
     times = np.linspace(0.0, config.duration, config.records)
     path = flow(objective, layers, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
-    slope, _ = measure.power_law(sizes, np.array(drifts))
+    slope, _ = fits.power_law(sizes, np.array(drifts))
     moved, scale = path["moved"][:, 0].cpu().numpy(), float(path["scale"].max())
     line = drifts[-1] * sizes / sizes[-1]
     return BalanceRecord(sizes, np.array(drifts), slope, line, times, moved / scale)
@@ -283,9 +284,9 @@ def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord
                     rtol=1e-7,
                     atol=1e-7 * std,
                 )
-    slopes = [[measure.power_law(stds, times[d, :, r])[0] for r in range(config.replicas)] for d in range(len(times))]
+    slopes = [[fits.power_law(stds, times[d, :, r])[0] for r in range(config.replicas)] for d in range(len(times))]
     logs = [
-        [pulls[r] * np.polyfit(np.log(1 / stds), times[d, :, r], 1)[0] for r in range(config.replicas)]
+        [pulls[r] * fits.slope(np.log(1 / stds), times[d, :, r]) for r in range(config.replicas)]
         for d in range(len(times))
     ]
     laws = []

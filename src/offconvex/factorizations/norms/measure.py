@@ -40,8 +40,3 @@ def at_loss(loss: np.ndarray, values: np.ndarray, level: float) -> np.ndarray:
         span = np.log(curve[k - 1] / curve[k])
         out[r] = value[k - 1] + (value[k] - value[k - 1]) * np.log(curve[k - 1] / level) / span
     return out
-
-
-def slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Least-squares slope of y (n,) over x (n,)."""
-    return float(np.polyfit(x, y, 1)[0])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from offconvex import figures
+from offconvex import figures, fits
 
 LOSS = r"loss $\ell$, falling $\rightarrow$"
 NORM_NAMES = {0.5: r"$p=\frac{1}{2}$", 2 / 3: r"$p=\frac{2}{3}$", 1.0: "nuclear", 2.0: "Frobenius", np.inf: "spectral"}
@@ -200,7 +200,7 @@ def chosen_entries(
 
 def with_quartiles(ax: Axes, x: np.ndarray, values: np.ndarray, color, label: str, marker: str = "o") -> None:
     """Median over the last axis of values (n, R), with the quartiles as a bar."""
-    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=-1)
+    low, middle, high = fits.quartiles(values)
     ax.errorbar(
         x,
         middle,
@@ -234,7 +234,7 @@ def completion_ranks(
 
 def spread(ax: Axes, x: np.ndarray, values: np.ndarray) -> None:
     """Quartiles over the last axis of values (n, R) as a gray band."""
-    low, high = np.quantile(values, (0.25, 0.75), axis=-1)
+    low, _, high = fits.quartiles(values)
     ax.fill_between(x, low, high, color="0.85", linewidth=0, zorder=0)
 
 

@@ -11,18 +11,11 @@ from offconvex import figures
 TEST = "error on unobserved entries"
 
 
-def band(ax: Axes, x: np.ndarray, values: np.ndarray, color: str, label: str, marker: str = "") -> None:
-    """Median of values (T, R) over x (T,) as a line, quartiles as a band."""
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=1)
-    ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(x, middle, color=color, label=label, marker=marker, markersize=4)
-
-
 def paths(axes: Sequence[Axes], steps: np.ndarray, runs: Mapping[str, Mapping[str, np.ndarray]], rank: float) -> None:
     """Test error and effective rank (T, R) of runs over their steps (T,), and the target's effective rank."""
     for (name, run), color in zip(runs.items(), figures.KIND_COLORS):
-        band(axes[0], steps, run["test"], color, name)
-        band(axes[1], steps, run["rank"], color, name)
+        figures.band(axes[0], steps, run["test"], color=color, label=name)
+        figures.band(axes[1], steps, run["rank"], color=color, label=name)
     axes[1].axhline(rank, **figures.THEORY)
     axes[1].annotate("target", (0, rank), xytext=(2, -10), textcoords="offset points", fontsize=8)
     axes[0].set(yscale="log", xlabel="step of Adam", ylabel=TEST)
@@ -35,8 +28,10 @@ def weights(
     ax: Axes, convex: tuple[np.ndarray, np.ndarray], ratio: tuple[np.ndarray, np.ndarray], law: np.ndarray
 ) -> None:
     """Test error (K, R) over weights (K,) of nuclear norm and ratio, and the ratio's first-order law (K,)."""
-    band(ax, *convex, figures.KIND_COLORS[1], "nuclear norm, exact minimizer", "o")
-    band(ax, *ratio, figures.KIND_COLORS[0], "ratio, proximal descent", "o")
+    figures.band(
+        ax, *convex, color=figures.KIND_COLORS[1], label="nuclear norm, exact minimizer", marker="o", markersize=4
+    )
+    figures.band(ax, *ratio, color=figures.KIND_COLORS[0], label="ratio, proximal descent", marker="o", markersize=4)
     ax.plot(ratio[0], law, label=r"first order, $\propto \lambda^2$", **figures.THEORY)
     ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(None, 3))
     ax.legend(loc="lower right")
@@ -60,7 +55,7 @@ def table(ax: Axes, medians: np.ndarray, names: Sequence[str], observed: np.ndar
 def spectrum(ax: Axes, ratios: np.ndarray, errors: Mapping[str, np.ndarray]) -> None:
     """Test errors (K, R), not below 1e-16, over the quotient q of neighboring singular values (K,), flat to steep."""
     for (name, error), color in zip(errors.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
-        band(ax, ratios, error.clip(1e-16), color, name, "o")
+        figures.band(ax, ratios, error.clip(1e-16), color=color, label=name, marker="o", markersize=4)
     ax.set(yscale="log", xlabel=r"spectrum $q$, flat to steep", ylabel=TEST, ylim=(2e-17, 1))
     ax.invert_xaxis()
     ax.legend(loc="best")
@@ -69,7 +64,7 @@ def spectrum(ax: Axes, ratios: np.ndarray, errors: Mapping[str, np.ndarray]) -> 
 def certificates(ax: Axes, ratios: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
     """Certificates (K, R) over q (K,), and the level one below which a target is a local minimizer for sure."""
     for (name, value), color in zip(values.items(), (figures.KIND_COLORS[1], figures.KIND_COLORS[0])):
-        band(ax, ratios, value, color, name, "o")
+        figures.band(ax, ratios, value, color=color, label=name, marker="o", markersize=4)
     ax.axhline(1, **figures.THEORY)
     ax.set(xlabel=r"spectrum $q$, flat to steep", ylabel="norm of the certificate", ylim=(-0.05, None))
     ax.invert_xaxis()
@@ -78,7 +73,7 @@ def certificates(ax: Axes, ratios: np.ndarray, values: Mapping[str, np.ndarray])
 def steps(ax: Axes, rates: np.ndarray, errors: Mapping[str, np.ndarray], label: str) -> None:
     """Test errors (K, R) over first step sizes (K,), one color per start."""
     for (name, error), color in zip(errors.items(), figures.KIND_COLORS):
-        band(ax, rates, np.minimum(error, 1e3), color, name, "o")
+        figures.band(ax, rates, np.minimum(error, 1e3), color=color, label=name, marker="o", markersize=4)
     ax.set(xscale="log", yscale="log", xlabel=label, ylim=(1e-4, 1e2))
 
 

@@ -96,7 +96,7 @@ class Learned:
     @property
     def distinct(self) -> int:
         """Number of components above 1 % of the largest, parallel ones counted as one."""
-        return int((self.merged_norms > 0.01 * self.merged_norms[0]).sum())
+        return int(measure.counted(self.merged_norms))
 
     def at(self, iterations: np.ndarray) -> "Learned":
         """The same with its curves at these iterations, interpolated, and at rest after the last one recorded.
@@ -140,7 +140,7 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int
     mean_square = task.norm**2 / target[0].numel()
 
     def record(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
-        error = tensor_measure.relative_error(tensor.end_tensor(factors), target)
+        error = measure.relative_error(tensor.end_tensor(factors), target)
         return tensor_measure.growth_projections(factors, gradients) | {"error": error}
 
     run = descend(
@@ -182,8 +182,8 @@ def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int
         final_norms=final[order],
         observed_shares=tensor_measure.observed_shares(finish.parameters, mask)[0].cpu().numpy()[order],
         merged_norms=tensor_measure.merged_norms(finish.parameters, config.kept)[0].cpu().numpy(),
-        components=int((final > 0.01 * final.max()).sum()),
-        final_error=float(tensor_measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),
+        components=int(measure.counted(final)),
+        final_error=float(measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),
         overlap=measure.overlap(iterations, norms[:, : task.rank], final[order][: task.rank]),
     )
 

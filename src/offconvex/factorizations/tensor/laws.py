@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from offconvex import fits
 from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.tensor import measure as tensor_measure
@@ -146,7 +147,7 @@ def measure_growth(config: Growth, rt: Runtime, seed: int) -> GrowthRecord:
         rates,
         deviation=float(np.median(np.abs(rates / exact - 1))),
         balanced_deviation=float(np.median(np.abs(rates / balanced - 1))),
-        exponent=measure.power_law(values, rates / projections)[0],
+        exponent=fits.power_law(values, rates / projections)[0],
     )
 
 
@@ -219,7 +220,7 @@ def measure_balance(config: Balance, rt: Runtime, seed: int) -> BalanceRecord:
         drifts.append(float(run["moved"][-1, 0] / run["scale"][-1, 0]))
     times = np.linspace(0.0, config.duration, 20)
     path = flow(objective, start, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
-    slope, _ = measure.power_law(sizes, np.array(drifts))
+    slope, _ = fits.power_law(sizes, np.array(drifts))
     scale = path["scale"][:, 0]
     return BalanceRecord(
         sizes, np.array(drifts), slope, float(path["moved"].max() / scale.max()), float(scale[-1] / scale[0])
@@ -289,10 +290,10 @@ def complete_repeatedly(config: Completions, rt: Runtime, seed: int) -> Completi
         last = config.finish_steps
         end = descend(objective, run.parameters, steps=last, step_size=finish_step, record_every=last)
         sizes = tensor_measure.component_norms(end.parameters).sort(dim=1, descending=True).values
-        counts.append((sizes > 0.01 * sizes[:, :1]).sum(1).cpu().numpy())
+        counts.append(measure.counted(sizes.cpu().numpy()))
         merged = tensor_measure.merged_norms(end.parameters, min(10, task.components))
         norms.append((merged / merged[:, :1]).cpu().numpy())
-        errors.append(tensor_measure.relative_error(tensor.end_tensor(end.parameters), target).cpu().numpy())
+        errors.append(measure.relative_error(tensor.end_tensor(end.parameters), target).cpu().numpy())
         losses.append(end.loss[-1].cpu().numpy() * target[0].numel() / task.norm**2)
     stacked = (np.stack(values) for values in (norms, counts, errors, losses))
     return CompletionsRecord(np.array(config.stds), *stacked)

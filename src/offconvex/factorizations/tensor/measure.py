@@ -90,8 +90,3 @@ def observed_shares(factors: Factors, mask: torch.Tensor) -> torch.Tensor:
     units = [torch.nn.functional.normalize(f, dim=1).square() for f in factors]
     rows, columns = reduce(khatri_rao, units[:cut]), reduce(khatri_rao, units[cut:])
     return (rows * (as_matrix(mask) @ columns)).sum(1)
-
-
-def relative_error(tensor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """|W - T|_F / |T|_F over all entries, observed or not, (B,)."""
-    return (tensor - target).flatten(1).norm(dim=1) / target.flatten(1).norm(dim=1)

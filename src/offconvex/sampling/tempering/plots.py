@@ -68,7 +68,7 @@ def crossing(
 
 
 def gap_curves(
-    ax: Axes, table: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray], exponent: tuple[float, float]
+    ax: Axes, table: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray], law: tuple[float, float]
 ) -> None:
     """Gaps of Langevin and of tempering against the distance, measured rates, and the two laws.
 
@@ -76,7 +76,7 @@ def gap_curves(
         ax: where to draw.
         table: "r", "tempering" (rates, rs), "log langevin", "log predicted".
         measured: "r", "rate", "error" of simulated Langevin.
-        exponent: slope and intercept of log gap over log r for tempering.
+        law: exponent and factor of the gap of tempering as a power of r.
     """
     r = table["r"]
     inside = table["log langevin"] > np.log(1e-9)
@@ -84,7 +84,7 @@ def gap_curves(
     log_law = np.interp(fine, r, table["log predicted"] + r**2 / 2) - fine**2 / 2
     ax.plot(fine, np.exp(log_law), **figures.THEORY)
     far = r >= 4
-    ax.plot(r[far], np.exp(exponent[1]) * r[far] ** exponent[0], **figures.THEORY)
+    ax.plot(r[far], law[1] * r[far] ** law[0], **figures.THEORY)
     ax.plot(r[inside], np.exp(table["log langevin"][inside]), "o-", color=LANGEVIN, label="Langevin")
     for values, fill in zip(table["tempering"], (TEMPERING, "white")):
         ax.plot(r, values, "o-", color=TEMPERING, markerfacecolor=fill, linewidth=1.2)

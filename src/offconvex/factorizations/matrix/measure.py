@@ -1,0 +1,29 @@
+"""From layers and their end-to-end matrix to numbers: growth of singular values, gaps between layers."""
+
+import torch
+
+from offconvex.factorizations.matrix.model import Layers
+
+
+def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
+    """The `count` largest singular values of W and gamma_r = <-G, u_r v_r^T>, each (R, count).
+
+    Args:
+        product: end-to-end matrix W (R, n, n').
+        gradient: gradient G of the loss at W, (R, n, n').
+        count: how many singular values, at most min(n, n').
+    """
+    left, values, right = torch.linalg.svd(product, full_matrices=False)
+    projections = -((left.mT @ gradient) * right).sum(-1)
+    return {"values": values[:, :count], "projections": projections[:, :count]}
+
+
+def layer_gaps(layers: Layers) -> torch.Tensor:
+    """W_{j+1}^T W_{j+1} - W_j W_j^T for each j, (R, L - 1, n, n): constant along gradient flow (arora2018optimization).
+
+    Raises:
+        ValueError: for a single layer, which has no neighbor to be balanced with.
+    """
+    if len(layers) < 2:
+        raise ValueError("Balance is a property of neighboring layers; got depth 1.")
+    return torch.stack([above.mT @ above - below @ below.mT for below, above in zip(layers, layers[1:])], dim=1)
