@@ -39,7 +39,7 @@ def encryption(k: int, images: torch.Tensor, labels: torch.Tensor) -> Comparison
 
 
 def decoders(rt: runtime.Runtime) -> list[Comparison]:
-    data = attack.data_of(100, 0, rt)
+    data = attack.data_of(100, rt, 0)
     published, truth = attack.publish(data, 6, 20, 0)
     mixtures, prior = attack.true_mixtures(truth, published), decode.prior_of(data.public)
     problem = decode.Problem.of(published.images, mixtures, prior)

@@ -14,7 +14,7 @@ SINGLE = runtime.resolve("cpu", torch.float32)
 
 @pytest.fixture(scope="module")
 def data():
-    return attack.data_of(20, 0, RT)
+    return attack.data_of(20, RT, 0)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_scores_of_pairs_do_not_see_what_all_codes_share(released):
 
 
 def test_a_short_training_beats_correlation():
-    data = attack.data_of(20, 3, SINGLE)
+    data = attack.data_of(20, SINGLE, 3)
     published, truth = attack.publish(data, 6, 10, 3)
     learned = attack.learned(data, (6,), similarity.Learning(steps=40), SINGLE, 3)
     plain, images, labels = attack.similarity_scores(published, truth, learned)
@@ -225,7 +225,7 @@ def test_blind_solution_is_the_minimum_norm_one(data):
 
 
 def test_single_views_share_no_image(data, prior):
-    single = attack.data_of(60, 2, SINGLE)
+    single = attack.data_of(60, SINGLE, 2)
     gains = attack.single_views(single, 6, 2, decode.prior_of(single.public))
     assert set(gains) == set(attack.DECODERS)
     assert max(gains.values()) < 3

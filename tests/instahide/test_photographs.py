@@ -99,7 +99,7 @@ def test_bad_sources_are_answered_in_a_sentence(tmp_path):
 
 def test_the_attack_mixes_in_the_reader_s_photographs_and_expects_them(tmp_path):
     source = save(picture(60, 60), tmp_path / "noise.png")
-    plain, other = attack.data_of(12, 0, SINGLE), attack.data_of(12, 0, SINGLE, str(source))
+    plain, other = attack.data_of(12, SINGLE, 0), attack.data_of(12, SINGLE, 0, str(source))
     assert torch.equal(plain.private, other.private) and torch.equal(plain.kin, other.kin)
     assert torch.equal(plain.public, plain.kin) and other.public.shape == plain.public.shape
     assert not torch.equal(other.public, plain.public)

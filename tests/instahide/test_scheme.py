@@ -20,7 +20,7 @@ SOURCES = [SystemKeys(), SeededKeysForExperiments(0, "test"), BreakableReleasedK
 
 @pytest.fixture(scope="module")
 def data():
-    return attack.data_of(40, 0, RT)
+    return attack.data_of(40, RT, 0)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda s: type(s).__name__)
@@ -168,4 +168,4 @@ def test_bad_schemes_and_seeds_are_refused(data):
     with pytest.raises(ValueError, match="epoch"):
         scheme.release(data.private, data.labels, scheme.inside(2), None, 0, rng.generator(0, "order"))
     with pytest.raises(ValueError, match="private half"):
-        attack.data_of(6000, 0, RT)
+        attack.data_of(6000, RT, 0)

@@ -23,11 +23,11 @@ def test_a_classifier_learns_and_its_first_epoch_repeats(images):
     pixels, labels = (part[:2000] for part in images)
     config = utility.Utility(arms=("none",), epochs=2)
     whole = []
-    trained = utility.train_arm("none", config, 0, pixels, labels, None, RT,
+    trained = utility.train_arm("none", config, RT, 0, pixels, labels, None,
         watch=lambda epoch, c: whole.append(c.probabilities(pixels)))  # fmt: skip
     assert (trained.classifier.probabilities(pixels).argmax(1) == labels).float().mean() > 0.7
     assert len(trained.preparing) == len(trained.training) == len(whole) == 2
-    again = utility.train_arm("none", config, 0, pixels, labels, None, RT, stop_after=1)
+    again = utility.train_arm("none", config, RT, 0, pixels, labels, None, stop_after=1)
     assert torch.allclose(again.classifier.probabilities(pixels), whole[0], atol=1e-5)
 
 
@@ -45,7 +45,7 @@ def test_the_loss_is_the_cross_entropy_with_mixed_labels(images):
     pixels = images[0][:50]
     labels = torch.rand(50, 10, device="cpu", generator=torch.Generator(device="cpu").manual_seed(0)) / 20
     settings = classifier.Training(epochs=1, batch=50, momentum=0.9, decay=0.0)
-    before = classifier.start(0, RT, "loss")
+    before = classifier.start(RT, 0, "loss")
     probabilities = before.logits(pixels, training=True).softmax(1)
     expected = -0.1 * 1.9 * (labels.sum(1, keepdim=True) * probabilities - labels).mean(0)
     trained = classifier.train(lambda epoch: (pixels, labels), settings, RT, 0, "loss")
@@ -70,8 +70,8 @@ def test_the_loop_encrypts_the_same_way(images):
 
 
 def test_controls_are_at_chance():
-    assert experiments.control_accuracy("photo6sign", 1, 0, RT) < 0.3
-    assert experiments.control_accuracy("photo6shuffled", 1, 0, RT) < 0.3
+    assert experiments.control_accuracy("photo6sign", 1, RT, 0) < 0.3
+    assert experiments.control_accuracy("photo6shuffled", 1, RT, 0) < 0.3
 
 
 def test_unknown_arms_are_refused():

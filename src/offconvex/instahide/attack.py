@@ -63,13 +63,13 @@ class Data:
     kin_labels: torch.Tensor
 
 
-def data_of(size: int, seed: int, rt: Runtime, photographs: str = "") -> Data:
+def data_of(size: int, rt: Runtime, seed: int, photographs: str = "") -> Data:
     """`size` private images at random from the private half; the public half, or patches of photographs to mix in.
 
     Args:
         size: private images.
-        seed: of their choice.
         rt: device and precision.
+        seed: of their choice.
         photographs: a photograph, a folder of them or an .npy file; "" for the public half.
 
     Raises:
@@ -206,7 +206,7 @@ def run_seed(config: Attack, part: str) -> Arrays:
     """
     seed = int(part.removeprefix("seed-"))
     rt = runtime.resolve("cpu", torch.float32)
-    data = data_of(config.size, seed, rt)
+    data = data_of(config.size, rt, seed)
     similarity = learned(data, config.images, Learning(steps=config.steps), rt, seed)
     prior = prior_of(data.kin, data.public)
     table, found, pictures = [], [], []

@@ -77,7 +77,7 @@ class Classifier:
             return torch.cat([self.logits(part).softmax(1) for part in images.split(chunk)])
 
 
-def start(seed: int, rt: Runtime, *stream: str | int) -> Classifier:
+def start(rt: Runtime, seed: int, *stream: str | int) -> Classifier:
     """Untrained classifier: normal kernels with variance 2 / fan-in, 1 / fan-in in the last layer."""
     first, second = CHANNELS
     features = second * 7 * 7
@@ -128,7 +128,7 @@ def train(
         stop_after: epochs to run, the schedule being that of all; None for all.
         watch: called after each epoch with its number and the classifier, outside the times taken.
     """
-    classifier = start(seed, rt, *stream)
+    classifier = start(rt, seed, *stream)
     parameters = [tensor.requires_grad_() for tensor in (*classifier.weights, *classifier.scales)]
     optimizer = torch.optim.SGD(
         parameters, lr=settings.rate, momentum=settings.momentum, weight_decay=settings.decay, nesterov=True

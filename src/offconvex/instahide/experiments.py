@@ -70,13 +70,13 @@ def mask_bias(data: Data, seed: int) -> float:
     return float(np.abs(flipped.mean(0) - 0.5).max() * 2 * len(flipped) ** 0.5)
 
 
-def control_accuracy(name: str, epochs: int, seed: int, rt: Runtime) -> float:
+def control_accuracy(name: str, epochs: int, rt: Runtime, seed: int) -> float:
     """Accuracy on the test images inside the package after training one arm on the private half with photographs."""
     train, test = (datasets.fashion_mnist(split, rt=rt) for split in ("train", "test"))
     pixels = utility.centered(train.pixels)
     config = utility.Utility(arms=(name,), private=HALF, public=HALF, epochs=epochs)
     public = photographs.pool(photographs.supplied(), HALF, rt)
-    trained = utility.train_arm(name, config, seed, pixels[:HALF], train.labels[:HALF], public, rt)
+    trained = utility.train_arm(name, config, rt, seed, pixels[:HALF], train.labels[:HALF], public)
     seen = utility.ARMS[name].view(utility.centered(test.pixels))
     return (trained.classifier.probabilities(seen).argmax(1) == test.labels).double().mean().item()
 
@@ -90,7 +90,7 @@ def first_epoch_difference(found: Stored, name: str, rt: Runtime) -> float:
     train, test = (datasets.fashion_mnist(split, rt=rt) for split in ("train", "test"))
     images, seen = utility.centered(train.pixels), utility.centered(test.pixels)
     public = photographs.pool(photographs.supplied(), config.public, rt)
-    data = (name, config, 0, images, train.labels, public, rt, seen, test.labels)
+    data = (name, config, rt, 0, images, train.labels, public, seen, test.labels)
     stored_value = found["first"][config.arms.index(name), 0, 0]
     return utility.first_epoch_accuracy(*data) - float(stored_value)
 

@@ -85,7 +85,7 @@ def centered(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def train_arm(
-    name: str, config: Utility, seed: int, images: torch.Tensor, labels: torch.Tensor, public, rt: Runtime,
+    name: str, config: Utility, rt: Runtime, seed: int, images: torch.Tensor, labels: torch.Tensor, public,
     stop_after: int | None = None, watch=None,
 ):  # fmt: skip
     """Train one arm on private images (n, 28, 28) with `public` ones, a fresh key every epoch; returns a `Trained`."""
@@ -151,7 +151,7 @@ def run_arm(config: Utility, part: str) -> Arrays:
     if ARMS[name].photographed:
         public = photographs.pool(photographs.supplied(), config.public, rt)
     labels, seen = full.labels[: config.private], centered(test.pixels)
-    data = (name, config, int(seed), images, labels, public, rt)
+    data = (name, config, rt, int(seed), images, labels, public)
     first = []
 
     def watch(epoch: int, classifier: Classifier) -> None:
@@ -169,9 +169,9 @@ def run_arm(config: Utility, part: str) -> Arrays:
     }
 
 
-def first_epoch_accuracy(name, config, seed, images, labels, public, rt, test_images, test_labels) -> float:
+def first_epoch_accuracy(name, config, rt: Runtime, seed, images, labels, public, test_images, test_labels) -> float:
     """Accuracy on plain test images after the first epoch of `train_arm`: a slice that is cheap to run again."""
-    trained = train_arm(name, config, seed, images, labels, public, rt, stop_after=1)
+    trained = train_arm(name, config, rt, seed, images, labels, public, stop_after=1)
     return _plain_accuracy(trained.classifier, name, test_images, test_labels)
 
 

@@ -1,0 +1,266 @@
+"""Rules of the house beyond single imports: which rooms stand on which, how large they are, what a record may do."""
+
+import ast
+import re
+
+import pytest
+import test_imports as house
+
+PACKAGE = house.PACKAGE
+FILES = house.FILES
+
+# --- rooms of factorizations ------------------------------------------------------------------------------------------
+
+# What each room may use besides the storey that all share; nobody uses norms or penalties.
+BELOW = {
+    "matrix": set(),
+    "tensor": {"matrix"},
+    "hierarchical": {"matrix", "tensor"},
+    "norms": {"matrix", "tensor"},
+    "penalties": {"matrix", "tensor"},
+}
+OTHER_ROOMS_MAY_USE = {"matrix", "tensor", "hierarchical"}
+# Shared modules that still climb, with what they import: entries only go.
+CLIMBING = {
+    ("factorizations/growth.py", "hierarchical"),
+    ("factorizations/growth.py", "tensor"),
+}
+
+
+def climbs(path, syntax):
+    """Rooms of factorizations that `path` imports and may not."""
+    inside = house.relative(path).startswith("factorizations/")
+    names = [name.split(".") for name in house.imported(path, syntax)]
+    rooms = {parts[2] for parts in names if len(parts) > 2 and parts[:2] == ["offconvex", "factorizations"]}
+    own = path.parent.name if inside else None
+    allowed = BELOW.get(own, set()) | {own} if inside else OTHER_ROOMS_MAY_USE
+    return {(house.relative(path), room) for room in rooms & BELOW.keys() - allowed}
+
+
+def test_no_room_of_factorizations_climbs():
+    found = set().union(*(climbs(path, house.tree(path)) for path in FILES if "book" not in path.parts))
+    assert found == CLIMBING
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("factorizations/growth.py", "from offconvex.factorizations.tensor import model", True),
+        ("factorizations/growth.py", "from .tensor.model import end_tensor", True),
+        ("factorizations/tensor/laws.py", "from offconvex.factorizations.hierarchical import model", True),
+        ("factorizations/matrix/laws.py", "from offconvex.factorizations.tensor import model", True),
+        ("factorizations/penalties/laws.py", "from offconvex.factorizations.norms import task", True),
+        ("factorizations/hierarchical/laws.py", "from offconvex.factorizations.penalties import model", True),
+        ("flow_vs_descent/model.py", "import offconvex.factorizations.norms.task", True),
+        ("flow_vs_descent/model.py", "from offconvex.factorizations.matrix import model", False),
+        ("factorizations/hierarchical/laws.py", "from offconvex.factorizations.tensor import model", False),
+        ("factorizations/tensor/laws.py", "from offconvex.factorizations import growth", False),
+        ("factorizations/norms/laws.py", "from . import task", False),
+    ],
+)
+def test_a_climbing_import_is_found(path, source, found):
+    assert bool(climbs(PACKAGE / path, ast.parse(source))) is found
+
+
+# --- names and sizes of folders ---------------------------------------------------------------------------------------
+
+MOST_MODULES = 12
+# Folders with more, and how many: a number only falls, and a fall is written down here.
+LARGE = {
+    "book/execution": 13,
+    "factorizations/tensor": 13,
+    "flow_vs_descent": 16,
+    "instahide": 15,
+    "tangents": 13,
+}
+
+
+def modules_by_folder(names):
+    """Number of modules, by folder; a package's own file does not count."""
+    folders = [name.rpartition("/")[0] for name in names if not name.endswith("__init__.py")]
+    return {folder: folders.count(folder) for folder in folders if folder}
+
+
+def named_like_folder(name):
+    """Whether a file repeats the name of its folder, as in tensor/tensor_laws.py; a plural counts as its singular."""
+    *_, folder, file = ("", *name.split("/"))
+    return bool(folder) and re.match(rf"{re.escape(folder.rstrip('s'))}s?(_|\.|$)", file) is not None
+
+
+def test_folders_stay_small():
+    counts = modules_by_folder(map(house.relative, FILES))
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == LARGE
+
+
+def test_a_large_folder_is_counted():
+    assert modules_by_folder(["a/b/x.py", "a/b/y.py", "a/b/__init__.py", "a/z.py", "top.py"]) == {"a/b": 2, "a": 1}
+
+
+def test_no_file_repeats_its_folder():
+    assert [name for name in map(house.relative, FILES) if named_like_folder(name)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("factorizations/tensor/tensor_laws.py", True),
+        ("factorizations/penalties/penalties_plots.py", True),
+        ("factorizations/norms/norm.py", True),
+        ("factorizations/tensor/laws.py", False),
+        ("factorizations/norms/tensor.py", False),
+        ("locality/pathfinder/paper.py", False),
+        ("figures.py", False),
+    ],
+)
+def test_a_repeated_folder_is_found(name, found):
+    assert named_like_folder(name) is found
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+RECORDING = {"descend", "flow"}
+MUTATING = {"append", "extend", "insert", "update", "add", "pop", "remove", "clear", "setdefault"}
+
+
+def records(syntax):
+    """Functions handed to `descend` or `flow` as `record=`, as far as the file itself defines them."""
+    defined = {node.name: node for node in ast.walk(syntax) if isinstance(node, ast.FunctionDef)}
+    found = []
+    for node in ast.walk(syntax):
+        if isinstance(node, ast.Call) and house.attribute_path(node.func)[-1:] in {(name,) for name in RECORDING}:
+            given = [k.value for k in node.keywords if k.arg == "record"]
+            for value in [part for g in given for part in (g.values if isinstance(g, ast.Dict) else [g])]:
+                found += [inner for inner in ast.walk(value) if isinstance(inner, ast.Lambda)]
+                found += [defined[n.id] for n in ast.walk(value) if isinstance(n, ast.Name) and n.id in defined]
+    return found
+
+
+def root_name(node):
+    """Name at the root of x.a[b].c; None of anything else."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def impurities(function):
+    """What a record does besides reading its two arguments and returning something new."""
+    found, arguments = [], [a.arg for a in function.args.args]
+    if len(arguments) != 2 or function.args.kwonlyargs or function.args.defaults:
+        found.append(f"takes {arguments}")
+    nodes = [node for node in ast.walk(function) if node is not function]
+    own = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Nonlocal | ast.Global):
+            found.append(f"rebinds {node.names}")
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            if root_name(node) not in own:
+                found.append(f"assigns to {ast.unparse(node)}")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            in_place = re.search(r"[a-z\d]_$", node.func.attr) or node.func.attr in MUTATING
+            if in_place and root_name(node.func.value) is not None and root_name(node.func.value) not in own:
+                found.append(f"calls {ast.unparse(node.func)}")
+    return found
+
+
+def outside_reads(path, syntax):
+    """Lines that read the buffers of an objective's gradients; its own file may, and nobody else."""
+    objects = {n.name for n in ast.walk(syntax) if isinstance(n, ast.ClassDef)}
+    reads = [n for n in ast.walk(syntax) if isinstance(n, ast.Attribute) and n.attr == "gradients"]
+    return [n.lineno for n in reads if not (objects and path.name == "model.py") and root_name(n) != "self"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=house.relative)
+def test_a_record_is_pure(path):
+    syntax = house.tree(path)
+    assert [fault for function in records(syntax) for fault in impurities(function)] == []
+    assert outside_reads(path, syntax) == []
+
+
+def test_records_are_found():
+    assert sum(len(records(house.tree(path))) for path in FILES) >= 10, "the check above would be empty"
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("return {'w': parameters[0]}", False),
+        ("kept = {}\n    kept['w'] = parameters[0]\n    return kept", False),
+        ("rows = []\n    rows.append(parameters[0])\n    return {'w': rows[0]}", False),
+        ("return {'w': parameters[0].abs()} | {'g': gradients[0]}", False),
+        ("return {'w': parameters[0].add_(1)}", True),
+        ("seen.append(parameters)\n    return {}", True),
+        ("seen['w'] = parameters[0]\n    return {}", True),
+        ("record.time = 1\n    return {}", True),
+        ("gradients[0][:] = 0\n    return {}", True),
+        ("nonlocal count\n    count = 1\n    return {}", True),
+        ("clock.add_(still)\n    return {}", True),
+    ],
+)
+def test_an_impure_record_is_found(body, found):
+    source = f"def record(parameters, gradients):\n    {body}\ndescend(loss, start, steps=1, record=record)"
+    (function,) = records(ast.parse(source))
+    assert bool(impurities(function)) is found
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("flow(loss, start, times, record=lambda p, _: {'w': p[0]})", 0),
+        ("flow(loss, start, times, record=lambda p: {'w': p[0]})", 1),
+        ("descent.descend(loss, start, record={1: lambda p, g, seen=[]: {}, 5: lambda p, g: {}})", 1),
+    ],
+)
+def test_a_record_takes_parameters_and_gradients(source, count):
+    assert len([fault for function in records(ast.parse(source)) for fault in impurities(function)]) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("factorizations/tensor/laws.py", "def f():\n    return objective.gradients", True),
+        ("factorizations/tensor/model.py", "def f():\n    return objective.gradients", True),
+        ("factorizations/tensor/model.py", "class Tape: ...\ndef f():\n    return tape.gradients", False),
+        ("factorizations/tensor/laws.py", "class A:\n    def f(self):\n        return self.gradients", False),
+    ],
+)
+def test_a_read_of_gradients_buffers_is_found(path, source, found):
+    assert bool(outside_reads(PACKAGE / path, ast.parse(source))) is found
+
+
+# --- the device argument ----------------------------------------------------------------------------------------------
+
+
+def device_faults(syntax):
+    """Functions that do not call a runtime `rt`, or take it after the seed."""
+    found = []
+    for node in ast.walk(syntax):
+        if isinstance(node, ast.FunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            names = [a.arg for a in arguments]
+            runtimes = [
+                a.arg for a in arguments if a.annotation and re.search(r"\bRuntime\b", ast.unparse(a.annotation))
+            ]
+            late = "rt" in names and "seed" in names and names.index("rt") > names.index("seed")
+            if set(runtimes) - {"rt"} or late or ("rt" in names and not runtimes):
+                found.append(node.name)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=house.relative)
+def test_the_device_argument_is_rt_before_seed(path):
+    assert device_faults(house.tree(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def f(rt: Runtime, seed: int): ...", False),
+        ("def f(config, rt: runtime.Runtime, seed): ...", False),
+        ("def f(x, *, rt: Runtime | None = None): ...", False),
+        ("def f(seed: int, rt: Runtime): ...", True),
+        ("def f(runtime: Runtime): ...", True),
+        ("def f(rt, seed): ...", True),
+    ],
+)
+def test_another_device_argument_is_found(source, found):
+    assert bool(device_faults(ast.parse(source))) is found
