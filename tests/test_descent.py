@@ -102,6 +102,15 @@ def test_a_record_gets_the_gradients_of_the_parameters_it_gets(quadratic, rt, en
     torch.testing.assert_close(run["loss"], run.loss, rtol=1e-13, atol=0)
 
 
+def test_a_run_stops_once_its_rule_has_held_for_long_enough(quadratic):
+    _, start, objective = quadratic
+    answers = iter([True, False, True, True, False, True, True, True, True])
+    run = descend(
+        objective, (start,), steps=80, step_size=0.1, record_every=2, stop=lambda _: next(answers), patience=3
+    )
+    assert run.iterations.tolist() == list(range(0, 16, 2)) and next(answers)
+
+
 def test_what_is_taken_less_often_is_repeated_in_between(quadratic):
     _, start, objective = quadratic
     options = {"steps": 8, "step_size": 0.1}
@@ -221,8 +230,9 @@ def test_divergence_names_the_replica(quadratic, rt):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"steps": -1}, "`steps` must be >= 0 and `record_every` >= 1; got -1 and 1"),
-        ({"record_every": 0}, "`steps` must be >= 0 and `record_every` >= 1; got 1 and 0"),
+        ({"steps": -1}, "`steps` must be >= 0, `record_every` >= 1 and `patience` >= 1; got -1, 1 and 1"),
+        ({"record_every": 0}, "`record_every` >= 1 and `patience` >= 1; got 1, 0 and 1"),
+        ({"patience": 0}, "`record_every` >= 1 and `patience` >= 1; got 1, 1 and 0"),
         ({"step_size": 0.0}, "`step_size` must be positive and finite; got 0.0"),
         ({"step_size": -0.1}, "`step_size` must be positive and finite; got -0.1"),
         ({"step_size": float("nan")}, "`step_size` must be positive and finite; got nan"),

@@ -169,18 +169,18 @@ def test_an_escape_from_a_saddle_is_timed(rt, size):
     # u' = u, so u reaches 1 at log(1 / u(0)).
     escape = autograd_objective(lambda p: -p[0].square().sum(1) / 2)
     start = (rt.tensor([[size]]),)
-    time = hitting_time(escape, start, lambda p: float(p[0][0, 0]) - 1, horizon=30.0)
+    time = hitting_time(escape, start, until=lambda p: float(p[0][0, 0]) - 1, horizon=30.0)
     assert time == pytest.approx(np.log(1 / size), rel=1e-6)
     with pytest.raises(FloatingPointError, match="did not happen before time .*; give a longer `horizon`"):
-        hitting_time(escape, start, lambda p: float(p[0][0, 0]) - 1, horizon=0.9 * time)
+        hitting_time(escape, start, until=lambda p: float(p[0][0, 0]) - 1, horizon=0.9 * time)
 
 
 def test_hitting_times_refuse_bad_input(rt):
     escape = autograd_objective(lambda p: -p[0].square().sum(1) / 2)
     with pytest.raises(ValueError, match="`hitting_time` follows one replica; got 2"):
-        hitting_time(escape, (rt.zeros(2, 1),), lambda p: -1.0, horizon=1.0)
+        hitting_time(escape, (rt.zeros(2, 1),), until=lambda p: -1.0, horizon=1.0)
     for horizon in (0.0, -1.0, np.inf, np.nan):
         with pytest.raises(ValueError, match="`horizon` must be positive and finite; got"):
-            hitting_time(escape, (rt.zeros(1, 1),), lambda p: -1.0, horizon=horizon)
+            hitting_time(escape, (rt.zeros(1, 1),), until=lambda p: -1.0, horizon=horizon)
     with pytest.raises(FloatingPointError, match="velocity is not finite at time 0"):
-        hitting_time(escape, (rt.tensor([[np.nan]]),), lambda p: -1.0, horizon=1.0)
+        hitting_time(escape, (rt.tensor([[np.nan]]),), until=lambda p: -1.0, horizon=1.0)

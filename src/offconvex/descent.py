@@ -99,6 +99,7 @@ def descend(
     record: Record | Mapping[int, Record] | None = None,
     record_every: int = 1,
     stop: Callable[[torch.Tensor], bool] | None = None,
+    patience: int = 1,
 ) -> Trajectory:
     """Gradient descent p <- p - step * grad from `parameters`, all replicas advanced together.
 
@@ -110,7 +111,9 @@ def descend(
         record: what to keep besides the loss, of the parameters and the gradients just computed there; or several such
             functions by the number of records between two calls, with what is taken less often repeated in between.
         record_every: steps between records; the first and the last state are always kept.
-        stop: called with the loss (R,) at each record; True ends the run there.
+        stop: called with the loss (R,) at each record; the run ends there once it has been true `patience` times in a
+            row.
+        patience: see `stop`.
 
     Returns:
         Trajectory: records at steps 0, record_every, 2 record_every, ... and at the last step.
@@ -121,11 +124,14 @@ def descend(
     """
     parameters = tuple(p.detach().clone() for p in parameters)
     replicas = replica_count(parameters)
-    if steps < 0 or record_every < 1:
-        raise ValueError(f"`steps` must be >= 0 and `record_every` >= 1; got {steps} and {record_every}.")
+    if steps < 0 or record_every < 1 or patience < 1:
+        raise ValueError(
+            "`steps` must be >= 0, `record_every` >= 1 and `patience` >= 1; "
+            f"got {steps}, {record_every} and {patience}."
+        )
     advance = _Stepper(step_size, parameters)
     time = torch.zeros(replicas, dtype=torch.float64, device="cpu")
-    iterations, times, losses, recorder = [], [], [], Recorder(record)
+    iterations, times, losses, recorder, calm = [], [], [], Recorder(record), 0
     for iteration in range(steps + 1):
         loss, gradients = objective(parameters)
         if iteration % record_every == 0 or iteration == steps:
@@ -135,7 +141,8 @@ def descend(
             times.append(advance.time(time).tolist())
             losses.append(loss.tolist())
             recorder.look(parameters, gradients)
-            if iteration == steps or (stop is not None and stop(loss)):
+            calm = calm + 1 if stop is not None and stop(loss) else 0
+            if iteration == steps or calm >= patience:
                 break
         advance(parameters, gradients)
     return Trajectory(

@@ -122,20 +122,20 @@ def flow(
 def hitting_time(
     objective: Objective,
     parameters: Parameters,
-    height: Callable[[Parameters], float],
     *,
+    until: Callable[[Parameters], float],
     horizon: float,
     rtol: float = 1e-8,
     atol: float = 1e-12,
 ) -> float:
-    """Time at which gradient flow from one replica first makes `height` non-negative, located on the dense output.
+    """Time at which gradient flow from one replica first makes `until` non-negative, located on the dense output.
 
     The run ends there, so that an escape is timed without paying for what follows it.
 
     Args:
         objective: loss and gradients; see `offconvex.descent.Objective`.
         parameters: starting point at time 0, each tensor (1, ...).
-        height: a number that is negative before the event and positive after it.
+        until: a number that is negative before the event and positive after it.
         horizon: longest time to follow.
         rtol: see `integrate`.
         atol: see `integrate`.
@@ -151,7 +151,7 @@ def hitting_time(
     unflatten, field = _coordinates(objective, parameters)
 
     def event(_: float, state: np.ndarray) -> float:
-        return height(unflatten(state))
+        return until(unflatten(state))
 
     event.terminal, event.direction = True, 1
     initial = _flatten(parameters)

@@ -70,11 +70,29 @@ def test_a_seed_means_the_same_chains_and_the_start_is_left_alone(rt):
 def test_matrices_are_positions_too_and_records_are_kept(rt):
     target = Target(lambda x: (-0.5 * (x * x).flatten(1).sum(1), -x))
     begin = start(target, replicas_inside(draws(20, 3, 2)))
-    options = {"step": 0.1, "steps": 6, "record": lambda x: {"first": x[:, 0, 0].clone()}, "record_every": 2}
+    options = {"step": 0.1, "steps": 6, "record": lambda x: {"first": x[:, 0, 0]}, "record_every": 2}
     for move in (ula, mala):
         state, seen = move(target, begin, rt, rng.numpy_generator(0, "m"), **options)
         assert seen.records["first"].shape == (3, 20)
         assert torch.equal(seen.records["first"][-1], state.position[:, 0, 0])
+
+
+def test_first_passages_are_those_of_the_recorded_chains(rt):
+    begin = start(TwoModes(2.0).target(), TwoModes(2.0).left(rt, rng.numpy_generator(0, "passages start"), 300))
+    options = {"step": 0.1, "steps": 60, "record": lambda x: {"x": x[:, 0]}}
+    runs = [
+        ula(TwoModes(2.0).target(), begin, rt, rng.numpy_generator(1, "passages"), **options, **until)
+        for until in ({}, {"until": lambda x: x[:, 0] >= -1.5})
+    ]
+    (_, plain), (_, seen) = runs
+    assert plain.passed is None and torch.equal(plain.records["x"], seen.records["x"])
+    there = plain.records["x"].numpy() >= -1.5
+    never = ~there.any(0)
+    assert 0 < never.sum() < 300 and (there[0] & ~there[-1]).any()
+    assert np.array_equal(seen.passed.who.numpy(), ~never)
+    assert np.array_equal(seen.passed.steps.numpy(), np.where(never, 60, there.argmax(0) + 1))
+    # A chain is at risk as long as it has not been there yet.
+    assert seen.passed.steps_at_risk == (~np.maximum.accumulate(there, 0)).sum()
 
 
 def test_bad_input_is_refused(rt):

@@ -8,6 +8,7 @@ import torch
 
 from offconvex.runtime import Runtime
 from offconvex.sampling.model import Target, standard_normal, uniform
+from offconvex.trajectory import Recorder
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,24 @@ class ChainState:
 
 
 @dataclass(frozen=True)
+class FirstPassages:
+    """Which of N chains have passed, and when.
+
+    Attributes:
+        who: (N,) bool.
+        steps: (N,) steps up to the first after which a chain had passed, or all where it never has.
+    """
+
+    who: torch.Tensor
+    steps: torch.Tensor
+
+    @property
+    def steps_at_risk(self) -> int:
+        """Steps after which a chain still had to pass, over all chains."""
+        return int(self.steps.sum() - self.who.sum())
+
+
+@dataclass(frozen=True)
 class ChainDiagnostics:
     """How N chains have moved; nothing of it is needed to go on.
 
@@ -33,15 +52,17 @@ class ChainDiagnostics:
         steps: taken by each chain.
         accepted: (N,) share of accepted proposals; one for unadjusted chains.
         records: name -> (T, ...) of what the caller asked to keep.
+        passed: first passages, where the caller asked for them.
     """
 
     steps: int
     accepted: torch.Tensor
     records: Mapping[str, torch.Tensor]
+    passed: FirstPassages | None = None
 
 
 Record = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
-"""Positions (N, ...) -> what to keep of them; must not hold on to the positions themselves, which are overwritten."""
+"""Positions (N, ...) -> what to keep of them; pure, and copied at once: it may be a view of the positions."""
 
 
 def start(target: Target, position: torch.Tensor) -> ChainState:
@@ -71,6 +92,7 @@ def ula(
     steps: int,
     record: Record | None = None,
     record_every: int = 1,
+    until: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> tuple[ChainState, ChainDiagnostics]:
     """Unadjusted Langevin: x <- x + step grad log p(x) + sqrt(2 step) xi (lee2021post2, first display).
 
@@ -85,23 +107,30 @@ def ula(
         steps: how many.
         record: what to keep, as a function of the positions.
         record_every: steps between records; the start is not recorded.
+        until: positions -> (N,) bool, whether a chain is where its first passage is to be noted, asked after every
+            step; all chains go on to the last one, so that the noise of one does not depend on the others.
 
     Raises:
         ValueError: if the step is not positive or a count is.
         FloatingPointError: if a chain has left every bound: the step is too long for the curvature.
     """
     _check(step, steps, record_every)
-    position, scale, kept = state.position.clone(), (2 * step) ** 0.5, []
-    gradient = state.gradient
+    position, scale, recorder = state.position.clone(), (2 * step) ** 0.5, Recorder(record)
+    gradient, waiting = state.gradient, torch.ones(len(position), dtype=torch.bool, device=rt.device)
+    waited = torch.zeros_like(waiting, dtype=torch.int64)
     for number in range(1, steps + 1):
         position.add_(gradient, alpha=step).add_(standard_normal(rt, generator, position.shape), alpha=scale)
         gradient = target.slope(position)
-        if record and number % record_every == 0:
-            kept.append(record(position))
+        if number % record_every == 0:
+            recorder.look(position)
+        if until:
+            waited += waiting
+            waiting &= ~until(position)
     if not bool(torch.isfinite(position).all()):
         raise FloatingPointError(f"An unadjusted chain diverged at step {step:g}; use a shorter one.")
     ones = torch.ones(len(position), dtype=rt.dtype, device=rt.device)
-    return ChainState(position, None, gradient), ChainDiagnostics(steps, ones, _stack(kept))
+    passed = FirstPassages(~waiting, waited) if until else None
+    return ChainState(position, None, gradient), ChainDiagnostics(steps, ones, recorder.fields(), passed)
 
 
 def mala(
@@ -134,7 +163,7 @@ def mala(
     if state.log_density is None:
         raise ValueError("MALA needs the log density at the start, which unadjusted chains do not have; use `start`.")
     position, log_density, gradient = state.position, state.log_density, state.gradient
-    accepted, kept, scale = torch.zeros_like(log_density), [], (2 * step) ** 0.5
+    accepted, recorder, scale = torch.zeros_like(log_density), Recorder(record), (2 * step) ** 0.5
     for number in range(1, steps + 1):
         noise = standard_normal(rt, generator, position.shape)
         proposal = torch.add(position, gradient, alpha=step).add_(noise, alpha=scale)
@@ -146,9 +175,9 @@ def mala(
         gradient = torch.where(wide, new_gradient, gradient)
         log_density = torch.where(take, new_density, log_density)
         accepted += take
-        if record and number % record_every == 0:
-            kept.append(record(position))
-    return ChainState(position, log_density, gradient), ChainDiagnostics(steps, accepted / steps, _stack(kept))
+        if number % record_every == 0:
+            recorder.look(position)
+    return ChainState(position, log_density, gradient), ChainDiagnostics(steps, accepted / steps, recorder.fields())
 
 
 def log_acceptance(
@@ -178,7 +207,3 @@ def _check(step: float, steps: int, record_every: int) -> None:
         raise ValueError(
             f"A chain needs step > 0, steps >= 1 and record_every >= 1; got {step}, {steps}, {record_every}."
         )
-
-
-def _stack(kept: list[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    return {name: torch.stack([record[name] for record in kept]) for name in kept[0]} if kept else {}

@@ -279,7 +279,7 @@ def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord
                 times[d, s, r] = hitting_time(
                     objective,
                     tuple(std * layer for layer in start),
-                    lambda layers, half=half: float(torch.linalg.matrix_norm(matrix.end_to_end(layers), 2)) - half,
+                    until=lambda x, half=half: float(torch.linalg.matrix_norm(matrix.end_to_end(x), 2)) - half,
                     horizon=100 / pulls[r] * std ** -(depth - 2) * np.log(1 / std),
                     rtol=1e-7,
                     atol=1e-7 * std,

@@ -111,7 +111,9 @@ def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, st
         steps=config.steps,
         step_size=GroupRMSprop(config.rate, floor=config.floor),
         record_every=config.check_every,
-        stop=_Converged(config.fit),
+        # The rule of the source.
+        stop=lambda loss: bool((loss < config.fit).all()),
+        patience=3,
     )
     return {
         "tensor": end_tensor(run.parameters).cpu().numpy(),
@@ -160,17 +162,6 @@ def linear_ranks(config: TensorCompletion, rt: Runtime, seed: int, count: int, t
 def rank_by_tolerance(tensors: np.ndarray, tolerances: tuple[float, ...], seed: int, *, tries: int = 1) -> np.ndarray:
     """Estimated ranks of tensors (n, ...) for each tolerance, from `tries` starts each, (tolerances, n)."""
     return np.array([[tensor_rank(t, _starts(seed, tries), tolerance=tol) for t in tensors] for tol in tolerances])
-
-
-class _Converged:
-    """Stopping rule of the source: the loss of every replica below a level at three checks in a row."""
-
-    def __init__(self, level: float):
-        self.level, self.count = level, 0
-
-    def __call__(self, loss: torch.Tensor) -> bool:
-        self.count = self.count + 1 if bool((loss < self.level).all()) else 0
-        return self.count > 2
 
 
 def _rank(tensor: np.ndarray, config: TensorCompletion, seed: int) -> int:

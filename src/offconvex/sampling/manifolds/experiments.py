@@ -245,23 +245,19 @@ def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, np.ndarra
         target, step = posterior.target(rt), posterior.step(config.share)
         generator = rng.numpy_generator(seed, "escapes", repr(posterior))
         minimizer, goal = rt.tensor(posterior.minimizer()), -float(np.prod(config.values) ** 2)
+
+        def arrived(x: torch.Tensor, minimizer=minimizer, goal=goal) -> torch.Tensor:
+            return _small_determinant(minimizer.T @ x) <= goal
+
         # Chains settle in their component first; what escapes meanwhile is not counted.
         settle = round(3 / (posterior.beta * posterior.curvatures()[0] * step))
         state, _ = ula(target, begin_at(posterior, rt, config.chains), rt, generator, step=step, steps=settle)
         position, at_risk, events = state.position, 0.0, 0
         while events < config.events and len(position) > 0:
-            still = torch.ones(len(position), dtype=torch.bool, device=rt.device)
-
-            def look(x: torch.Tensor, still=still, minimizer=minimizer, goal=goal) -> dict:
-                still.logical_and_(_small_determinant(minimizer.T @ x) > goal)
-                look.time += float(still.sum())
-                return {}
-
-            look.time = 0.0
-            state, _ = ula(target, start(target, position), rt, generator, step=step, steps=100, record=look)
-            at_risk += look.time * step
-            events += int((~still).sum())
-            position = replicas_inside(state.position[still])
+            state, seen = ula(target, start(target, position), rt, generator, step=step, steps=100, until=arrived)
+            at_risk += seen.passed.steps_at_risk * step
+            events += int(seen.passed.who.sum())
+            position = replicas_inside(state.position[~seen.passed.who])
         found["time"].append(at_risk / max(events, 1))
         found["error"].append(found["time"][-1] / max(events, 1) ** 0.5)
     return {name: np.array(values) for name, values in found.items()}

@@ -9,7 +9,7 @@ from offconvex import rng
 from offconvex.runtime import Runtime
 from offconvex.sampling import measure
 from offconvex.sampling.langevin import mala, start, ula
-from offconvex.sampling.model import Target, TwoModes, standard_gaussian, standard_normal
+from offconvex.sampling.model import TwoModes, standard_gaussian, standard_normal
 from offconvex.sampling.tempering import grid_theory, theory
 from offconvex.sampling.tempering.dynamics import (
     Levels,
@@ -53,28 +53,23 @@ def crossing_times(config: Crossings, rt: Runtime, seed: int) -> dict[str, np.nd
         steps, waiting = rt.zeros(chains), torch.arange(chains, device=rt.device)
         position, target = rt.zeros(chains, 1) - bottom, TwoModes(r).target()
         while len(waiting):
-            block, still, position = _passage_block(target, position, rt, generator, bottom, config.step)
-            steps[waiting] += block
+            state, seen = ula(
+                target,
+                start(target, position),
+                rt,
+                generator,
+                step=config.step,
+                steps=200,
+                until=lambda x, goal=bottom: x[:, 0] >= goal,
+            )
+            steps[waiting] += seen.passed.steps
             # Chains that have arrived are dropped block by block.
-            waiting, position = waiting[still], position[still]
+            waiting, position = waiting[~seen.passed.who], state.position[~seen.passed.who]
         found["mean"].append(float(steps.mean()) * config.step)
         found["error"].append(float(steps.std()) * config.step / chains**0.5)
         x = grid_theory.grid(r + 9, 0.01)
         found["exact"].append(grid_theory.hitting_time(grid_theory.two_modes(x, r=r), x, -bottom, bottom))
     return {name: np.array(values) for name, values in found.items()}
-
-
-def _passage_block(target: Target, position: torch.Tensor, rt: Runtime, generator, goal: float, step: float):
-    clock = rt.zeros(len(position))
-    still = torch.ones(len(position), dtype=torch.bool, device=rt.device)
-
-    def look(x: torch.Tensor) -> dict:
-        clock.add_(still)
-        still.logical_and_(x[:, 0] < goal)
-        return {}
-
-    state, _ = ula(target, start(target, position), rt, generator, step=step, steps=200, record=look)
-    return clock, still, state.position
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def cloud(config: Cloud, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
         generator,
         step=config.step,
         steps=config.every * (config.frames - 1),
-        record=lambda x: {"position": x[:, 0].clone()},
+        record=lambda x: {"position": x[:, 0]},
         record_every=config.every,
     )
     path = torch.cat([begin.position[None, :, 0], seen.records["position"]]).cpu().numpy()
