@@ -15,7 +15,7 @@ import torch
 from timing import Knob
 
 from offconvex import datasets, rng, runtime
-from offconvex.book.publication.performance import Growth
+from offconvex.book.publication.performance import CostGrowth
 from offconvex.holdout.analyst import Boosting, boost
 from offconvex.instahide.scheme import encrypt, inside
 from offconvex.instahide.utility import centered
@@ -104,7 +104,7 @@ KNOBS = (
 )  # fmt: skip
 
 
-def rows() -> list[Growth]:
+def rows() -> list[CostGrowth]:
     return [timing.grow(knob) for knob in KNOBS]
 
 

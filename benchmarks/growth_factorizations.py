@@ -15,7 +15,7 @@ import torch
 from timing import Knob
 
 from offconvex import rng, runtime
-from offconvex.book.publication.performance import Growth
+from offconvex.book.publication.performance import CostGrowth
 from offconvex.descent import descend
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical.model import ModeTree, Nested
@@ -104,7 +104,7 @@ KNOBS = (
 )  # fmt: skip
 
 
-def rows() -> list[Growth]:
+def rows() -> list[CostGrowth]:
     assert all(lengths(order) ** order == ENTRIES and math.log2(lengths(order)) % 1 == 0 for order in TREES)
     return [timing.grow(knob) for knob in KNOBS]
 

@@ -15,7 +15,7 @@ import torch
 from timing import Knob
 
 from offconvex import rng, runtime
-from offconvex.book.publication.performance import Growth
+from offconvex.book.publication.performance import CostGrowth
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
@@ -50,7 +50,7 @@ def dual(count: int) -> Callable[[int], None]:
 
 
 def taylor(order: int, width: int, hidden: int = 3) -> Callable[[int], None]:
-    config = training.Training((width,) * hidden, replicas=1)
+    config = training.TaylorTraining((width,) * hidden, replicas=1)
     pixels, labels = training.fashion(SINGLE, "train", config.batch)
     start = training.draw_start(config, SINGLE, 0, "growth")
     move = [torch.zeros_like(w).requires_grad_() for w in start]
@@ -102,7 +102,7 @@ KNOBS = (
 )  # fmt: skip
 
 
-def rows() -> list[Growth]:
+def rows() -> list[CostGrowth]:
     return [timing.grow(knob) for knob in KNOBS]
 
 

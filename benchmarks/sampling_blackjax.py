@@ -22,7 +22,7 @@ from offconvex.book.publication.performance import Comparison, Skipped
 from offconvex.sampling import measure
 from offconvex.sampling.langevin import mala, start
 from offconvex.sampling.model import TwoModes
-from offconvex.sampling.tempering.dynamics import Schedule, ladder, learn, temper
+from offconvex.sampling.tempering.dynamics import LadderSchedule, ladder, learn, temper
 from offconvex.sampling.tempering.experiments import on_the_right
 
 try:
@@ -41,7 +41,7 @@ CPU = runtime.resolve("cpu", threads=1)
 NEAR, FAR = TwoModes(1.5, 2, 0.7), TwoModes(5.0, 2, 0.7)
 CHAINS, STEPS, STEP, ROUNDS = 1000, 1000, 0.3, 5
 PARTICLES, POPULATIONS = 4000, 100
-SCHEDULE = Schedule(step=0.2, swap_rate=5.0, stage=80, refinements=2, refinement=800)
+SCHEDULE = LadderSchedule(step=0.2, swap_rate=5.0, stage=80, refinements=2, refinement=800)
 
 
 def density(modes: TwoModes):

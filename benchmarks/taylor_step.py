@@ -17,7 +17,7 @@ from offconvex.tangents import training
 from offconvex.tangents.series import network
 
 ROUNDS, STEPS = 5, 3
-CONFIG = training.Training()
+CONFIG = training.TaylorTraining()
 
 
 def nested(start, move, inputs, order):

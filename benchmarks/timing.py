@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from offconvex.book.publication import performance
-from offconvex.book.publication.performance import Comparison, Growth, Method, Row
+from offconvex.book.publication.performance import Comparison, CostGrowth, Method, Row
 
 LEAST = 0.02  # seconds of the shortest measurement of a growth
 
@@ -108,7 +108,7 @@ class Knob:
     count: str
 
 
-def grow(knob: Knob, *, rounds: int = 5, least: float = LEAST) -> Growth:
+def grow(knob: Knob, *, rounds: int = 5, least: float = LEAST) -> CostGrowth:
     """Times at every size, the sizes in turn; each measurement has so many units that it takes `least` seconds."""
     runs = [knob.build(size) for size in knob.sizes]
     counts = [_enough(run, least) for run in runs]
@@ -118,7 +118,7 @@ def grow(knob: Knob, *, rounds: int = 5, least: float = LEAST) -> Growth:
             own.append(seconds(run, count) / count)
     medians = tuple(1e3 * statistics.median(own) for own in spent)
     operations = tuple(float(knob.operations(size)) for size in knob.sizes)
-    return Growth(knob.engine, knob.name, knob.setting, knob.unit, knob.sizes, medians, operations, knob.count)
+    return CostGrowth(knob.engine, knob.name, knob.setting, knob.unit, knob.sizes, medians, operations, knob.count)
 
 
 def _enough(run: Callable[[int], object], least: float) -> int:

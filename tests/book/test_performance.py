@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 from offconvex import paths
 from offconvex.book.publication import performance
-from offconvex.book.publication.performance import Comparison, Growth, Method, Skipped
+from offconvex.book.publication.performance import Comparison, CostGrowth, Method, Skipped
 
 ROOT = paths.require_project_root()
 FOLDER = ROOT / "benchmarks"
@@ -28,7 +28,7 @@ ROWS = [
             Method("plainer", 20.0, 10.0),
         ),
     ),
-    Growth("an engine", "size n", "depth 3", "step", (2, 4, 8), (1.0, 4.0, 16.0), (8.0, 64.0, 512.0), "n³"),
+    CostGrowth("an engine", "size n", "depth 3", "step", (2, 4, 8), (1.0, 4.0, 16.0), (8.0, 64.0, 512.0), "n³"),
     Skipped("another", "it is not here."),
 ]
 MACHINE = {
@@ -104,7 +104,7 @@ def test_every_benchmark_still_runs(benchmarks, monkeypatch, name):
 
     def grow(knob, **_):
         ran.append(knob.build(knob.sizes[0])(1))
-        return Growth(knob.engine, knob.name, knob.setting, knob.unit, (1, 2), (1.0, 2.0), (1.0, 2.0), knob.count)
+        return CostGrowth(knob.engine, knob.name, knob.setting, knob.unit, (1, 2), (1.0, 2.0), (1.0, 2.0), knob.count)
 
     monkeypatch.setattr(timing, "compare", compare)
     monkeypatch.setattr(timing, "grow", grow)

@@ -7,7 +7,7 @@ from offconvex import datasets, runtime
 from offconvex.descent import autograd_objective, descend
 from offconvex.flow_vs_descent import convolutional
 from offconvex.flow_vs_descent.dual import DualLoss
-from offconvex.flow_vs_descent.model import Images, Network, images
+from offconvex.flow_vs_descent.model import ImageColumns, Network, images
 from offconvex.flow_vs_descent.objective import CollapsedLoss, LayeredLoss, network_loss
 
 CPU = runtime.resolve("cpu")
@@ -115,7 +115,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="size 784"):
         network_loss(Network(), DATA)
     with pytest.raises(ValueError, match="Label 9"):
-        network_loss(Network((49, 5)), Images(DATA.inputs, torch.full_like(DATA.labels, 9)))
+        network_loss(Network((49, 5)), ImageColumns(DATA.inputs, torch.full_like(DATA.labels, 9)))
     with pytest.raises(ValueError, match="count"):
         images(CPU, count=0)
     with pytest.raises(ValueError, match="side"):

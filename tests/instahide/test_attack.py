@@ -63,7 +63,7 @@ def test_decoders_do_not_use_signs(released, prior):
     settings = decode.Likelihood(sweeps=3)
     one, two = (decode.maximize(x, mixtures, prior, settings) for x in (published.images, flipped))
     assert torch.equal(one, two)
-    one, two = (decode.descend(x, mixtures, decode.Descent(steps=3)) for x in (published.images, flipped))
+    one, two = (decode.descend(x, mixtures, decode.DecoderDescent(steps=3)) for x in (published.images, flipped))
     assert torch.equal(one, two)
 
 
@@ -151,7 +151,7 @@ def test_scores_of_pairs_do_not_see_what_all_codes_share(released):
 def test_a_short_training_beats_correlation():
     data = attack.data_of(20, SINGLE, 3)
     published, truth = attack.publish(data, 6, 10, 3)
-    learned = attack.learned(data, (6,), similarity.Learning(steps=40), SINGLE, 3)
+    learned = attack.learned(data, (6,), similarity.SimilarityTraining(steps=40), SINGLE, 3)
     plain, images, labels = attack.similarity_scores(published, truth, learned)
     assert images > plain + 0.05
     assert labels > images
@@ -161,9 +161,9 @@ def test_a_short_training_beats_correlation():
 
 def test_learning_refuses_a_scheme_with_four_private_images(data):
     with pytest.raises(ValueError, match="two private"):
-        similarity.learn(data.kin, data.kin_labels, [scheme.inside(4)], similarity.Learning(), SINGLE, 0)
+        similarity.learn(data.kin, data.kin_labels, [scheme.inside(4)], similarity.SimilarityTraining(), SINGLE, 0)
     with pytest.raises(ValueError, match="positive"):
-        similarity.Learning(steps=0)
+        similarity.SimilarityTraining(steps=0)
 
 
 def test_area_under_the_curve_by_counting():

@@ -32,19 +32,19 @@ def test_a_classifier_learns_and_its_first_epoch_repeats(images):
 
 
 def test_the_rate_rises_and_falls():
-    settings = classifier.Training(rate=0.1)
+    settings = classifier.ClassifierTraining(rate=0.1)
     rates = [settings.rate_at(step, 100) for step in range(100)]
     assert max(rates) == pytest.approx(0.1) and np.argmax(rates) in (19, 20)
     assert np.all(np.diff(rates[:20]) > 0) and np.all(np.diff(rates[20:]) < 0)
     with pytest.raises(ValueError, match="positive"):
-        classifier.Training(epochs=0)
+        classifier.ClassifierTraining(epochs=0)
 
 
 def test_the_loss_is_the_cross_entropy_with_mixed_labels(images):
     """One step of the last layer's offset: mean of softmax weighted by label mass, minus labels."""
     pixels = images[0][:50]
     labels = torch.rand(50, 10, device="cpu", generator=torch.Generator(device="cpu").manual_seed(0)) / 20
-    settings = classifier.Training(epochs=1, batch=50, momentum=0.9, decay=0.0)
+    settings = classifier.ClassifierTraining(epochs=1, batch=50, momentum=0.9, decay=0.0)
     before = classifier.start(RT, 0, "loss")
     probabilities = before.logits(pixels, training=True).softmax(1)
     expected = -0.1 * 1.9 * (labels.sum(1, keepdim=True) * probabilities - labels).mean(0)

@@ -76,7 +76,7 @@ def test_infinite_depth_starts_from_its_first_order():
 
 
 def test_growth_is_exact():
-    run = incremental.grow(incremental.Growth(kinds=(1.0, 4.0), weights=2, points=9), RT, seed=4)
+    run = incremental.grow(incremental.GrowthCurves(kinds=(1.0, 4.0), weights=2, points=9), RT, seed=4)
     assert run["weights"] == pytest.approx(run["theory"], rel=1e-8)
     assert np.all(np.diff(run["targets"]) < 0)
 
@@ -100,7 +100,7 @@ def test_largest_start_is_the_threshold_and_the_laws_do_not_trade_places():
         (lambda: experiments.Fields((2.0,), points=1), "at least 2 points"),
         (lambda: experiments.Fields((2.0,), starts=((-1.0, 1.0),)), "positive weights"),
         (lambda: experiments.Descents(step=0.9), "step in"),
-        (lambda: incremental.Growth(start=0.7), "start in"),
+        (lambda: incremental.GrowthCurves(start=0.7), "start in"),
         (lambda: incremental.Thresholds(slow=0.9, fast=0.1), "slow < fast"),
         (lambda: incremental.Thresholds(kinds=(3.0,)), "Depths 2 and 3"),
     ],

@@ -8,12 +8,12 @@ from offconvex import rng
 from offconvex.sampling import measure
 from offconvex.sampling.model import TwoModes
 from offconvex.sampling.tempering import exact, experiments, grid_theory, scenes, theory
-from offconvex.sampling.tempering.dynamics import Levels, Schedule, begin, ladder, learn, swap_log_ratio, temper
+from offconvex.sampling.tempering.dynamics import LadderSchedule, Levels, begin, ladder, learn, swap_log_ratio, temper
 
 MODES = TwoModes(3.0, 1, 0.7)
 X = grid_theory.grid(16.0, 0.02)
 POTENTIAL = grid_theory.two_modes(X, r=3.0, right=0.7)
-QUICK = Schedule(step=0.1, swap_rate=10.0, stage=100, refinements=2, refinement=300)
+QUICK = LadderSchedule(step=0.1, swap_rate=10.0, stage=100, refinements=2, refinement=300)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_bad_steps_are_refused(rt):
 
 def test_engine_names_its_devices(rt, explicit_devices):
     generator = rng.numpy_generator(0, "devices")
-    schedule = Schedule(stage=8, refinements=1, refinement=50)
+    schedule = LadderSchedule(stage=8, refinements=1, refinement=50)
     levels, state = learn(MODES.target(), ladder(3.0, 1), rt, generator, (200, 1), schedule)
     temper(MODES.target(), levels, state, rt, generator, step=0.05, steps=5, swap_rate=10.0, path_every=2)
 

@@ -141,7 +141,7 @@ def test_crossing_reads_the_last_fall():
 
 
 def test_curves_name_their_parts_and_know_the_exact_error():
-    config = thresholds.Curves(ratios=(2.0, 5.0), trials=3, tests=50)
+    config = thresholds.LearningCurves(ratios=(2.0, 5.0), trials=3, tests=50)
     assert len(thresholds.curve_parts(config)) == 4 + 4 + 3 + 3 * 4
     found = thresholds.curve(config, "quadratic", 6, RT)
     assert found["errors"].shape == found["gaps"].shape == (2, 3)
@@ -153,7 +153,7 @@ def test_curves_name_their_parts_and_know_the_exact_error():
 
 
 def test_a_kernel_on_white_features_is_just_a_kernel():
-    config = thresholds.Curves(trials=2, tests=200)
+    config = thresholds.LearningCurves(trials=2, tests=200)
     errors = [thresholds.curve(config, kind, 5, RT)["errors"] for kind in ("kernel4", "stacked4")]
     assert (errors[0][-1] < 1e-3).all() and (errors[1][-1] < 1e-3).all() and (errors[1][0] > 0.1).all()
 

@@ -108,7 +108,7 @@ def test_bad_input_is_refused(change, message):
 
 
 def test_a_step_is_plain_descent_until_the_clip():
-    config = training.Training((8,), replicas=2, clip=1e9)
+    config = training.TaylorTraining((8,), replicas=2, clip=1e9)
     start = training.draw_start(config, RT, 0, "step")
     inputs, labels = training.fashion(RT, "train", 50)
     for order in (0, 2):
@@ -126,7 +126,7 @@ def test_a_step_is_plain_descent_until_the_clip():
 
 
 def test_training_keeps_what_it_says(explicit_devices):
-    config = training.Training((8, 8), epochs=2, count=300, replicas=3, records=3)
+    config = training.TaylorTraining((8, 8), epochs=2, count=300, replicas=3, records=3)
     run = training.train(config, (0, 1, 3), RT, 0, "test")
     assert run["loss"].shape == (3, 3, len(run["steps"])) and run["steps"][-1] == config.steps == 6
     assert run["cosine"][0] == pytest.approx(1) and (run["cosine"][1:] < 1).all()

@@ -33,7 +33,7 @@ class Performance(Generated):
             raise self.error(str(error)) from None
 
 
-def summary(record: performance.Record) -> list[nodes.Node]:
+def summary(record: performance.PerformanceRecord) -> list[nodes.Node]:
     """One sentence on each part."""
     gains = [row.gain for row in record.comparisons if row.gain is not None]
     bars = [m.keeps_bar for row in record.comparisons for m in row.methods if m.keeps_bar is not None]
@@ -58,7 +58,7 @@ def summary(record: performance.Record) -> list[nodes.Node]:
     return [paragraph(" ".join(sentences), classes="scoreboard-line")]
 
 
-def comparisons(record: performance.Record) -> list[nodes.Node]:
+def comparisons(record: performance.PerformanceRecord) -> list[nodes.Node]:
     """A section for each engine, a table for each of its problems."""
     engines: dict[str, list[Comparison]] = {}
     for row in record.comparisons:
@@ -101,7 +101,7 @@ def bar(method: Method) -> list[nodes.Node | str]:
     return [mark, span(word, classes="visually-hidden"), f"≥ {number(method.bar)}"]
 
 
-def growth(record: performance.Record) -> list[nodes.Node]:
+def growth(record: performance.PerformanceRecord) -> list[nodes.Node]:
     """One table of all growths."""
     header = ["Engine and size", "Exponent", "Counted", "Sizes and times"]
     return [table(header, [cells(row) for row in record.growth], classes="growth", widths=[5, 2, 4, 5])]
@@ -119,7 +119,7 @@ def cells(row: Growth) -> list[list[nodes.Node | str]]:
     ]
 
 
-def machine(record: performance.Record) -> list[nodes.Node]:
+def machine(record: performance.PerformanceRecord) -> list[nodes.Node]:
     """Where and when the times were measured."""
     about = record.machine
     commit = nodes.literal("", about["commit"][:10]) if about.get("commit") else "–"

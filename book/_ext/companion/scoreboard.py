@@ -42,7 +42,7 @@ class Row:
 
     claim: claims.Claim
     stored: Mapping
-    seeds: tuple[sweep.Record, ...] = ()
+    seeds: tuple[sweep.SeedRecord, ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -7,11 +7,11 @@ from offconvex.descent import Parameters
 from offconvex.flow import integrate
 from offconvex.flow_vs_descent.objective import CollapsedLoss, LayeredLoss
 
-Loss = CollapsedLoss | LayeredLoss
+NetworkLoss = CollapsedLoss | LayeredLoss
 
 
 def first_order_gap(
-    loss: Loss, start: Parameters, times: np.ndarray, *, rtol: float = 1e-8
+    loss: NetworkLoss, start: Parameters, times: np.ndarray, *, rtol: float = 1e-8
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gradient flow from `start` and the first-order displacement of descent from it.
 
@@ -41,7 +41,9 @@ def first_order_gap(
     return states[:, :size], states[:, size:]
 
 
-def modified_flow(loss: Loss, start: Parameters, times: np.ndarray, *, step: float, rtol: float = 1e-9) -> np.ndarray:
+def modified_flow(
+    loss: NetworkLoss, start: Parameters, times: np.ndarray, *, step: float, rtol: float = 1e-9
+) -> np.ndarray:
     """Flow of f + (step / 4) |grad f|^2, which descent follows to second order (barrett2021implicit), (T, P) weights.
 
     Its velocity is -g - (step / 2) H g.

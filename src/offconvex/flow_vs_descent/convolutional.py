@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from offconvex import rng
 from offconvex.descent import Objective, Parameters, autograd_objective, descend
-from offconvex.flow_vs_descent.model import Images, images
+from offconvex.flow_vs_descent.model import ImageColumns, images
 from offconvex.flow_vs_descent.step_sizes import StepSizes, distance
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays
@@ -36,7 +36,7 @@ def start(name: str, rt: Runtime, seed: int) -> Parameters:
     return tuple(weights) if name == "adapted" else (*weights, *offsets)
 
 
-def objective(name: str, data: Images) -> Objective:
+def objective(name: str, data: ImageColumns) -> Objective:
     """Mean cross-entropy of one network, for one replica."""
     pixels, labels = data.inputs.T.reshape(-1, 1, 28, 28), data.labels
     logits = _adapted if name == "adapted" else _lenet

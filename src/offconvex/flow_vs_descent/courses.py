@@ -9,7 +9,7 @@ from offconvex import rng
 from offconvex.descent import Gradients, Parameters, descend
 from offconvex.flow import flow
 from offconvex.flow_vs_descent import theory
-from offconvex.flow_vs_descent.backward_error import Loss, flatten, unflatten
+from offconvex.flow_vs_descent.backward_error import NetworkLoss, flatten, unflatten
 from offconvex.flow_vs_descent.curvature import extremes
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
@@ -68,7 +68,7 @@ class Course:
         return np.unique(np.round(self.records * np.linspace(0, 1, self.checks + 1) ** 2).astype(int))
 
 
-def curves(course: Course, rt: Runtime, seed: int) -> tuple[Loss, tuple, np.ndarray, np.ndarray, np.ndarray]:
+def curves(course: Course, rt: Runtime, seed: int) -> tuple[NetworkLoss, tuple, np.ndarray, np.ndarray, np.ndarray]:
     """Loss function, start, and over the times loss (T,), weights of descent (T, P) and of the flow (T, P)."""
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
     start = course.start(rt, seed)
@@ -120,7 +120,7 @@ def follow(course: Course, rt: Runtime, seed: int) -> Arrays:
     return arrays | ({"lower": np.array(lower)} if lower else {})
 
 
-def lower_bound(loss: Loss, layers: tuple[torch.Tensor, ...]) -> float:
+def lower_bound(loss: NetworkLoss, layers: tuple[torch.Tensor, ...]) -> float:
     """`theory.deep_linear_bound` at one point of a linear network."""
     end = torch.linalg.matrix_norm(loss.end_gradient(layers)[0], 2)
     norms = [float(torch.linalg.matrix_norm(layer[0], 2)) for layer in layers]
@@ -170,7 +170,7 @@ def random_points(course: Course, rt: Runtime, seed: int, scales: tuple[float, .
     return {name: np.array([[getattr(e, name) for e in row] for row in found]) for name in ("least", "most")}
 
 
-def _descend(loss: Loss, start: tuple[torch.Tensor, ...], course: Course, ratio: int):
+def _descend(loss: NetworkLoss, start: tuple[torch.Tensor, ...], course: Course, ratio: int):
     return descend(
         loss,
         start,

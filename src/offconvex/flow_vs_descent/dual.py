@@ -8,7 +8,7 @@ K = X^T X. One product with K per step replaces two with X; in exact arithmetic 
 import torch
 
 from offconvex.descent import Parameters
-from offconvex.flow_vs_descent.model import Images, Network
+from offconvex.flow_vs_descent.model import ImageColumns, Network
 from offconvex.flow_vs_descent.objective import LayeredLoss
 
 
@@ -18,7 +18,7 @@ class DualLoss:
     What is returned as gradient is (E K, E, gradients of the other layers): minus the velocity, no gradient in Z and A.
     """
 
-    def __init__(self, network: Network, images: Images):
+    def __init__(self, network: Network, images: ImageColumns):
         self.inputs = images.inputs
         self.kernel = images.inputs.T @ images.inputs
         self.layered = LayeredLoss(network.slope, images)

@@ -58,7 +58,7 @@ PAPER_NETWORKS = {"linear": Network(slope=1.0), "relu": Network(slope=0.0)}
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageColumns:
     """Training images as columns.
 
     Attributes:
@@ -70,7 +70,7 @@ class Images:
     labels: torch.Tensor
 
 
-def images(rt: Runtime, *, count: int = 1000, side: int = 28) -> Images:
+def images(rt: Runtime, *, count: int = 1000, side: int = 28) -> ImageColumns:
     """`count` evenly spaced images of the packaged part of Fashion-MNIST; a side of 14 or 7 averages blocks of pixels.
 
     Raises:
@@ -85,4 +85,4 @@ def images(rt: Runtime, *, count: int = 1000, side: int = 28) -> Images:
     pixels, labels = everything.pixels[::every][:count], everything.labels[::every][:count]
     if side < 28:
         pixels = torch.nn.functional.avg_pool2d(pixels[:, None], 28 // side)[:, 0]
-    return Images(((pixels - MEAN) / DEVIATION).flatten(1).T.contiguous(), labels.contiguous())
+    return ImageColumns(((pixels - MEAN) / DEVIATION).flatten(1).T.contiguous(), labels.contiguous())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 from offconvex.descent import Parameters
-from offconvex.flow_vs_descent.model import Images, Network
+from offconvex.flow_vs_descent.model import ImageColumns, Network
 
 HessianVector = Callable[[Parameters], Parameters]
 """Direction, shaped like the parameters -> Hessian times direction, in buffers that the next call overwrites."""
@@ -17,7 +17,7 @@ HessianVector = Callable[[Parameters], Parameters]
 _slope_backward = torch.ops.aten.leaky_relu_backward.grad_input
 
 
-def network_loss(network: Network, images: Images, *, layerwise: bool = False) -> "CollapsedLoss | LayeredLoss":
+def network_loss(network: Network, images: ImageColumns, *, layerwise: bool = False) -> "CollapsedLoss | LayeredLoss":
     """Mean cross-entropy of a network over the images.
 
     A linear network sees the images only through its end-to-end matrix, which is cheaper; `layerwise` takes the
@@ -36,7 +36,7 @@ def network_loss(network: Network, images: Images, *, layerwise: bool = False) -
 class _CrossEntropy:
     """Softmax and its derivatives over the columns of logits (R, classes, N)."""
 
-    def __init__(self, images: Images):
+    def __init__(self, images: ImageColumns):
         self.inputs = images.inputs
         self.count = images.inputs.shape[1]
         self.rows = images.labels
@@ -66,7 +66,7 @@ class _CrossEntropy:
 class LayeredLoss:
     """Loss and gradients layer by layer, for any activation max(z, slope z)."""
 
-    def __init__(self, slope: float, images: Images):
+    def __init__(self, slope: float, images: ImageColumns):
         self.slope = slope
         self.entropy = _CrossEntropy(images)
         self.hidden: list[torch.Tensor] = []
@@ -144,7 +144,7 @@ class CollapsedLoss:
     have as few rows as the network has outputs.
     """
 
-    def __init__(self, images: Images):
+    def __init__(self, images: ImageColumns):
         self.entropy = _CrossEntropy(images)
 
     def __call__(self, layers: Parameters) -> tuple[torch.Tensor, Parameters]:

@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 
 from offconvex.flow_vs_descent import theory
 
-Field = Callable[[np.ndarray], np.ndarray]
+PointFunction = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Plane:
         steps: number of steps.
     """
 
-    value: Field
-    gradient: Field
-    hessian: Field
+    value: PointFunction
+    gradient: PointFunction
+    hessian: PointFunction
     start: tuple[float, float]
     step: float
     steps: int

@@ -7,11 +7,9 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import descend
-from offconvex.factorizations.matrix.model import matrix_objective, squared_loss
+from offconvex.factorizations.matrix.model import Layers, matrix_objective, squared_loss
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays
-
-Layers = tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def photo() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """Old against new accuracy over models.
 
     Attributes:
@@ -65,10 +65,10 @@ class Comparison:
     drop: float
 
 
-def compare(accuracies: np.ndarray) -> Comparison:
+def compare(accuracies: np.ndarray) -> Agreement:
     """Lines and ranks of accuracies (models, 2)."""
     old, new = accuracies.T
     line, probit = linregress(old, new), linregress(norm.ppf(old), norm.ppf(new))
     rank = spearmanr(old, new).statistic
     values = (line.slope, line.stderr, line.intercept, probit.slope, rank, (old - new).mean())
-    return Comparison(*map(float, values))
+    return Agreement(*map(float, values))

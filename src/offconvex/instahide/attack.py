@@ -9,11 +9,11 @@ import torch
 from offconvex import datasets, rng, runtime
 from offconvex.instahide import measure
 from offconvex.instahide.assign import assign, names
-from offconvex.instahide.decode import Descent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
+from offconvex.instahide.decode import DecoderDescent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
-from offconvex.instahide.similarity import Learning, Similarity, learn, share
+from offconvex.instahide.similarity import Similarity, SimilarityTraining, learn, share
 from offconvex.runtime import Runtime
 from offconvex.stored import Arrays, legacy
 
@@ -21,7 +21,7 @@ HALF = 5000  # of the training images inside the package: the first half is priv
 DECODERS = ("published", "likelihood")
 ASSIGNMENTS = ("true", "learned")
 SHOWN = 6  # private images whose pictures are kept
-LIVE = Learning(steps=600, images=32, views=6, rate=8e-3, channels=(64, 64))
+LIVE = SimilarityTraining(steps=600, images=32, views=6, rate=8e-3, channels=(64, 64))
 """The larger similarity that the chapter trains; the sweep keeps to the smaller one, which it trains three times."""
 
 
@@ -93,7 +93,7 @@ def publish(data: Data, k: int, epochs: int, seed: int) -> tuple[Published, Trut
     return release(data.private, data.labels, cross(k), data.public, epochs, order, keys=keys)
 
 
-def learned(data: Data, images: Sequence[int], settings: Learning, rt: Runtime, seed: int) -> Similarity:
+def learned(data: Data, images: Sequence[int], settings: SimilarityTraining, rt: Runtime, seed: int) -> Similarity:
     """Similarity learned from the adversary's own images for all k at once."""
     schemes = [cross(k) for k in images]
     return learn(data.kin, data.kin_labels, schemes, settings, rt, seed, public=data.public)
@@ -107,7 +107,7 @@ def true_mixtures(truth: Truth, published: Published) -> Mixtures:
 def decoded(published: Published, mixtures: Mixtures, prior: Prior) -> dict[str, torch.Tensor]:
     """Images (n, 28, 28) by both decoders."""
     return {
-        "published": descend(published.images, mixtures, Descent()),
+        "published": descend(published.images, mixtures, DecoderDescent()),
         "likelihood": maximize(published.images, mixtures, prior, Likelihood()),
     }
 
@@ -207,7 +207,7 @@ def run_seed(config: Attack, part: str) -> Arrays:
     seed = int(part.removeprefix("seed-"))
     rt = runtime.resolve("cpu", torch.float32)
     data = data_of(config.size, rt, seed)
-    similarity = learned(data, config.images, Learning(steps=config.steps), rt, seed)
+    similarity = learned(data, config.images, SimilarityTraining(steps=config.steps), rt, seed)
     prior = prior_of(data.kin, data.public)
     table, found, pictures = [], [], []
     for k in config.images:

@@ -15,7 +15,7 @@ CHANNELS, HIDDEN, CLASSES = (24, 48), 128, 10
 
 
 @dataclass(frozen=True)
-class Training:
+class ClassifierTraining:
     """Stochastic gradient descent with momentum; the rate rises for a fifth of the steps, then falls along a cosine.
 
     Attributes:
@@ -45,7 +45,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Classifier:
+class ConvolutionalClassifier:
     """Two convolutions of stride 2, a hidden layer, a linear one; batch normalization after each but the last.
 
     Attributes:
@@ -77,7 +77,7 @@ class Classifier:
             return torch.cat([self.logits(part).softmax(1) for part in images.split(chunk)])
 
 
-def start(rt: Runtime, seed: int, *stream: str | int) -> Classifier:
+def start(rt: Runtime, seed: int, *stream: str | int) -> ConvolutionalClassifier:
     """Untrained classifier: normal kernels with variance 2 / fan-in, 1 / fan-in in the last layer."""
     first, second = CHANNELS
     features = second * 7 * 7
@@ -90,7 +90,7 @@ def start(rt: Runtime, seed: int, *stream: str | int) -> Classifier:
     sizes = (first, second, HIDDEN)
     scales = [tensor for size in sizes for tensor in (rt.zeros(size) + 1, rt.zeros(size))]
     statistics = [tensor for size in sizes for tensor in (rt.zeros(size), rt.zeros(size) + 1)]
-    return Classifier([*weights, rt.zeros(CLASSES)], scales, statistics)
+    return ConvolutionalClassifier([*weights, rt.zeros(CLASSES)], scales, statistics)
 
 
 @dataclass(frozen=True)
@@ -103,19 +103,19 @@ class Trained:
         training: processor seconds of each epoch's steps.
     """
 
-    classifier: Classifier
+    classifier: ConvolutionalClassifier
     preparing: list[float]
     training: list[float]
 
 
 def train(
     prepare: Callable[[int], tuple[torch.Tensor, torch.Tensor]],
-    settings: Training,
+    settings: ClassifierTraining,
     rt: Runtime,
     seed: int,
     *stream: str | int,
     stop_after: int | None = None,
-    watch: Callable[[int, Classifier], None] | None = None,
+    watch: Callable[[int, ConvolutionalClassifier], None] | None = None,
 ) -> Trained:
     """Train on what `prepare` gives for each epoch, by the cross-entropy with mixed labels.
 

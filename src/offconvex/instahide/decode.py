@@ -182,7 +182,7 @@ def log_posterior(problem: Problem, images: torch.Tensor, factor: float, trust: 
 
 
 @dataclass(frozen=True)
-class Descent:
+class DecoderDescent:
     """Settings of the published decoder (carlini2020attack, Section 4.5 and released code).
 
     Attributes:
@@ -198,7 +198,7 @@ class Descent:
     start: float = -0.01
 
 
-def descend(encryptions: torch.Tensor, mixtures: Mixtures, settings: Descent) -> torch.Tensor:
+def descend(encryptions: torch.Tensor, mixtures: Mixtures, settings: DecoderDescent) -> torch.Tensor:
     """Images (n, height, width) by gradient descent on mean((|y| - |m|)^2) + pull mean(1 - |x|).
 
     The public part counts as noise. The gradient is written by hand: a residual times the sign of the mixture, summed

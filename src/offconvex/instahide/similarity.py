@@ -13,7 +13,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Learning:
+class SimilarityTraining:
     """Settings of the similarity's training.
 
     Attributes:
@@ -81,7 +81,7 @@ def learn(
     images: torch.Tensor,
     labels: torch.Tensor,
     schemes: Sequence[Scheme],
-    settings: Learning,
+    settings: SimilarityTraining,
     rt: Runtime,
     seed: int,
     *,
@@ -146,7 +146,9 @@ def share(owners: torch.Tensor, size: int) -> torch.Tensor:
     return member @ member.T > 0
 
 
-def _start(absolute: torch.Tensor, size, settings: Learning, rt: Runtime, draws: torch.Generator) -> Similarity:
+def _start(
+    absolute: torch.Tensor, size, settings: SimilarityTraining, rt: Runtime, draws: torch.Generator
+) -> Similarity:
     center, deviation = absolute.mean(0), absolute.std(0).clamp(min=0.1)
     values, vectors = torch.linalg.eigh(torch.cov(absolute.double().T).to(rt.dtype))
     # Half of the inverse square root, kept finite: background pixels hardly vary.

@@ -9,7 +9,7 @@ import torch
 
 from offconvex import datasets, rng, runtime
 from offconvex.instahide import photographs
-from offconvex.instahide.classifier import Classifier, Training, train
+from offconvex.instahide.classifier import ClassifierTraining, ConvolutionalClassifier, train
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
 from offconvex.runtime import Runtime
@@ -100,7 +100,7 @@ def train_arm(
         mixed, mixed_labels, _ = encrypt(images, labels, arm.scheme, public, keys=keys)
         return arm.view(mixed), mixed_labels
 
-    settings = Training(epochs=config.epochs)
+    settings = ClassifierTraining(epochs=config.epochs)
     return train(prepare, settings, rt, seed, "utility", name, stop_after=stop_after, watch=watch)
 
 
@@ -118,7 +118,13 @@ def encrypt_for_testing(images: torch.Tensor, scheme: Scheme, public: torch.Tens
 
 
 def accuracies(
-    classifier: Classifier, name: str, config: Utility, seed: int, images: torch.Tensor, labels: torch.Tensor, public
+    classifier: ConvolutionalClassifier,
+    name: str,
+    config: Utility,
+    seed: int,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    public,
 ) -> dict[str, float]:
     """Accuracy on plain test images, on one encryption of each, and on the mean prediction of several."""
     arm = ARMS[name]
@@ -154,7 +160,7 @@ def run_arm(config: Utility, part: str) -> Arrays:
     data = (name, config, rt, int(seed), images, labels, public)
     first = []
 
-    def watch(epoch: int, classifier: Classifier) -> None:
+    def watch(epoch: int, classifier: ConvolutionalClassifier) -> None:
         if epoch == 0:
             first.append(_plain_accuracy(classifier, name, seen[:2000], test.labels[:2000]))
 
@@ -208,7 +214,9 @@ def assemble(config: Utility, parts: Sequence[Arrays]) -> Arrays:
     return {name: np.stack([part[name] for part in parts]).reshape(*shape, -1) for name in parts[0]}
 
 
-def _plain_accuracy(classifier: Classifier, name: str, images: torch.Tensor, labels: torch.Tensor) -> float:
+def _plain_accuracy(
+    classifier: ConvolutionalClassifier, name: str, images: torch.Tensor, labels: torch.Tensor
+) -> float:
     return _accuracy(classifier.probabilities(ARMS[name].view(images)), labels)
 
 

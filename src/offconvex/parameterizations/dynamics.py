@@ -10,7 +10,8 @@ from torch import Tensor
 
 from offconvex.descent import Objective, Parameters
 from offconvex.flow import integrate
-from offconvex.parameterizations.model import Kind, Loss, parameterization
+from offconvex.parameterizations.model import Loss, parameterization
+from offconvex.parameterizations.theory import Kind
 
 TOLERANCE = 1e-11
 """Relative tolerance of one integrator step: two digits below the tightest quantity the chapter reads off a path."""

@@ -9,15 +9,8 @@ import torch
 from offconvex import descent, flow, rng
 from offconvex.parameterizations import measure, theory
 from offconvex.parameterizations.dynamics import Paths, flow_paths, objective, starting_parameters
-from offconvex.parameterizations.model import (
-    Kind,
-    LineLoss,
-    Loss,
-    PointLoss,
-    induced_field,
-    jacobians,
-    parameterization,
-)
+from offconvex.parameterizations.model import LineLoss, Loss, PointLoss, induced_field, jacobians, parameterization
+from offconvex.parameterizations.theory import Kind
 from offconvex.runtime import Runtime
 
 Start = tuple[float, float]

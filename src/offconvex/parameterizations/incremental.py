@@ -9,12 +9,13 @@ from scipy.optimize import brentq
 from offconvex import flow, rng
 from offconvex.parameterizations import theory
 from offconvex.parameterizations.dynamics import objective, race, starting_parameters
-from offconvex.parameterizations.model import Kind, PointLoss, parameterization
+from offconvex.parameterizations.model import PointLoss, parameterization
+from offconvex.parameterizations.theory import Kind
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Growth:
+class GrowthCurves:
     """Several weights that start together and grow toward different targets.
 
     Attributes:
@@ -37,7 +38,7 @@ class Growth:
             )
 
 
-def grow(config: Growth, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def grow(config: GrowthCurves, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
     """Growth curves by gradient flow on u, beside the exact solution; time in units of 1/N^2, as loss / N^2 has it.
 
     Returns:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-Kind = float | str
-"""The power N of w = u^N, or "exp", or "polar"."""
+from offconvex.parameterizations.theory import Kind
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def run_gan(config: Study, index: int, rt: Runtime) -> Arrays:
     images, labels = real_images(config, rt)
     samples = []
 
-    def keep(steps: int, weights: gan.Weights) -> None:
+    def keep(steps: int, weights: gan.GanWeights) -> None:
         # The same latents at every length, so that lengths are compared on the same draws.
         draws = rng.generator(config.seed, "study", index, "samples")
         samples.append(gan.sample(gan.Gan(), weights, config.samples, rt, draws)[0].numpy())

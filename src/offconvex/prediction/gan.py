@@ -11,7 +11,7 @@ from offconvex.runtime import Runtime
 
 CLASSES = 10
 SLOPE = 0.2  # of the discriminator's leaky ReLU
-Weights = dict[str, torch.Tensor]
+GanWeights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def train(
     rt: Runtime,
     seed: int,
     *stream: str | int,
-    keep: Callable[[int, Weights], None],
+    keep: Callable[[int, GanWeights], None],
 ) -> dict[str, list[float]]:
     """Train on labeled images, handing the averaged generator to `keep` after each of `lengths` steps.
 
@@ -112,7 +112,7 @@ def train(
 
 
 def sample(
-    gan: Gan, weights: Weights, count: int, rt: Runtime, generator: torch.Generator, chunk: int = 500
+    gan: Gan, weights: GanWeights, count: int, rt: Runtime, generator: torch.Generator, chunk: int = 500
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Generated images (count, 28, 28) as gray levels 0..255 (uint8), and their labels (count,), 0..9 in turn.
 
@@ -131,7 +131,7 @@ def latents(gan: Gan, generator: torch.Generator, count: int, rt: Runtime) -> to
     return rt.normal(generator, count, gan.latent)
 
 
-def start_generator(gan: Gan, draws: torch.Generator, rt: Runtime) -> Weights:
+def start_generator(gan: Gan, draws: torch.Generator, rt: Runtime) -> GanWeights:
     """Weights of the generator: class vectors standard normal, kernels of deviation 0.02 or (1 / fan-in)^(1/2)."""
     inner, outer, inputs = 2 * gan.width, gan.width, gan.latent + gan.embedding
     weights = {
@@ -148,7 +148,7 @@ def start_generator(gan: Gan, draws: torch.Generator, rt: Runtime) -> Weights:
     return {name: w.requires_grad_() for name, w in weights.items()}
 
 
-def generate(weights: Weights, latent: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def generate(weights: GanWeights, latent: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Images (n, 28, 28) in [-1, 1]: linear to 7 x 7, then two transposed convolutions, batch-normalized between."""
 
     def normal(hidden: torch.Tensor, name: str) -> torch.Tensor:
@@ -162,7 +162,7 @@ def generate(weights: Weights, latent: torch.Tensor, labels: torch.Tensor) -> to
     return functional.conv_transpose2d(hidden, weights["outer"], weights["offset"], stride=2, padding=1).tanh()[:, 0]
 
 
-def start_discriminator(gan: Gan, draws: torch.Generator, rt: Runtime) -> Weights:
+def start_discriminator(gan: Gan, draws: torch.Generator, rt: Runtime) -> GanWeights:
     """Weights of the discriminator, of deviation (1 / fan-in)^(1/2): the normalization sets their scale."""
     outer, inner, dense = gan.width, 2 * gan.width, gan.dense
     weights = {
@@ -179,7 +179,7 @@ def start_discriminator(gan: Gan, draws: torch.Generator, rt: Runtime) -> Weight
     return {name: w.requires_grad_() for name, w in weights.items()}
 
 
-def normalized(weights: Weights, directions: Weights, *, update: bool = False) -> Weights:
+def normalized(weights: GanWeights, directions: GanWeights, *, update: bool = False) -> GanWeights:
     """Kernels over their spectral norms (miyato2018spectral), by a step of the power method from `directions`.
 
     Args:
@@ -199,7 +199,7 @@ def normalized(weights: Weights, directions: Weights, *, update: bool = False) -
     return result
 
 
-def score(weights: Weights, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def score(weights: GanWeights, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Scores (n,) of images (n, 28, 28) in [-1, 1] with their classes: linear plus projection on the class's vector."""
     hidden = images[:, None]
     for name in ("outer", "inner"):
@@ -229,7 +229,7 @@ def shifted(images: torch.Tensor, most: int, draws: torch.Generator) -> torch.Te
     return padded[place[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, weights: Weights) -> None:
+def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, weights: GanWeights) -> None:
     for w, g in zip(weights.values(), torch.autograd.grad(loss, list(weights.values()))):
         w.grad = g
     optimizer.step()

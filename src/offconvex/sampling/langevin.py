@@ -61,7 +61,7 @@ class ChainDiagnostics:
     passed: FirstPassages | None = None
 
 
-Record = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
+ChainRecord = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
 """Positions (N, ...) -> what to keep of them; pure, and copied at once: it may be a view of the positions."""
 
 
@@ -90,7 +90,7 @@ def ula(
     *,
     step: float,
     steps: int,
-    record: Record | None = None,
+    record: ChainRecord | None = None,
     record_every: int = 1,
     until: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> tuple[ChainState, ChainDiagnostics]:
@@ -141,7 +141,7 @@ def mala(
     *,
     step: float,
     steps: int,
-    record: Record | None = None,
+    record: ChainRecord | None = None,
     record_every: int = 1,
 ) -> tuple[ChainState, ChainDiagnostics]:
     """Metropolis-adjusted Langevin: the proposal of `ula`, accepted so that p is exactly stationary.

@@ -8,11 +8,11 @@ import torch
 
 from offconvex import fits, runtime
 from offconvex.stored import Arrays, Stored, StoredExperiment
-from offconvex.tangents.training import Training, record_steps, train
+from offconvex.tangents.training import TaylorTraining, record_steps, train
 
 
 @dataclass(frozen=True)
-class TaylorRuns(Training):
+class TaylorRuns(TaylorTraining):
     """Groups of replicas of one training, each with its own starts and batches.
 
     Attributes:

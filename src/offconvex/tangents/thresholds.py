@@ -18,7 +18,7 @@ SHARES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0, 1.1)
 
 
 @dataclass(frozen=True)
-class Curves:
+class LearningCurves:
     """Learning curves for (b^T x)^2 with normal inputs and (b^T x)^4 with inputs on the sphere, without noise.
 
     Attributes:
@@ -46,7 +46,7 @@ class Curves:
     seed: int = 0
 
 
-def sizes_of(config: Curves, kind: str, d: int) -> np.ndarray:
+def sizes_of(config: LearningCurves, kind: str, d: int) -> np.ndarray:
     """Numbers of samples of one curve, increasing."""
     if kind == "quadratic":
         return np.array([round(r * d) for r in config.ratios])
@@ -60,7 +60,7 @@ def dimension(kind: str, d: int) -> int:
     return theory.even_dimension(d, 4, sphere=True) if kind.endswith("4") else theory.even_dimension(d, 2, sphere=False)
 
 
-def curve(config: Curves, kind: str, d: int, rt: Runtime) -> Arrays:
+def curve(config: LearningCurves, kind: str, d: int, rt: Runtime) -> Arrays:
     """Relative test "errors" of one learner in one dimension, (sizes, trials), and its duality "gaps", shaped alike.
 
     A kernel's prediction is a closed form; its gaps are zero.
@@ -86,7 +86,7 @@ def curve(config: Curves, kind: str, d: int, rt: Runtime) -> Arrays:
     return {name: np.array(values) for name, values in zip(("errors", "gaps"), zip(*rows))}
 
 
-def _quadratic(config: Curves, d: int, size: int, rt: Runtime, generator: torch.Generator):
+def _quadratic(config: LearningCurves, d: int, size: int, rt: Runtime, generator: torch.Generator):
     inputs = rt.normal(generator, config.trials, size, d)
     fit = least_nuclear(inputs, inputs[..., 0].square(), tolerance=config.tolerance, iterations=config.iterations)
     wrong = fit.matrix.clone()
@@ -96,7 +96,7 @@ def _quadratic(config: Curves, d: int, size: int, rt: Runtime, generator: torch.
     return (wrong.square().sum((1, 2)) + trace.square() / 2).tolist(), fit.gap.tolist()
 
 
-def _hierarchical(config: Curves, d: int, size: int, rt: Runtime, generator: torch.Generator):
+def _hierarchical(config: LearningCurves, d: int, size: int, rt: Runtime, generator: torch.Generator):
     points = torch.stack([sphere(rt, generator, size, d) for _ in range(config.trials)])
     features = torch.stack([quadratic_features(x) for x in points])
     fit = least_nuclear(features, points[..., 0] ** 4, tolerance=config.tolerance, iterations=config.iterations)
@@ -106,7 +106,7 @@ def _hierarchical(config: Curves, d: int, size: int, rt: Runtime, generator: tor
     return (wrong.square().mean(1) / truth.var()).tolist(), fit.gap.tolist()
 
 
-def _kernel(config: Curves, kind: str, d: int, size: int, rt: Runtime, generator: torch.Generator) -> float:
+def _kernel(config: LearningCurves, kind: str, d: int, size: int, rt: Runtime, generator: torch.Generator) -> float:
     power, count = (4 if kind.endswith("4") else 2), size + config.tests
     points = sphere(rt, generator, count, d) if power == 4 else rt.normal(generator, count, d)
     seen, tests = points[:size], points[size:]
@@ -139,35 +139,35 @@ def crossing(sizes: np.ndarray, errors: np.ndarray, level: float) -> float:
     return float(sizes[i] + share * (sizes[i + 1] - sizes[i]))
 
 
-def kinds_of(config: Curves) -> dict[str, tuple[int, ...]]:
+def kinds_of(config: LearningCurves) -> dict[str, tuple[int, ...]]:
     """Dimensions of every learner."""
     degree_four = {kind: config.hierarchical for kind in ("hierarchical", "kernel4", "tangent4")}
     return {"quadratic": config.quadratic, "kernel": config.kernel, "tangent": config.tangent} | degree_four
 
 
-def curve_parts(config: Curves) -> dict[str, tuple[str, int]]:
+def curve_parts(config: LearningCurves) -> dict[str, tuple[str, int]]:
     """A part for each learner and dimension."""
     return {f"{kind}-{d}": (kind, d) for kind, dimensions in kinds_of(config).items() for d in dimensions}
 
 
-def run_curves(config: Curves, kind: str, d: int) -> Arrays:
+def run_curves(config: LearningCurves, kind: str, d: int) -> Arrays:
     """One curve in double precision."""
     return curve(config, kind, d, runtime.resolve("cpu"))
 
 
-def assemble_curves(config: Curves, results: Mapping[tuple, Arrays]) -> Arrays:
+def assemble_curves(config: LearningCurves, results: Mapping[tuple, Arrays]) -> Arrays:
     """Errors as "KIND-D", and gaps as "gaps KIND-D"."""
     errors = {f"{kind}-{d}": found["errors"] for (kind, d), found in results.items()}
     return errors | {f"gaps {kind}-{d}": found["gaps"] for (kind, d), found in results.items()}
 
 
-def crossings(stored: Stored[Curves], kind: str, level: float) -> np.ndarray:
+def crossings(stored: Stored[LearningCurves], kind: str, level: float) -> np.ndarray:
     """Thresholds of one learner over its dimensions."""
     config = stored.config
     return np.array([crossing(sizes_of(config, kind, d), stored[f"{kind}-{d}"], level) for d in kinds_of(config)[kind]])
 
 
-def slice_difference(stored: Stored[Curves], rt: Runtime, names: Sequence[str]) -> float:
+def slice_difference(stored: Stored[LearningCurves], rt: Runtime, names: Sequence[str]) -> float:
     """Largest difference of the median errors of some curves, computed again, from the stored ones."""
     known, found = curve_parts(stored.config), []
     for name in names:
@@ -176,4 +176,4 @@ def slice_difference(stored: Stored[Curves], rt: Runtime, names: Sequence[str]) 
     return float(max(found))
 
 
-CURVES = StoredExperiment("ntk-curves", "beyond-ntk", Curves(), curve_parts, run_curves, assemble_curves)
+CURVES = StoredExperiment("ntk-curves", "beyond-ntk", LearningCurves(), curve_parts, run_curves, assemble_curves)

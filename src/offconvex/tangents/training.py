@@ -14,7 +14,7 @@ from offconvex.tangents.series import network, taylor
 
 
 @dataclass(frozen=True)
-class Training:
+class TaylorTraining:
     """Stochastic gradient descent on the cross-entropy of Fashion-MNIST, without offsets: bai2020taylorized in small.
 
     Attributes:
@@ -49,9 +49,11 @@ class Training:
         return self.epochs * (self.count // self.batch)
 
 
-def source(epochs: int) -> Training:
+def source(epochs: int) -> TaylorTraining:
     """The thin convolutional network of bai2020taylorized on our images: four layers of 128 channels, ReLU."""
-    return Training((128,) * 4, "relu", rate=0.1, epochs=epochs, batch=256, replicas=1, gain=1.0, convolutional=True)
+    return TaylorTraining(
+        (128,) * 4, "relu", rate=0.1, epochs=epochs, batch=256, replicas=1, gain=1.0, convolutional=True
+    )
 
 
 def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,12 +67,12 @@ def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tupl
     return (pixels - 0.286) / 0.333, images.labels[:count]
 
 
-def record_steps(config: Training) -> np.ndarray:
+def record_steps(config: TaylorTraining) -> np.ndarray:
     """Steps after which test logits are compared, the last step last."""
     return np.unique(np.ceil(config.steps * np.linspace(0, 1, config.records + 1)[1:] ** 2).astype(int))
 
 
-def draw_start(config: Training, rt: Runtime, seed: int, *stream: str | int) -> list[torch.Tensor]:
+def draw_start(config: TaylorTraining, rt: Runtime, seed: int, *stream: str | int) -> list[torch.Tensor]:
     """Normal weights, one per layer, (R, out, in) or (R, out, in, 3, 3)."""
     sizes = (1 if config.convolutional else 196, *config.widths, 10)
     draw, last, start = rng.generator(seed, *stream, "start"), len(sizes) - 2, []
@@ -82,7 +84,7 @@ def draw_start(config: Training, rt: Runtime, seed: int, *stream: str | int) -> 
 
 
 def train(
-    config: Training, orders: Sequence[int], rt: Runtime, seed: int, *stream: str | int, steps: int | None = None
+    config: TaylorTraining, orders: Sequence[int], rt: Runtime, seed: int, *stream: str | int, steps: int | None = None
 ) -> Arrays:
     """Train the network (order 0 stands for it) and its Taylor models side by side, on the same batches.
 
@@ -116,14 +118,16 @@ def train(
     return {"steps": marks, **arrays, "travel": torch.stack(travel).cpu().numpy()}
 
 
-def value(config: Training, start, move, inputs: torch.Tensor, order: int) -> torch.Tensor:
+def value(config: TaylorTraining, start, move, inputs: torch.Tensor, order: int) -> torch.Tensor:
     """Logits (R, B, 10) of the Taylor model of that order, or of the network for order 0."""
     if order == 0:
         return network([w + v for w, v in zip(start, move)], inputs, config.activation)
     return taylor(start, move, inputs, order, config.activation)
 
 
-def step(config: Training, start, move, inputs: torch.Tensor, labels: torch.Tensor, order: int, rate: float) -> None:
+def step(
+    config: TaylorTraining, start, move, inputs: torch.Tensor, labels: torch.Tensor, order: int, rate: float
+) -> None:
     """One step of gradient descent on `move`, in place; the gradient of each replica is clipped on its own."""
     logits = value(config, start, move, inputs, order)
     target = labels.expand(len(logits), -1)
@@ -136,7 +140,7 @@ def step(config: Training, start, move, inputs: torch.Tensor, labels: torch.Tens
             v -= scale.view(-1, *(1,) * (g.dim() - 1)) * g
 
 
-def _record(config: Training, orders, start, moves, train_set, test_set) -> Arrays:
+def _record(config: TaylorTraining, orders, start, moves, train_set, test_set) -> Arrays:
     kept: dict[str, list] = {"loss": [], "accuracy": [], "cosine": []}
     reference = None
     for order, move in zip(orders, moves):

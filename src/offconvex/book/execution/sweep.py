@@ -16,7 +16,7 @@ from offconvex import claims, paths, stored
 from offconvex.book.execution import chapters, code, execute
 from offconvex.book.execution import workers as processes
 
-Record = dict[str, object]
+SeedRecord = dict[str, object]
 """One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
 "seconds" and "date"."""
 
@@ -26,7 +26,7 @@ CHECKSUM = "sha256"
 _ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
 
 
-def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None = None) -> dict[int, Record]:
+def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None = None) -> dict[int, SeedRecord]:
     """Run a chapter for the seeds that have no complete record by the present code; return the records of all seeds.
 
     Records are kept one by one as they arrive, in `book/results/<chapter>/sweep.json`, so that an interrupted sweep
@@ -60,7 +60,7 @@ def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None =
     return {seed: kept[seed] for seed in seeds}
 
 
-def load(chapter: str, folder: Path | None = None) -> dict[int, Record]:
+def load(chapter: str, folder: Path | None = None) -> dict[int, SeedRecord]:
     """The kept records of a chapter by seed; none if it was never swept.
 
     Args:
@@ -86,14 +86,14 @@ def load(chapter: str, folder: Path | None = None) -> dict[int, Record]:
     )
 
 
-def save(chapter: str, records: Mapping[int, Record]) -> None:
+def save(chapter: str, records: Mapping[int, SeedRecord]) -> None:
     """Write the records of a chapter, by seed, with a checksum of them all."""
     content = {str(seed): records[seed] for seed in sorted(records)}
     text = json.dumps(content | {CHECKSUM: _checksum(content)}, indent=1, ensure_ascii=False)
     stored.replace(paths.committed_results(chapter) / "sweep.json", f"{text}\n".encode())
 
 
-def measure(chapter: str, seed: int) -> Record:
+def measure(chapter: str, seed: int) -> SeedRecord:
     """Execute a chapter with one seed, judging nothing; its record."""
     label = f"sweep,seed={seed}"
     job = execute.Job(chapter, {"seed": seed}, label, position=seed)
@@ -113,12 +113,12 @@ def measure(chapter: str, seed: int) -> Record:
     }
 
 
-def missed(registry: Mapping[str, claims.Claim], chapter: str, record: Record) -> list[str]:
+def missed(registry: Mapping[str, claims.Claim], chapter: str, record: SeedRecord) -> list[str]:
     """Claims of the chapter that a seed did not show: not measured, outside a bound, or their control inside it."""
     return [claim.id for claim in registry.values() if claim.chapter == chapter and not shows(claim, record)]
 
 
-def shows(claim: claims.Claim, record: Record) -> bool:
+def shows(claim: claims.Claim, record: SeedRecord) -> bool:
     """Whether a seed's values keep a claim's present bounds and its controls break them."""
     entry = record["claims"].get(claim.id)
     if entry is None:
@@ -132,7 +132,7 @@ def shows(claim: claims.Claim, record: Record) -> bool:
     )
 
 
-def line(chapter: str, seed: int, record: Record) -> str:
+def line(chapter: str, seed: int, record: SeedRecord) -> str:
     """One line about one seed."""
     wrong = missed(claims.load(), chapter, record)
     if record["error"]:
@@ -155,11 +155,11 @@ def read_seeds(text: str) -> range:
     raise ValueError(f"seeds are given as FIRST:END, such as 0:16 for 0, 1, ..., 15, or as one number; got {text!r}.")
 
 
-def _complete(record: Record | None, present: str) -> bool:
+def _complete(record: SeedRecord | None, present: str) -> bool:
     return record is not None and record["code"] == present and not record["error"]
 
 
-def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, Record]]:
+def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, SeedRecord]]:
     with processes.pool(workers) as pool:
         futures = {pool.submit(measure, chapter, seed): seed for seed in seeds}
         try:
@@ -170,7 +170,7 @@ def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, R
             raise
 
 
-def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tuple[int, Record]]:
+def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tuple[int, SeedRecord]]:
     try:
         import distributed
     except ImportError:
@@ -186,7 +186,7 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
             yield futures[future], record
 
 
-def _keep(chapter: str, seed: int, record: Record) -> None:
+def _keep(chapter: str, seed: int, record: SeedRecord) -> None:
     paths.committed_results(chapter).mkdir(parents=True, exist_ok=True)
     locks = paths.build_folder()
     locks.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,7 @@ def _keep(chapter: str, seed: int, record: Record) -> None:
         save(chapter, load(chapter) | {seed: record})
 
 
-def _checksum(records: Mapping[str, Record]) -> str:
+def _checksum(records: Mapping[str, SeedRecord]) -> str:
     return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
 
 

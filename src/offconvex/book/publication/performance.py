@@ -64,7 +64,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Growth:
+class CostGrowth:
     """How an engine's cost grows with one size.
 
     Attributes:
@@ -111,11 +111,11 @@ class Skipped:
     reason: str
 
 
-Row = Comparison | Growth | Skipped
+Row = Comparison | CostGrowth | Skipped
 
 
 @dataclass(frozen=True)
-class Record:
+class PerformanceRecord:
     """One run of all benchmarks.
 
     Attributes:
@@ -127,7 +127,7 @@ class Record:
 
     machine: Mapping[str, object]
     comparisons: tuple[Comparison, ...]
-    growth: tuple[Growth, ...]
+    growth: tuple[CostGrowth, ...]
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -143,10 +143,10 @@ def slope(sizes: tuple[float, ...], costs: tuple[float, ...]) -> float:
     return round(float(np.polyfit(x, y, 1)[0]), 6) + 0.0  # no negative zero
 
 
-def collect(machine: Mapping[str, object], rows: list[Row]) -> Record:
+def collect(machine: Mapping[str, object], rows: list[Row]) -> PerformanceRecord:
     """Rows of all benchmarks as one record."""
-    kinds = ([row for row in rows if isinstance(row, kind)] for kind in (Comparison, Growth, Skipped))
-    return Record(dict(machine), *map(tuple, kinds))
+    kinds = ([row for row in rows if isinstance(row, kind)] for kind in (Comparison, CostGrowth, Skipped))
+    return PerformanceRecord(dict(machine), *map(tuple, kinds))
 
 
 def place(root: Path | None = None) -> Path:
@@ -154,7 +154,7 @@ def place(root: Path | None = None) -> Path:
     return (root or paths.require_project_root()) / "book" / "results" / FILE
 
 
-def save(record: Record, root: Path | None = None) -> Path:
+def save(record: PerformanceRecord, root: Path | None = None) -> Path:
     """Write the record, at once or not at all, with a checksum of its content."""
     file = place(root)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def save(record: Record, root: Path | None = None) -> Path:
     return file
 
 
-def load(root: Path | None = None) -> Record:
+def load(root: Path | None = None) -> PerformanceRecord:
     """The committed record.
 
     Raises:
@@ -184,14 +184,14 @@ def load(root: Path | None = None) -> Record:
     return record
 
 
-def _record(content: Mapping) -> Record:
+def _record(content: Mapping) -> PerformanceRecord:
     comparisons = [
         Comparison(**row | {"methods": tuple(Method(**m) for m in row["methods"])}) for row in content["comparisons"]
     ]
     listed = ("sizes", "milliseconds", "operations")
-    growth = [Growth(**row | {name: tuple(row[name]) for name in listed}) for row in content["growth"]]
+    growth = [CostGrowth(**row | {name: tuple(row[name]) for name in listed}) for row in content["growth"]]
     skipped = [Skipped(**row) for row in content["skipped"]]
-    return Record(dict(content["machine"]), tuple(comparisons), tuple(growth), tuple(skipped))
+    return PerformanceRecord(dict(content["machine"]), tuple(comparisons), tuple(growth), tuple(skipped))
 
 
 def _checksum(content: Mapping) -> str:

@@ -201,7 +201,7 @@ def temper(
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LadderSchedule:
     """How the constants of the levels are learned.
 
     Attributes:
@@ -227,7 +227,7 @@ def learn(
     rt: Runtime,
     generator: np.random.Generator,
     shape: tuple[int, ...],
-    schedule: Schedule,
+    schedule: LadderSchedule,
 ) -> tuple[Levels, TemperingState]:
     """Constants of the levels, from the hottest to the coldest, by the chain itself (ge2018simulated).
 

@@ -10,8 +10,7 @@ from offconvex.sampling.langevin import log_acceptance
 from offconvex.sampling.model import TwoModes
 from offconvex.sampling.tempering import grid_theory, theory
 from offconvex.sampling.tempering.dynamics import Levels, ladder, swap_log_ratio
-
-Table = dict[str, np.ndarray]
+from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Gaps:
     swap_rates: tuple[float, ...] = (1.0, 10.0)
 
 
-def gaps(config: Gaps) -> Table:
+def gaps(config: Gaps) -> Arrays:
     """Gaps of tempering (swap rates, rs) and the logarithms of Langevin's gap and of its prediction, each (rs,)."""
     tempering = [
         [grid_theory.spectral_gap(_two_modes_generator(r, config.spacing, rate)) for r in config.rs]
@@ -61,7 +60,7 @@ def langevin_log_gap(r: float, beta: float = 1.0, spacing: float = 0.005) -> flo
     return grid_theory.log_symmetric_gap(beta * grid_theory.two_modes(x, r=r), x)
 
 
-def prefactors(rs: np.ndarray, betas: np.ndarray, r_cold: float = 2.0) -> Table:
+def prefactors(rs: np.ndarray, betas: np.ndarray, r_cold: float = 2.0) -> Arrays:
     """Exact mean crossing time over formulas for it: growing distance at beta = 1, and growing beta at one distance.
 
     The crossing time is 2 / gap, as both directions count.
@@ -89,7 +88,7 @@ def shapes_on_the_line(shapes: tuple[float, ...], r: float = 4.0, swap_rate: flo
     return np.array(found)
 
 
-def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: float = 1.0) -> Table:
+def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: float = 1.0) -> Arrays:
     """Exact gaps of half N(0, I) plus half N(0, shape^2 I), by the radius alone, with tempering and without.
 
     Args:
@@ -125,7 +124,7 @@ class Decompositions:
     step: float = 0.5
 
 
-def decompositions(config: Decompositions) -> Table:
+def decompositions(config: Decompositions) -> Arrays:
     """Gap, projected gap and least restricted gap of Langevin ("langevin", cut at zero) and of tempering, (rs, 3) each.
 
     Tempering is cut into its hottest level, and the left and the right of all others. "imbalance" (rs,): the largest

@@ -12,8 +12,8 @@ from offconvex.sampling.langevin import mala, start, ula
 from offconvex.sampling.model import TwoModes, standard_gaussian, standard_normal
 from offconvex.sampling.tempering import grid_theory, theory
 from offconvex.sampling.tempering.dynamics import (
+    LadderSchedule,
     Levels,
-    Schedule,
     TemperingDiagnostics,
     TemperingState,
     begin,
@@ -124,7 +124,7 @@ class Tempered:
 
     modes: TwoModes = TwoModes(5.0, 1, 0.7)
     chains: int = 4000
-    schedule: Schedule = Schedule(step=0.2, swap_rate=5.0, stage=80, refinements=2, refinement=800)
+    schedule: LadderSchedule = LadderSchedule(step=0.2, swap_rate=5.0, stage=80, refinements=2, refinement=800)
     settle: int = 800
     steps: int = 1200
 
