@@ -83,15 +83,19 @@ def test_the_penalized_loss_has_the_gradient_of_its_value(rt, drawn, depth):
     layers = tuple(normal(rt, 3, 20, 20, name=f"layer {j}") for j in range(depth))
     penalty = PENALTIES["ratio"]
 
-    def loss(parameters):
+    def loss(parameters, smoothing):
         product = end_to_end(parameters)
         fit = (mask * (product - target)).square().sum((1, 2)) / TASK.observed
-        return fit + weight * value(penalty, 0.01)((product,))
+        return fit + weight * value(penalty, smoothing)((product,))
 
-    expected, gradients = autograd_objective(loss)(layers)
-    found = matrix_objective(penalized_loss(target, mask, penalty, weight, [0.01]))(layers)
-    torch.testing.assert_close(found[0], expected)
-    torch.testing.assert_close(found[1], gradients)
+    # One objective at three times of a run that sharpens its penalty.
+    objective = matrix_objective(penalized_loss(target, mask, penalty, weight))
+    for smoothing in (0.3, 0.01, SHARPEST):
+        expected, gradients = autograd_objective(lambda p, now=smoothing: loss(p, now))(layers)
+        found = objective(layers, smoothing)
+        torch.testing.assert_close(found[0], expected)
+        torch.testing.assert_close(found[1], gradients)
+    assert torch.equal(objective(layers)[0], objective(layers, SHARPEST)[0])
 
 
 def test_adam_is_the_library_s(rt, drawn):

@@ -12,8 +12,10 @@ from offconvex.descent import Objective
 from offconvex.runtime import Runtime
 
 Layers = tuple[torch.Tensor, ...]
-EndLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""End-to-end matrix (R, n, n'), which it may overwrite, and a buffer that it fills with its gradient -> loss (R,)."""
+EndLoss = Callable[..., torch.Tensor]
+"""End-to-end matrix (R, n, n'), which it may overwrite, and a buffer that it fills with its gradient -> loss (R,).
+
+A loss that depends on time, or on anything else that changes along a run, takes that as further arguments."""
 
 
 def end_to_end(layers: Layers) -> torch.Tensor:
@@ -126,11 +128,12 @@ def matrix_objective(end_loss: EndLoss) -> Objective:
 
     dloss/dW_j = (W_L ... W_{j+1})^T G (W_{j-1} ... W_1)^T with G the gradient at W. Prefix products are kept from the
     forward pass and the left factor is pulled back one layer at a time: 3 (L - 1) products in all, into buffers that
-    are allocated once. The returned gradients are these buffers, so the next call overwrites them.
+    are allocated once. The returned gradients are these buffers, so the next call overwrites them. What follows the
+    layers is handed on to the loss.
     """
     tape: _Tape | None = None
 
-    def objective(layers: Layers) -> tuple[torch.Tensor, Layers]:
+    def objective(layers: Layers, *time: float) -> tuple[torch.Tensor, Layers]:
         nonlocal tape
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if tape is None or tape.layers is not layers:
@@ -139,7 +142,7 @@ def matrix_objective(end_loss: EndLoss) -> Objective:
             torch.bmm(left, right, out=out)
         if not tape.forward:
             tape.product.copy_(layers[0])  # the loss overwrites its argument
-        value = end_loss(tape.product, tape.end_gradient)
+        value = end_loss(tape.product, tape.end_gradient, *time)
         for left, right, out in tape.backward:
             torch.bmm(left, right, out=out)
         return value, tape.gradients

@@ -98,15 +98,13 @@ def fit(
         raise ValueError(f"`rate` must be positive; got {float(rates.min())}.")
     rates = rates[:, None, None]
     weights = torch.zeros(replicas, dtype=target.dtype, device=target.device) + weight
-    smoothing = [schedule.smoothing]
-    objective = matrix_objective(penalized_loss(target, mask, penalty, weights, smoothing))
+    objective = matrix_objective(penalized_loss(target, mask, penalty, weights))
     update = _adam(layers) if schedule.optimizer == "Adam" else _descent
     kept = []
     for step in range(schedule.steps):
         if step in record:
             kept.append(end_to_end(layers).clone())
-        smoothing[0] = schedule.sharpness(step)
-        _, gradients = objective(layers)
+        _, gradients = objective(layers, schedule.sharpness(step))
         update(layers, gradients, rates * schedule.decay(step))
         # An eigenproblem of infinities would raise for all replicas: a run that left every scale is held far away.
         for layer in layers:

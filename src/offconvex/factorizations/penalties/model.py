@@ -4,7 +4,6 @@ All are functions of the singular values of X = W / scale, smoothed to s_i = sqr
 has a fixed scale; a normalized one has scale |W|_F, and with it no opinion on the size of W.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -99,17 +98,16 @@ PENALTIES = {
 """The penalties of the chapter by name; "Schatten" is sum_i sigma_i^(1/2), "ratio" is nuclear over Frobenius."""
 
 
-def penalized_loss(
-    target: torch.Tensor, mask: torch.Tensor, penalty: Penalty | None, weight: torch.Tensor, smoothing: Sequence[float]
-) -> EndLoss:
+def penalized_loss(target: torch.Tensor, mask: torch.Tensor, penalty: Penalty | None, weight: torch.Tensor) -> EndLoss:
     """Mean squared error over the observed entries plus `weight` times a penalty, as a function of the end matrix.
+
+    It takes the penalty's smoothing as a third argument, so that a run may sharpen the penalty as it goes.
 
     Args:
         target: (R, n, n').
         mask: ones at the observed entries, shaped like the target.
         penalty: or None.
         weight: lambda (R,), at least 0.
-        smoothing: its first element is read at every call, so that a run may sharpen the penalty as it goes.
 
     Raises:
         ValueError: for a negative weight, or a replica without observations.
@@ -117,11 +115,11 @@ def penalized_loss(
     if bool((weight < 0).any()):
         raise ValueError(f"The weight of a penalty must not be negative; got {float(weight.min())}.")
     data_loss = completion_loss(target, mask)
-    if penalty is None:
-        return data_loss
 
-    def loss(product: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        value, slope = penalty.value_and_gradient(product, smoothing[0])
+    def loss(product: torch.Tensor, gradient: torch.Tensor, smoothing: float = SHARPEST) -> torch.Tensor:
+        if penalty is None:
+            return data_loss(product, gradient)
+        value, slope = penalty.value_and_gradient(product, smoothing)
         fit = data_loss(product, gradient)  # overwrites the product
         gradient.addcmul_(slope, weight[:, None, None])
         return fit + weight * value
