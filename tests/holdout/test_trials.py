@@ -91,7 +91,7 @@ def test_a_trial_survives_its_places_and_proposals_keep_their_shape():
 def fake(right: np.ndarray, config: search.Search) -> stored.Stored:
     settings = np.zeros((*right.shape[:2], 1 + len(networks.CHOICES)), dtype=np.int8)
     settings[..., 0] = np.arange(right.shape[1]) % 4
-    return stored.Stored({"right": np.packbits(right, axis=-1), "settings": settings}, stored.settings(config), {})
+    return stored.Stored({"right": np.packbits(right, axis=-1), "settings": settings}, config, {})
 
 
 def test_luck_among_independent_networks_shows_on_the_reused_half_only():
@@ -142,7 +142,7 @@ def test_descriptions_differ_whenever_trials_do():
 
 
 def test_the_slice_sees_networks_that_were_changed():
-    found = stored.load("meta-overfitting", "holdout-search", search.Search())
+    found = search.SEARCH.load()
     assert trials.retrained_difference(found, (0,), RT) <= 0.02
     altered = found["right"].copy()
     altered[0, :4, :60] ^= 255  # the four networks of the first group

@@ -44,7 +44,7 @@ def made_up(config: experiments.Study, seed: int = 0) -> stored.Stored:
             [np.full((2, len(config.families)), 0.85), np.full((config.gans, len(config.families)), 0.6)]
         ),
     }
-    return stored.Stored(arrays, stored.settings(config), {})
+    return stored.Stored(arrays, config, {})
 
 
 @pytest.fixture(scope="session")

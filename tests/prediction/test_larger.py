@@ -20,11 +20,11 @@ def small_set(monkeypatch):
 
 
 def test_the_parts_are_put_together_in_order(small_set):
-    found = [larger.run(TINY, part) for part in larger.parts(TINY)]
-    arrays = larger.assemble(TINY, found)
+    results = {index: larger.run(TINY, *index) for index in larger.parts(TINY).values()}
+    arrays = larger.assemble(TINY, results)
     assert arrays["real"].shape == (2, 1) and arrays["samples"].shape == (2, 2, 1)
-    assert np.array_equal(arrays["samples"][1], found[1]["accuracy"])
-    assert np.array_equal(arrays["real"], found[2]["accuracy"])
+    assert np.array_equal(arrays["samples"][1], results[1,]["accuracy"])
+    assert np.array_equal(arrays["real"], results[None,]["accuracy"])
     assert not np.array_equal(arrays["samples"][0], arrays["samples"][1])  # another network, other samples
 
 
@@ -33,7 +33,7 @@ def test_real_images_are_the_first_of_the_set(small_set):
     images, test = (datasets.fashion_mnist(split, True, rt) for split in ("train", "test"))
     one = train(Member("mlp"), standardize(images.pixels[:300]), images.labels[:300], rt, 2, "larger", 300, longest=1)
     expected = share(one.predict(standardize(test.pixels)) == test.labels)
-    assert larger.run(TINY, "real")["accuracy"][0, 0] == expected > 0.3
+    assert larger.run(TINY, None)["accuracy"][0, 0] == expected > 0.3
 
 
 def test_samples_are_as_many_as_the_images_and_of_all_classes(small_set):

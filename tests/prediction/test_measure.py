@@ -88,7 +88,9 @@ def test_pairs_of_two_studies_are_counted_within_each(pool, both):
 
 def test_a_second_study_adds_pairs_and_none_across(pool, found, both):
     """A copy of a pool under another name changes no value, wherever its accuracies lie."""
-    twice = measure.together([pool, measure.pool(dataclasses.replace(found, config=found.config | {"seed": 1}))])
+    twice = measure.together(
+        [pool, measure.pool(dataclasses.replace(found, config=dataclasses.replace(found.config, seed=1)))]
+    )
     moved = dataclasses.replace(twice, test=twice.test - 0.2 * (twice.studies == 1))
     network, knob = moved.gans[0], -moved.values("poison").astype(float)
     for f in (measure.inside, measure.whole, measure.competition):
@@ -113,7 +115,7 @@ def test_the_score_of_two_studies_is_the_enumerated_one(both):
 def test_only_studies_that_differ_in_their_seeds_are_put_together(pool, found, again):
     with pytest.raises(ValueError, match="seeds alone"):
         measure.together([pool, pool])
-    other = dataclasses.replace(again, config=again.config | {"lengths": [1, 2, 3, 4]})
+    other = dataclasses.replace(again, config=dataclasses.replace(again.config, lengths=(1, 2, 3, 4)))
     with pytest.raises(ValueError, match="seeds alone"):
         measure.together([pool, measure.pool(other)])
 
@@ -229,9 +231,9 @@ def test_the_long_experiment_at_tiny_size(monkeypatch):
     # The part inside the package in place of the full set, and few images for the feature network.
     monkeypatch.setattr(datasets, "full_arrays", datasets.subset_arrays)
     monkeypatch.setattr(experiments, "FEATURE_IMAGES", (8000, 8500))
-    parts = [experiments.run(TINY, part) for part in experiments.parts(TINY)]
-    arrays = experiments.assemble(TINY, parts)
-    found = stored.Stored(arrays, stored.settings(TINY), {})
+    results = {which: experiments.run(TINY, *which) for which in experiments.parts(TINY).values()}
+    arrays = experiments.assemble(TINY, results)
+    found = stored.Stored(arrays, TINY, {})
     pool = measure.pool(found)
     assert pool.lengths.shape == (1, 2, 8) and arrays["alone"].shape == (3, 2)
     images, labels = experiments.real_images(TINY, RT)
@@ -250,11 +252,11 @@ def test_the_long_experiment_at_tiny_size(monkeypatch):
     apart = dataclasses.replace(part, starts=starts)
     assert apart.distance_of_starts() == pytest.approx(2)
     assert dataclasses.replace(apart, again=truth + [[1], [-3]] * errors).distance() == pytest.approx(1.5)
-    shifted = measure.pool(dataclasses.replace(found, config=found.config | {"seed": 1}))
+    shifted = measure.pool(dataclasses.replace(found, config=dataclasses.replace(found.config, seed=1)))
     two = live.retrain([pool, shifted], [found, found], RT, 5, strata=1)
     assert two.starts.shape == (2, 2, 8) and np.array_equal(two.starts, np.tile(part.starts, 2))
     assert two.again.shape == two.stored.shape == (2, 1)
     poisoned = experiments.poisoned(TINY, labels[:1260])
     assert torch.equal(poisoned[:1200], labels[:1200]) and not torch.equal(poisoned[1200:], labels[1200:1260])
-    weights = parts[1] | parts[2] | parts[3] | parts[4]
+    weights = {name: array for (kind, *_), part in results.items() if kind == "pool" for name, array in part.items()}
     assert experiments.restored(Member("cnn"), weights, RT).weights[0].shape == (12, 1, 3, 3)

@@ -8,7 +8,7 @@ import torch
 
 from offconvex import datasets, rng, runtime
 from offconvex.holdout.networks import CHOICES, FAMILIES, Trial, shrink, train
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment
 
 SHAPE_FIELDS = ("width", "activation", "norm", "batch", "epochs", "cosine", "shift")
 FREE_FIELDS = ("rate", "momentum", "decay")  # may differ inside a group that trains together
@@ -59,14 +59,18 @@ def reused_half(config: Search, index: int, size: int) -> np.ndarray:
     return chosen
 
 
-def run_search(config: Search, part: str) -> Arrays:
+def parts(config: Search) -> dict[str, tuple[int]]:
+    """One part per search."""
+    return {f"search-{index}": (index,) for index in range(config.searches)}
+
+
+def run_search(config: Search, index: int) -> Arrays:
     """One search.
 
     Returns:
         "settings" (T, fields) as places in `CHOICES`, the family first; "right" (T, 1250) packed bits, whether each
         test image is classified rightly; "fresh" (T,), wrong ones among the training images beyond `training`.
     """
-    index = int(part.removeprefix("search-"))
     rt = runtime.resolve("cpu", torch.float32)
     full, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     seen, unseen = shrink(full.pixels).split([config.training, len(full.labels) - config.training])
@@ -120,16 +124,4 @@ def _redrawn(draws: np.random.Generator, trial: Trial, names: Sequence[str]) -> 
     return replace(trial, **{str(name): _one_of(draws, CHOICES[str(name)]) for name in names})
 
 
-def assemble_search(config: Search, parts: Sequence[Arrays]) -> Arrays:
-    """Arrays of all searches, search first."""
-    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-
-
-SEARCH = legacy(
-    "holdout-search",
-    "meta-overfitting",
-    Search(),
-    lambda config: [f"search-{i}" for i in range(config.searches)],
-    run_search,
-    assemble_search,
-)
+SEARCH = StoredExperiment("holdout-search", "meta-overfitting", Search(), parts, run_search)

@@ -46,9 +46,9 @@ class Halves:
         return float(np.sqrt(sum(spread).sum() / (TEST // 2)) / len(rows))
 
 
-def halves(found: Stored) -> Halves:
+def halves(found: Stored[Search]) -> Halves:
     """Errors on both halves of each search."""
-    config, right = Search(**found.config), correctness(found)
+    config, right = found.config, correctness(found)
     masks = [reused_half(config, i, TEST) for i in range(config.searches)]
     reused, other = (
         np.stack([1 - r[:, m if same else ~m].mean(1) for r, m in zip(right, masks)]) for same in (True, False)
@@ -56,13 +56,13 @@ def halves(found: Stored) -> Halves:
     return Halves(reused, other, reused.argmin(1))
 
 
-def resplit_gaps(found: Stored, counts: tuple[int, ...], splits: int, seed: int) -> np.ndarray:
+def resplit_gaps(found: Stored[Search], counts: tuple[int, ...], splits: int, seed: int) -> np.ndarray:
     """Gap of the best of t networks over random halves of the test images, (splits, counts).
 
     Only first generations enter: they were drawn at random and saw no test image, so that any half is as good as any
     other. For each split and t the networks are drawn anew.
     """
-    config = Search(**found.config)
+    config = found.config
     first = correctness(found)[:, : config.groups * config.replicas].reshape(-1, TEST).astype(np.float32)
     draws = rng.numpy_generator(seed, "resplit")
     chosen = np.argsort(draws.random((TEST, splits), dtype=np.float32), axis=0) < TEST // 2
@@ -130,9 +130,9 @@ class Portrait:
     other: float
 
 
-def portraits(found: Stored) -> list[Portrait]:
+def portraits(found: Stored[Search]) -> list[Portrait]:
     """The winner of each search, then of each family the best of the others over all searches, by the reused half."""
-    config, errors = Search(**found.config), halves(found)
+    config, errors = found.config, halves(found)
     picked = [(f"winner {i + 1}", i, int(best)) for i, best in enumerate(errors.winners)]
     for number, family in enumerate(FAMILIES):
         least = np.where(found["settings"][..., 0] == number, errors.reused, 1.0)
@@ -149,7 +149,7 @@ def portraits(found: Stored) -> list[Portrait]:
     return result
 
 
-def retrained_difference(found: Stored, groups: tuple[int, ...], rt: Runtime) -> float:
+def retrained_difference(found: Stored[Search], groups: tuple[int, ...], rt: Runtime) -> float:
     """Share of the first 2000 test images on which a network trained again differs from the stored one, the median.
 
     Rounding differs between machines, and training at a large step amplifies it, so that single networks may end
@@ -160,7 +160,7 @@ def retrained_difference(found: Stored, groups: tuple[int, ...], rt: Runtime) ->
         groups: groups of the first search's first generation that are trained again.
         rt: where; the precision is float32, as it was.
     """
-    config, right = Search(**found.config), correctness(found)[0]
+    config, right = found.config, correctness(found)[0]
     single = Runtime(rt.device, torch.float32)
     seen, test = (datasets.fashion_mnist(split, rt=single) for split in ("train", "test"))
     images, test_images = shrink(seen.pixels), shrink(test.pixels)

@@ -15,7 +15,7 @@ from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Similarity, SimilarityTraining, learn, share
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment
 
 HALF = 5000  # of the training images inside the package: the first half is private, the second public
 DECODERS = ("published", "likelihood")
@@ -196,7 +196,12 @@ def seed_of(seed: int, number: int) -> int:
     return seed + 1_000_003 * number
 
 
-def run_seed(config: Attack, part: str) -> Arrays:
+def seeds(config: Attack) -> dict[str, tuple[int]]:
+    """One part per seed."""
+    return {f"seed-{seed}": (seed,) for seed in config.seeds}
+
+
+def run_seed(config: Attack, seed: int) -> Arrays:
     """The whole sweep for one seed.
 
     Returns:
@@ -204,7 +209,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
         "mean" (2,): quality of the mean image; "pictures" (T + 2, 6, 28, 28) at the largest k,
         likelihood decoder, learned assignment: truth, one encryption, and decoded images.
     """
-    seed = int(part.removeprefix("seed-"))
     rt = runtime.resolve("cpu", torch.float32)
     data = data_of(config.size, rt, seed)
     similarity = learned(data, config.images, SimilarityTraining(steps=config.steps), rt, seed)
@@ -234,11 +238,6 @@ def run_seed(config: Attack, part: str) -> Arrays:
     }
 
 
-def assemble(config: Attack, parts: Sequence[Arrays]) -> Arrays:
-    """Arrays of all seeds, seed first."""
-    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-
-
 def single_views(data: Data, k: int, seed: int, prior: Prior, *, rounds: int = 8) -> dict[str, float]:
     """Gain in dB over the mean image, by decoder, where every private image is released in one encryption only.
 
@@ -264,11 +263,4 @@ def _single_view(data: Data, k: int, seed: int, prior: Prior) -> dict[str, float
     return {name: quality(x[covered], private)[0] - mean for name, x in decoded(alone, mixtures, prior).items()}
 
 
-ATTACK = legacy(
-    "instahide-attack",
-    "instahide",
-    Attack(),
-    lambda config: [f"seed-{seed}" for seed in config.seeds],
-    run_seed,
-    assemble,
-)
+ATTACK = StoredExperiment("instahide-attack", "instahide", Attack(), seeds, run_seed)

@@ -81,12 +81,12 @@ def control_accuracy(name: str, epochs: int, rt: Runtime, seed: int) -> float:
     return (trained.classifier.probabilities(seen).argmax(1) == test.labels).double().mean().item()
 
 
-def first_epoch_difference(found: Stored, name: str, rt: Runtime) -> float:
+def first_epoch_difference(found: Stored[utility.Utility], name: str, rt: Runtime) -> float:
     """Accuracy after the first epoch of a stored arm, seed 0, run again, minus the stored one.
 
     The arm's public images, if any, are photographs: the package does not hold enough of the private ones' kind.
     """
-    config = utility.Utility(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
+    config = found.config
     train, test = (datasets.fashion_mnist(split, rt=rt) for split in ("train", "test"))
     images, seen = utility.centered(train.pixels), utility.centered(test.pixels)
     public = photographs.pool(photographs.supplied(), config.public, rt)

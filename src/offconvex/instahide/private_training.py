@@ -2,7 +2,7 @@
 
 import importlib.util
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from offconvex import datasets, rng, runtime
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment, stack
 
 PACKAGE = "opacus"
 
@@ -69,7 +69,12 @@ def network(seed: int, *stream: str | int) -> nn.Module:
     return layers
 
 
-def run_private(config: PrivateTraining, part: str) -> Arrays:
+def parts(config: PrivateTraining) -> dict[str, tuple[float, int]]:
+    """Every budget with every seed."""
+    return {f"budget-{budget}-seed-{seed}": (budget, seed) for budget in config.budgets for seed in config.seeds}
+
+
+def run_private(config: PrivateTraining, budget: float, seed: int) -> Arrays:
     """One budget and seed.
 
     Returns:
@@ -83,7 +88,6 @@ def run_private(config: PrivateTraining, part: str) -> Arrays:
 
     # Opacus warns that a seeded generator is no secure one, and of its grid of orders: an experiment, not a deployment.
     warnings.filterwarnings("ignore", module=PACKAGE)
-    budget, seed = float(part.split("-")[1]), int(part.split("-")[3])
     rt = runtime.resolve("cpu", torch.float32)
     train, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     pixels, labels = 2 * train.pixels[: config.images, None] - 1, train.labels[: config.images]
@@ -113,17 +117,10 @@ def run_private(config: PrivateTraining, part: str) -> Arrays:
     return {"accuracy": np.array(accuracy), "spent": np.array(engine.get_epsilon(config.delta) if engine else np.inf)}
 
 
-def assemble(config: PrivateTraining, parts: Sequence[Arrays]) -> Arrays:
+def assemble(config: PrivateTraining, results: Mapping[tuple, Arrays]) -> Arrays:
     """Arrays of all runs, budget first, then seed."""
     shape = (len(config.budgets), len(config.seeds))
-    return {name: np.array([part[name] for part in parts]).reshape(shape) for name in parts[0]}
+    return {name: array.reshape(shape) for name, array in stack(config, results).items()}
 
 
-PRIVATE = legacy(
-    "instahide-private",
-    "instahide",
-    PrivateTraining(),
-    lambda config: [f"budget-{budget}-seed-{seed}" for budget in config.budgets for seed in config.seeds],
-    run_private,
-    assemble,
-)
+PRIVATE = StoredExperiment("instahide-private", "instahide", PrivateTraining(), parts, run_private, assemble)

@@ -1,7 +1,7 @@
 """What a classifier learns from encryptions, as a stored experiment: accuracies, and the price of encrypting."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from offconvex.instahide.classifier import ClassifierTraining, ConvolutionalClas
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment, stack
 
 
 def _identity(images: torch.Tensor) -> torch.Tensor:
@@ -142,7 +142,12 @@ def accuracies(
     return result
 
 
-def run_arm(config: Utility, part: str) -> Arrays:
+def parts(config: Utility) -> dict[str, tuple[str, int]]:
+    """Every arm with every seed."""
+    return {f"{arm}-{seed}": (arm, seed) for arm in config.arms for seed in config.seeds}
+
+
+def run_arm(config: Utility, name: str, seed: int) -> Arrays:
     """One arm and seed.
 
     Returns:
@@ -150,14 +155,13 @@ def run_arm(config: Utility, part: str) -> Arrays:
         test images after the first epoch; "seconds" (3,): processor time of encrypting, of training, and of encrypting
         image by image, all epochs.
     """
-    name, seed = part.split("-")
     rt = runtime.resolve("cpu", torch.float32)
     full, test = (datasets.fashion_mnist(split, full=True, rt=rt) for split in ("train", "test"))
     images, public = centered(full.pixels[: config.private + config.public]).split([config.private, config.public])
     if ARMS[name].photographed:
         public = photographs.pool(photographs.supplied(), config.public, rt)
     labels, seen = full.labels[: config.private], centered(test.pixels)
-    data = (name, config, rt, int(seed), images, labels, public)
+    data = (name, config, rt, seed, images, labels, public)
     first = []
 
     def watch(epoch: int, classifier: ConvolutionalClassifier) -> None:
@@ -165,7 +169,7 @@ def run_arm(config: Utility, part: str) -> Arrays:
             first.append(_plain_accuracy(classifier, name, seen[:2000], test.labels[:2000]))
 
     trained = train_arm(*data, watch=watch)
-    found = accuracies(trained.classifier, name, config, int(seed), seen, test.labels, public)
+    found = accuracies(trained.classifier, name, config, seed, seen, test.labels, public)
     return {
         "accuracy": np.array(list(found.values())),
         "first": np.array(first[0]),
@@ -208,10 +212,10 @@ def encrypt_one(row: int, images, labels, public, scheme: Scheme, keys) -> tuple
     return mixed, label
 
 
-def assemble(config: Utility, parts: Sequence[Arrays]) -> Arrays:
+def assemble(config: Utility, results: Mapping[tuple, Arrays]) -> Arrays:
     """Arrays of all runs, arm first, then seed."""
     shape = (len(config.arms), len(config.seeds))
-    return {name: np.stack([part[name] for part in parts]).reshape(*shape, -1) for name in parts[0]}
+    return {name: array.reshape(*shape, -1) for name, array in stack(config, results).items()}
 
 
 def _plain_accuracy(
@@ -224,13 +228,13 @@ def _accuracy(probabilities: torch.Tensor, labels: torch.Tensor) -> float:
     return (probabilities.argmax(1) == labels).double().mean().item()
 
 
-LONGER = Utility(arms=("none", "photo6", "photo6abs"), views=10, epochs=20)
+UTILITY = StoredExperiment("instahide-utility", "instahide", Utility(), parts, run_arm, assemble)
+LONGER = StoredExperiment(
+    name="instahide-longer",
+    chapter="instahide",
+    config=Utility(arms=("none", "photo6", "photo6abs"), views=10, epochs=20),
+    parts=parts,
+    run=run_arm,
+    assemble=assemble,
+)
 """Longer training with the source's kind of public images: another one than the private images'."""
-
-
-def _parts(config: Utility) -> list[str]:
-    return [f"{arm}-{seed}" for arm in config.arms for seed in config.seeds]
-
-
-UTILITY = legacy("instahide-utility", "instahide", Utility(), _parts, run_arm, assemble)
-LONG = legacy("instahide-longer", "instahide", LONGER, _parts, run_arm, assemble)

@@ -1,6 +1,6 @@
 """The long experiment: a pool of classifiers, three generators of images, and every classifier scored on every set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,7 +11,7 @@ from offconvex import datasets, rng, runtime
 from offconvex.prediction import baselines, gan, mixture
 from offconvex.prediction.classifiers import FAMILIES, RECIPES, Classifier, Member, shapes, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment
 
 FEATURES = 32  # coordinates in which samples are compared: principal components of a classifier's last hidden layer
 FEATURE_NET = Member("cnn", wide=True, twin=-1)  # not of the pool
@@ -71,22 +71,18 @@ def twins(config: Study) -> list[Member]:
     return [Member(family, poison=poison, twin=1) for poison, family in product(config.poison, config.families)]
 
 
-def parts(config: Study) -> list[str]:
-    """Names of the parts: generators first, since they take longest."""
-    groups = [f"pool-{family}-{poison}" for poison, family in product(reversed(config.poison), config.families)]
-    return [*(f"gan-{i}" for i in range(config.gans)), *groups, "simple", "features"]
+def parts(config: Study) -> dict[str, tuple]:
+    """Kind of each part and which of them it is: generators first, since they take longest."""
+    gans = {f"gan-{i}": ("gan", i) for i in range(config.gans)}
+    grid = product(reversed(config.poison), config.families)
+    pools = {f"pool-{family}-{poison}": ("pool", family, poison) for poison, family in grid}
+    return gans | pools | {"simple": ("simple",), "features": ("features",)}
 
 
-def run(config: Study, part: str) -> Arrays:
+def run(config: Study, kind: str, *which: str | int) -> Arrays:
     """One part: a GAN's samples, a family's weights and measures at one poison, all simple samples, or a network."""
-    rt = runtime.resolve("cpu", torch.float32)
-    kind, _, rest = part.partition("-")
-    if kind == "gan":
-        return run_gan(config, int(rest), rt)
-    if kind == "pool":
-        family, poison = rest.split("-")
-        return run_pool(config, family, int(poison), rt)
-    return run_simple(config, rt) if kind == "simple" else run_features(config, rt)
+    run_one = {"gan": run_gan, "pool": run_pool, "simple": run_simple, "features": run_features}[kind]
+    return run_one(config, *which, runtime.resolve("cpu", torch.float32))
 
 
 def run_gan(config: Study, index: int, rt: Runtime) -> Arrays:
@@ -179,11 +175,11 @@ def real_images(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]
     return found.pixels, found.labels
 
 
-def assemble(config: Study, found: Sequence[Arrays]) -> Arrays:
+def assemble(config: Study, results: Mapping[tuple, Arrays]) -> Arrays:
     """Score every classifier on every set, compare the sets in features, and train classifiers on samples alone."""
     rt = runtime.resolve("cpu", torch.float32)
-    arrays = {name: array for part in found[config.gans :] for name, array in part.items()}
-    runs = found[: config.gans]
+    runs = [results["gan", i] for i in range(config.gans)]
+    arrays = {name: array for (kind, *_), part in results.items() if kind != "gan" for name, array in part.items()}
     pool = [restored(member, arrays, rt) for member in members(config) + twins(config)]
     test = datasets.fashion_mnist("test", full=True, rt=rt)
     labels = np.arange(config.samples) % 10
@@ -283,6 +279,6 @@ def alone(config: Study, chosen: Sequence[np.ndarray], test: datasets.Images, rt
     return {"alone": result}
 
 
-STUDY = legacy("pgdl-study", "predicting-generalization", Study(), parts, run, assemble)
-AGAIN = legacy("pgdl-study-again", "predicting-generalization", Study(seed=1), parts, run, assemble)
+STUDY = StoredExperiment("pgdl-study", "predicting-generalization", Study(), parts, run, assemble)
+AGAIN = StoredExperiment("pgdl-study-again", "predicting-generalization", Study(seed=1), parts, run, assemble)
 """The same with starts, batches, poison's labels, networks and samples of another seed."""

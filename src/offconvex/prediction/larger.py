@@ -1,6 +1,6 @@
 """Training on samples alone, with more images than the pool has: test accuracy against their number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from offconvex.prediction import gan
 from offconvex.prediction.baselines import share
 from offconvex.prediction.classifiers import FAMILIES, Member, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class Larger:
             raise ValueError(f"`training` must be a multiple of 1000, as samples come in batches; got {self.training}.")
 
 
-def parts(config: Larger) -> list[str]:
-    """Names of the parts: what classifiers are trained on."""
-    return [*(f"gan-{i}" for i in range(config.gans)), "real"]
+def parts(config: Larger) -> dict[str, tuple[int | None]]:
+    """What classifiers are trained on: samples of each network, and real images."""
+    return {f"gan-{i}": (i,) for i in range(config.gans)} | {"real": (None,)}
 
 
-def run(config: Larger, part: str) -> Arrays:
-    """Test accuracy (sizes, families) of classifiers trained on a network's samples or on the real images."""
+def run(config: Larger, index: int | None) -> Arrays:
+    """Test accuracy (sizes, families) of classifiers trained on samples of network `index`, or on the real images."""
     rt = runtime.resolve("cpu", torch.float32)
     full = datasets.fashion_mnist("train", full=True, rt=rt)
     images, labels = full.pixels[: config.training], full.labels[: config.training]
-    if part != "real":
-        images, labels = sampled(config, int(part.removeprefix("gan-")), images, labels, rt)
+    if index is not None:
+        images, labels = sampled(config, index, images, labels, rt)
     test = datasets.fashion_mnist("test", full=True, rt=rt)
     accuracy = np.empty((len(config.sizes), len(config.families)))
     for row, count in enumerate(config.sizes):
@@ -79,11 +79,11 @@ def sampled(
     return pixels.to(rt.dtype) / 255, classes
 
 
-def assemble(config: Larger, found: Sequence[Arrays]) -> Arrays:
+def assemble(config: Larger, results: Mapping[tuple, Arrays]) -> Arrays:
     """Accuracies: "real" (sizes, families) and "samples" (gans, sizes, families)."""
-    *samples, real = (each["accuracy"] for each in found)
+    *samples, real = (each["accuracy"] for each in results.values())
     return {"real": real, "samples": np.stack(samples)}
 
 
-LARGER = legacy("pgdl-larger", "predicting-generalization", Larger(), parts, run, assemble)
+LARGER = StoredExperiment("pgdl-larger", "predicting-generalization", Larger(), parts, run, assemble)
 """Five times as many real images as in the studies, for the networks and for the classifiers."""

@@ -124,9 +124,9 @@ class Table:
         }  # fmt: skip
 
 
-def pool(found: Stored) -> Pool:
+def pool(found: Stored[Study]) -> Pool:
     """The stored experiment as a pool, without its twins."""
-    config = Study(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.config.items()})
+    config = found.config
     own = members(config)
     count = len(own)
     return Pool(
