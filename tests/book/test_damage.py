@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_project
 
-from offconvex import datasets, figures, stored
+from offconvex import datasets, figures, files, stored
 from offconvex.book.command_line import main
 from offconvex.book.execution import checksums, execute, sweep
 from offconvex.book.publication import catalog
@@ -154,15 +154,16 @@ def test_a_sweep(executed):
     sweep.save("tiny", {2: record, 0: record | {"seconds": 2.25}})
     whole = file.read_bytes()
     wanted = sweep.load("tiny")
-    assert list(wanted) == [0, 2] and list(json.loads(whole)) == ["0", "2", sweep.CHECKSUM]
+    assert list(wanted) == [0, 2] and list(json.loads(whole)) == ["0", "2", files.SEAL]
 
     def read(content):
         file.write_bytes(content)
         return sweep.load("tiny")
 
     assert damage.harm(read, whole, lambda found: found == wanted, flips=1500, cuts=60, seed=SEED) == []
-    file.write_text(json.dumps({"2": record}))  # as it was written before there were checksums
-    assert sweep.load("tiny") == {2: record}
+    file.write_text(json.dumps({"2": record}))  # nothing vouches for it
+    with pytest.raises(ValueError, match="sweep.json of tiny is unreadable; take it back"):
+        sweep.load("tiny")
     file.unlink()
 
 

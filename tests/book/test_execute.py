@@ -12,7 +12,7 @@ import psutil
 import pytest
 import tiny_project
 
-from offconvex import runtime
+from offconvex import files, runtime
 from offconvex.book import command_line
 from offconvex.book.command_line import main
 from offconvex.book.execution import chapters, checksums, compare, convert, execute, install
@@ -162,21 +162,21 @@ def test_an_installation_interrupted_after_any_file_is_completed_later(tiny, mov
     for name in ("claims.json", "fig-a.pdf", "fig-gone.pdf", "stored-sweep.npz"):
         (committed / name).write_text("old")
 
-    replace, done = os.replace, []
+    move, done = files.move, []
 
     def interrupted(source, target):
         if len(done) == moved + 1:  # the first rename makes the run count
             raise KeyboardInterrupt
         done.append(target)
-        replace(source, target)
+        return move(source, target)
 
-    monkeypatch.setattr(os, "replace", interrupted)
+    monkeypatch.setattr(files, "move", interrupted)
     if moved < 4:
         with pytest.raises(KeyboardInterrupt):
             install.install(staged, "tiny")
     else:
         install.install(staged, "tiny")
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(files, "move", move)
     install.finish_all()
     kept = {file.name: file.read_text() for file in committed.iterdir()}
     digests = json.loads(kept.pop("checksums.json"))

@@ -8,7 +8,7 @@ import distributed
 import psutil
 import pytest
 
-from offconvex import claims, paths
+from offconvex import claims, files, paths
 from offconvex.book.command_line import main
 from offconvex.book.execution import code, sweep
 
@@ -40,7 +40,7 @@ def chapter(tiny):
 
 
 def kept(root):
-    return {seed: record for seed, record in _content(root).items() if seed != sweep.CHECKSUM}
+    return {seed: record for seed, record in _content(root).items() if seed != files.SEAL}
 
 
 def _content(root):

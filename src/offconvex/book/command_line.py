@@ -99,14 +99,14 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _seal(options: argparse.Namespace) -> int:
-    from offconvex import paths
+    from offconvex import files, paths
     from offconvex.book.execution import chapters, checksums, sweep
 
     for chapter in [chapters.require(name) for name in options.chapters] or chapters.names():
         if (paths.committed_results(chapter) / "claims.json").exists():
             checksums.write(chapter)
-        if records := sweep.load(chapter):
-            sweep.save(chapter, records)
+        if sweep.place(chapter).exists():
+            files.seal(sweep.place(chapter))
     return 0
 
 

@@ -1,12 +1,9 @@
 """Make the part of Fashion-MNIST inside the package: `python -m offconvex.data.make_subset [FILE]`."""
 
-import hashlib
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from offconvex import datasets
+from offconvex import datasets, files
 
 
 def make(path: Path) -> str:
@@ -15,8 +12,7 @@ def make(path: Path) -> str:
     for split, size in datasets.SUBSET_SIZES.items():
         images, labels = datasets.full_arrays(split)
         arrays[f"{split}_images"], arrays[f"{split}_labels"] = images[:size], labels[:size]
-    np.savez_compressed(path, **arrays)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return files.digest(files.replace(path, files.pack(arrays)).read_bytes())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Checksums of what a chapter's execution wrote: a file that was changed afterwards is named before it is used."""
 
-import hashlib
 import json
 from pathlib import Path
 
-from offconvex import paths, stored
+from offconvex import files, paths
 
 FILE = "checksums.json"
 NOTEBOOK = "notebook"
@@ -14,8 +13,8 @@ APART = (FILE, "sweep.json")
 
 def of(results: Path, notebook: Path) -> dict[str, str]:
     """SHA-256 of a chapter's notebook and of every file of its results, by name."""
-    files = {file.name: file for file in results.glob("*") if file.name not in APART and file.suffix != ".part"}
-    return {name: _digest(file) for name, file in sorted((files | {NOTEBOOK: notebook}).items())}
+    found = {file.name: file for file in results.glob("*") if file.name not in APART and file.suffix != ".part"}
+    return {name: files.digest(file.read_bytes()) for name, file in sorted((found | {NOTEBOOK: notebook}).items())}
 
 
 def write(chapter: str, root: Path | None = None) -> Path:
@@ -24,27 +23,26 @@ def write(chapter: str, root: Path | None = None) -> Path:
     An execution does this itself. It is needed after files were brought together by other means, such as a merge.
     """
     results, notebook = _places(chapter, root)
-    stored.replace(results / FILE, text(of(results, notebook)))
-    return results / FILE
+    return save(results, of(results, notebook))
 
 
-def renew_notebook(chapter: str, notebook: Path) -> None:
-    """Vouch for another notebook of a chapter; the entries of its results stay as they are.
+def save(results: Path, digests: dict[str, str]) -> Path:
+    """Write checksums, by name, to a folder of results; return the file."""
+    return files.write_json(results / FILE, digests, sort=True)
+
+
+def renew_notebook(chapter: str, notebook: bytes) -> None:
+    """Vouch for another notebook of a chapter, given by its bytes; the entries of its results stay as they are.
 
     Raises:
         ValueError: if the checksums are missing or unreadable.
     """
     results, _ = _places(chapter, None)
     try:
-        known = json.loads((results / FILE).read_text(encoding="utf-8")) | {NOTEBOOK: _digest(notebook)}
+        known = json.loads((results / FILE).read_text(encoding="utf-8")) | {NOTEBOOK: files.digest(notebook)}
     except (OSError, ValueError, TypeError):
         raise ValueError(f"{FILE} of {chapter} is missing or unreadable; run `offconvex execute {chapter}`.") from None
-    stored.replace(results / FILE, text(known))
-
-
-def text(digests: dict[str, str]) -> bytes:
-    """Content of the file."""
-    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
+    save(results, known)
 
 
 def faults(chapter: str, root: Path | None = None) -> list[str]:
@@ -79,7 +77,3 @@ def faults(chapter: str, root: Path | None = None) -> list[str]:
 def _places(chapter: str, root: Path | None) -> tuple[Path, Path]:
     book = (root or paths.require_project_root()) / "book"
     return book / "results" / chapter, book / "chapters" / f"{chapter}.ipynb"
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

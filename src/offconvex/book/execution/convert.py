@@ -1,7 +1,6 @@
 """MyST source -> notebook with stable cell ids."""
 
 import hashlib
-from pathlib import Path
 
 import jupytext
 import nbformat
@@ -34,11 +33,10 @@ def repository_url() -> str:
     return ((config.get("repository") or {}).get("url") or "").rstrip("/")
 
 
-def write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Write a notebook the one way the repository stores them."""
+def content(notebook: nbformat.NotebookNode) -> bytes:
+    """Bytes of a notebook, the one way the repository stores them."""
     nbformat.validate(notebook)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(nbformat.writes(notebook, version=4, indent=1) + "\n", encoding="utf-8")
+    return (nbformat.writes(notebook, version=4, indent=1) + "\n").encode()
 
 
 def _install_cell() -> nbformat.NotebookNode:

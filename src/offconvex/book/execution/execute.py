@@ -2,9 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import fcntl
-import hashlib
-import json
 import os
 import shutil
 import sys
@@ -13,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from offconvex import paths
+import filelock
+
+from offconvex import files, paths
 from offconvex.book.execution import chapters, convert, install, normalise, provenance
 from offconvex.book.execution import workers as processes
 
+PATIENCE = 3.5  # seconds that a killed run may take to be really gone, and its lock with it
 CELL_TIMEOUT = 1800  # seconds; a chapter takes minutes, so a cell that takes longer hangs
 
 
@@ -104,7 +104,7 @@ def execute(job: Job) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
         notebook, output = folder / install.NOTEBOOK, folder / "results"
         output.mkdir(parents=True)
-        convert.write(convert.to_notebook(job.chapter), notebook)
+        files.replace(notebook, convert.content(convert.to_notebook(job.chapter)))
         working_directory = chapters.notebook_path(job.chapter).parent
         working_directory.mkdir(parents=True, exist_ok=True)
         try:
@@ -127,8 +127,8 @@ def execute(job: Job) -> Outcome:
         seconds = time.monotonic() - start
         defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
         record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
-        (output / "provenance.json").write_text(json.dumps(record, indent=1) + "\n")
-        convert.write(executed, notebook)
+        files.write_json(output / "provenance.json", record)
+        files.replace(notebook, convert.content(executed))
         if job.label:
             return Outcome(job.chapter, notebook, seconds, "")
         install.install(folder, job.chapter)
@@ -148,26 +148,22 @@ def _label(profile: str | None, given: list[tuple[str, str]], device: str | None
     text = ",".join(parts)
     label = "".join(c for c in text if c.isalnum() or c in "=,._-")[:80]
     # Where something had to go, a hash keeps runs with different parameters in different folders.
-    return label if label == text else f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return label if label == text else f"{label}-{files.digest(text.encode())[:8]}"
 
 
 @contextlib.contextmanager
 def _only_one(folder: Path) -> Iterator[bool]:
-    lock = folder.parent / f".{folder.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "w") as file:
-        # The system drops the lock with the process, so a killed run leaves nothing behind, once it is really gone.
-        for patience in (0.5, 1.0, 2.0, None):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if patience is None:
-                    yield False
-                    return
-                time.sleep(patience)
-            else:
-                break
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock", timeout=PATIENCE)
+    try:
+        lock.acquire()  # the system drops it with the process, so a killed run leaves nothing that blocks
+    except filelock.Timeout:
+        yield False
+        return
+    try:
         yield True
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -179,7 +175,7 @@ def _kernel_surroundings(output: Path, log: Path) -> Iterator[None]:
     environment, python_stderr, terminal = dict(os.environ), sys.stderr, os.dup(2)
     os.environ |= {"OFFCONVEX_OUTPUT": str(output), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     os.environ.pop("MPLBACKEND", None)  # a set backend would keep figures out of the notebook
-    with open(log, "w") as file, os.fdopen(terminal, "w", closefd=False) as stream:
+    with files.log(log) as file, os.fdopen(terminal, "w", closefd=False) as stream:
         os.dup2(file.fileno(), 2)
         sys.stderr = stream
         try:
@@ -194,9 +190,8 @@ def _kernel_surroundings(output: Path, log: Path) -> Iterator[None]:
 
 def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:
     kept = paths.build_folder() / "failed" / f"{job.chapter}.ipynb"
-    kept.parent.mkdir(parents=True, exist_ok=True)
     if notebook.exists():
-        os.replace(notebook, kept)
+        files.move(notebook, kept)
     return kept, time.monotonic() - start
 
 

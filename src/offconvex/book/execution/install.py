@@ -5,12 +5,11 @@ place one by one, and if that is interrupted, the next command finishes it. Befo
 """
 
 import json
-import os
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
-from offconvex import paths
+from offconvex import files, paths
 from offconvex.book.execution import chapters, checksums
 
 NOTEBOOK = "notebook.ipynb"
@@ -29,13 +28,10 @@ def install(staged: Path, chapter: str) -> None:
     kept = checksums.of(paths.committed_results(chapter), staged / NOTEBOOK)
     kept = {name: digest for name, digest in kept.items() if not any(fnmatch(name, p) for p in GENERATED)}
     written = checksums.of(staged / "results", staged / NOTEBOOK)
-    (staged / "results" / checksums.FILE).write_bytes(checksums.text(kept | written))
-    manifest = sorted(file.name for file in (staged / "results").iterdir())
-    (staged / "manifest.json").write_text(json.dumps(manifest))
-    ready = ready_folder() / chapter
-    ready.parent.mkdir(parents=True, exist_ok=True)
+    checksums.save(staged / "results", kept | written)
+    files.write_json(staged / "manifest.json", sorted(file.name for file in (staged / "results").iterdir()))
     finish(chapter)
-    os.replace(staged, ready)
+    files.move(staged, ready_folder() / chapter)
     finish(chapter)
 
 
@@ -46,18 +42,15 @@ def finish(chapter: str) -> None:
         return
     manifest = set(json.loads((ready / "manifest.json").read_text()))
     results = paths.committed_results(chapter)
-    results.mkdir(parents=True, exist_ok=True)
     # Everything below may have been done before, up to any point; `glob` finds nothing in a folder that is gone.
     for file in sorted((ready / "results").glob("*")):
-        os.replace(file, results / file.name)
+        files.move(file, results / file.name)
     for pattern in GENERATED:
         for file in results.glob(pattern):
             if file.name not in manifest:
                 file.unlink()
     if (ready / NOTEBOOK).exists():
-        notebook = chapters.notebook_path(chapter)
-        notebook.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(ready / NOTEBOOK, notebook)
+        files.move(ready / NOTEBOOK, chapters.notebook_path(chapter))
     # The manifest goes last: while it is there, the installation can be taken up again.
     shutil.rmtree(ready / "results", ignore_errors=True)
     (ready / "manifest.json").unlink()

@@ -2,6 +2,7 @@
 
 import nbformat
 
+from offconvex import files
 from offconvex.book.execution import chapters, checksums, convert, install
 
 
@@ -29,9 +30,8 @@ def retell(chapter: str) -> bool:
     after.metadata = before.metadata
     if after == before:
         return False
-    staged = path.with_suffix(".part")
-    convert.write(after, staged)
+    content = convert.content(after)
     # The checksum goes first: if the rest is interrupted, the notebook still differs from its source, and it is redone.
-    checksums.renew_notebook(chapter, staged)
-    staged.replace(path)
+    checksums.renew_notebook(chapter, content)
+    files.replace(path, content)
     return True

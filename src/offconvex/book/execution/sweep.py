@@ -3,8 +3,6 @@
 import concurrent.futures
 import contextlib
 import datetime
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -12,16 +10,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from offconvex import claims, paths, stored
+import filelock
+
+from offconvex import claims, files, paths
 from offconvex.book.execution import chapters, code, execute
 from offconvex.book.execution import workers as processes
 
 SeedRecord = dict[str, object]
 """One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
 "seconds" and "date"."""
-
-CHECKSUM = "sha256"
-"""Name of the entry of sweep.json that holds the checksum of all others."""
 
 _ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
 
@@ -60,6 +57,11 @@ def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None =
     return {seed: kept[seed] for seed in seeds}
 
 
+def place(chapter: str) -> Path:
+    """The committed records of a chapter."""
+    return paths.committed_results(chapter) / "sweep.json"
+
+
 def load(chapter: str, folder: Path | None = None) -> dict[int, SeedRecord]:
     """The kept records of a chapter by seed; none if it was never swept.
 
@@ -70,27 +72,18 @@ def load(chapter: str, folder: Path | None = None) -> dict[int, SeedRecord]:
     Raises:
         ValueError: if the file cannot be read.
     """
-    file = (folder or paths.committed_results(chapter)) / "sweep.json"
-    try:
-        records = json.loads(file.read_text(encoding="utf-8"))
-        # A file from before there were checksums has none; a damaged name of this entry is no seed, and so is found.
-        recorded = records.pop(CHECKSUM, None)
-        if recorded is None or recorded == _checksum(records):
-            return {int(seed): record for seed, record in records.items()}
-    except FileNotFoundError:
+    file = folder / "sweep.json" if folder else place(chapter)
+    if not file.exists():
         return {}
-    except (OSError, ValueError, AttributeError, TypeError):
-        pass
-    raise ValueError(
-        f"{file.name} of {chapter} is unreadable; take it back from the repository, or remove it and sweep again."
-    )
+    remedy = "take it back from the repository, or remove it and sweep again."
+    records = files.read_sealed(file, remedy, name=f"{file.name} of {chapter}")
+    return {int(seed): record for seed, record in records.items()}
 
 
 def save(chapter: str, records: Mapping[int, SeedRecord]) -> None:
     """Write the records of a chapter, by seed, with a checksum of them all."""
     content = {str(seed): records[seed] for seed in sorted(records)}
-    text = json.dumps(content | {CHECKSUM: _checksum(content)}, indent=1, ensure_ascii=False)
-    stored.replace(paths.committed_results(chapter) / "sweep.json", f"{text}\n".encode())
+    files.write_sealed(place(chapter), content)
 
 
 def measure(chapter: str, seed: int) -> SeedRecord:
@@ -187,16 +180,10 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
 
 
 def _keep(chapter: str, seed: int, record: SeedRecord) -> None:
-    paths.committed_results(chapter).mkdir(parents=True, exist_ok=True)
     locks = paths.build_folder()
     locks.mkdir(parents=True, exist_ok=True)
-    with open(locks / f".sweep-{chapter}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two sweeps may add to one file
+    with filelock.FileLock(locks / f".sweep-{chapter}.lock"):  # two sweeps may add to one file
         save(chapter, load(chapter) | {seed: record})
-
-
-def _checksum(records: Mapping[str, SeedRecord]) -> str:
-    return hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager

@@ -1,12 +1,10 @@
 """Everything about one figure in one archive: picture, data, the cell that drew it, its origin, how to cite it."""
 
 import json
-import zipfile
 from pathlib import Path
 
+from offconvex import files
 from offconvex.book.publication import catalog, cite
-
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest an archive can hold: equal content gives equal bytes
 
 
 def write(figure: catalog.Figure, target: Path, *, root: Path | None = None) -> None:
@@ -17,12 +15,8 @@ def write(figure: catalog.Figure, target: Path, *, root: Path | None = None) -> 
         target: the archive's path.
         root: top of the book's checkout; by default the one this package was imported from.
     """
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(contents(figure, root=root).items()):
-            entry = zipfile.ZipInfo(f"{figure.id}/{name}", DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
+    entries = sorted(contents(figure, root=root).items())
+    files.write_archive(target, ((f"{figure.id}/{name}", content) for name, content in entries))
 
 
 def contents(figure: catalog.Figure, *, root: Path | None = None) -> dict[str, bytes]:

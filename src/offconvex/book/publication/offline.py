@@ -1,11 +1,9 @@
 """The book to take along: one PDF and one archive of the pages, with links to both on the first page."""
 
-import zipfile
 from pathlib import Path
 
-from offconvex import paths
+from offconvex import files, paths
 from offconvex.book.publication import printed
-from offconvex.book.publication.bundle import DATE
 
 ARCHIVE = "off-the-convex-path-executed.zip"
 PLACE = ('<p class="offline-copies">', "</p>")  # on the first page, left empty by the build: no link is ever dead
@@ -38,24 +36,15 @@ def make() -> list[Path]:
 
 
 def _pack(html: Path) -> Path:
-    finished, unfinished = html / ARCHIVE, html / f"{ARCHIVE}.part"
-    files = sorted(file for file in html.rglob("*") if file.is_file() and file != unfinished)
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                entry = zipfile.ZipInfo(f"{Path(ARCHIVE).stem}/{file.relative_to(html)}", DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, file.read_bytes())
-        return unfinished.replace(finished)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    pages = sorted(file for file in html.rglob("*") if file.is_file() and file.suffix != ".part")
+    entries = ((f"{Path(ARCHIVE).stem}/{file.relative_to(html)}", file.read_bytes()) for file in pages)
+    return files.write_archive(html / ARCHIVE, entries)
 
 
 def _fill(page: Path, sentence: str) -> None:
     text, (opening, closing) = page.read_text(encoding="utf-8"), PLACE
     start = text.index(opening) + len(opening)
-    page.write_text(text[:start] + sentence + text[text.index(closing, start) :], encoding="utf-8")
+    files.replace(page, text[:start] + sentence + text[text.index(closing, start) :])
 
 
 def _size(file: Path) -> str:

@@ -1,7 +1,6 @@
 """What the instruments cost: rows of the benchmarks, kept with their machine in one committed file."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offconvex import paths, stored
+from offconvex import files, paths
 
 FILE = "performance.json"
 REMEDY = "take it back from the repository, or run `make bench`."
@@ -156,12 +155,7 @@ def place(root: Path | None = None) -> Path:
 
 def save(record: PerformanceRecord, root: Path | None = None) -> Path:
     """Write the record, at once or not at all, with a checksum of its content."""
-    file = place(root)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = json.loads(json.dumps(dataclasses.asdict(record)))
-    text = json.dumps(content | {"sha256": _checksum(content)}, indent=1, ensure_ascii=False)
-    stored.replace(file, f"{text}\n".encode())
-    return file
+    return files.write_sealed(place(root), json.loads(json.dumps(dataclasses.asdict(record))))
 
 
 def load(root: Path | None = None) -> PerformanceRecord:
@@ -170,18 +164,11 @@ def load(root: Path | None = None) -> PerformanceRecord:
     Raises:
         ValueError: if it is missing, truncated or altered.
     """
-    file = place(root)
+    content = files.read_sealed(place(root), REMEDY)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        whole = content.pop("sha256") == _checksum(content)
-        record = _record(content)
-    except FileNotFoundError:
-        raise ValueError(f"{FILE} is missing; {REMEDY}") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return _record(content)
+    except (LookupError, TypeError, AttributeError):
         raise ValueError(f"{FILE} is unreadable; {REMEDY}") from None
-    if not whole:
-        raise ValueError(f"{FILE} is damaged: its SHA-256 is not the recorded one; {REMEDY}")
-    return record
 
 
 def _record(content: Mapping) -> PerformanceRecord:
@@ -192,10 +179,6 @@ def _record(content: Mapping) -> PerformanceRecord:
     growth = [CostGrowth(**row | {name: tuple(row[name]) for name in listed}) for row in content["growth"]]
     skipped = [Skipped(**row) for row in content["skipped"]]
     return PerformanceRecord(dict(content["machine"]), tuple(comparisons), tuple(growth), tuple(skipped))
-
-
-def _checksum(content: Mapping) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def duration(milliseconds: float) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import io
 import shutil
 import subprocess
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pikepdf
 
-from offconvex import __version__, paths
+from offconvex import __version__, files, paths
 from offconvex.book.publication import catalog, one_page
 
 NAME = "off-the-convex-path-executed.pdf"
@@ -52,18 +53,16 @@ def make(*, root: Path | None = None) -> Path:
         if (file := catalog.results(figure.chapter, root) / f"{figure.id}.pdf").exists()
     }
     sizes = {id: _size(file) for id, file in vectors.items()}
-    page, plain, unfinished = html / "print.html", html / "print.pdf", html / f"{NAME}.part"
+    text = one_page.assemble(html, sizes=sizes, state=_state(root), root=root)
+    page = files.replace(html / "print.html", text)
     try:
-        page.write_text(one_page.assemble(html, sizes=sizes, state=_state(root), root=root), encoding="utf-8")
-        _print(program, html, page.name, plain)
-        _put_in(plain, vectors, unfinished, root)
-        return unfinished.replace(html / NAME)
+        plain = _print(program, html, page.name)
     finally:
-        for file in (page, plain, unfinished):
-            file.unlink(missing_ok=True)
+        page.unlink()
+    return files.replace(html / NAME, _put_in(plain, vectors, root))
 
 
-def _print(program: str, html: Path, page: str, target: Path) -> None:
+def _print(program: str, html: Path, page: str) -> bytes:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, _served(html) as address:
@@ -74,8 +73,7 @@ def _print(program: str, html: Path, page: str, target: Path) -> None:
         tab.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
         # Printed twice: which page a chapter begins on is known after the first time.
         for _ in range(2):
-            tab.pdf(
-                path=str(target),
+            printed = tab.pdf(
                 format="A4",
                 margin=MARGINS,
                 display_header_footer=True,
@@ -88,21 +86,23 @@ def _print(program: str, html: Path, page: str, target: Path) -> None:
             tab.evaluate(
                 "pages => { for (const leaf of document.querySelectorAll('.leaf'))"
                 " leaf.textContent = pages[leaf.dataset.page] ?? ''; }",
-                _page_numbers(target),
+                _page_numbers(printed),
             )
         opened.close()
+        return printed
 
 
-def _page_numbers(printed: Path) -> dict[str, int]:
-    with pikepdf.open(printed) as book:
+def _page_numbers(printed: bytes) -> dict[str, int]:
+    with pikepdf.open(io.BytesIO(printed)) as book:
         number = {page.objgen: i for i, page in enumerate(book.pages, start=1)}
         places = {name.removeprefix("/"): place for name, place in book.Root.Dests.items()}
         return {name: number[place[0].objgen] for name, place in places.items() if name.startswith("page-")}
 
 
-def _put_in(printed: Path, vectors: dict[str, Path], target: Path, root: Path) -> None:
+def _put_in(printed: bytes, vectors: dict[str, Path], root: Path) -> bytes:
     # Where the browser left a place with a link to a figure, the figure's own page is drawn, scaled to the place.
-    with pikepdf.open(printed) as book:
+    finished = io.BytesIO()
+    with pikepdf.open(io.BytesIO(printed)) as book:
         for page in book.pages:
             links = list(page.obj.get("/Annots", []))
             places = [link for link in links if _figure_of(link)]
@@ -113,7 +113,8 @@ def _put_in(printed: Path, vectors: dict[str, Path], target: Path, root: Path) -
                 page.obj.Annots = pikepdf.Array([link for link in links if not _figure_of(link)])
         book.docinfo["/Title"] = catalog.setting("title", root)
         book.docinfo["/Author"] = catalog.setting("author", root)
-        book.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate, compress_streams=True)
+        book.save(finished, object_stream_mode=pikepdf.ObjectStreamMode.generate, compress_streams=True)
+    return finished.getvalue()
 
 
 def _figure_of(link: pikepdf.Object) -> str:

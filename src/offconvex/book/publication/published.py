@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from offconvex import claims, paths, stored
+from offconvex import claims, files, paths
 from offconvex.book.publication import catalog
 
 FILE = "published_ids.txt"
@@ -52,7 +52,7 @@ def append_new(root: Path | None = None) -> list[str]:
         raise ValueError(f"published before, and gone now: {', '.join(gone)}; cited addresses must stay.")
     old = read(root)
     new = [id for id in current(root) if id not in set(old)]
-    stored.replace(_file(root), (HEADER + "".join(f"{id}\n" for id in [*old, *new])).encode())
+    files.replace(_file(root), HEADER + "".join(f"{id}\n" for id in [*old, *new]))
     return new
 
 

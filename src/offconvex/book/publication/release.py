@@ -9,16 +9,15 @@ import json
 import subprocess
 import tarfile
 import tempfile
-import zipfile
+from itertools import chain
 from pathlib import Path
 
 import yaml
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from offconvex import __version__, paths
+from offconvex import __version__, files, paths
 from offconvex.book.publication import catalog, cite, offline
-from offconvex.book.publication.bundle import DATE
 
 METADATA = "ro-crate-metadata.json"
 PAGES = "html"
@@ -56,13 +55,9 @@ def make(folder: Path | None = None) -> Path:
             if file.is_file() and file.name != offline.ARCHIVE
         }
         own = {str(file.relative_to(stage)): file for file in stage.rglob("*") if file.is_file()}
-        unfinished, finished = folder / f"{name}.zip.part", folder / f"{name}.zip"
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            _add(archive, f"{name}/{METADATA}", (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
-            for place, file in sorted((own | pages).items()):
-                _add(archive, f"{name}/{place}", file.read_bytes())
-        unfinished.replace(finished)
-    return finished
+        about = (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode()
+        contents = ((f"{name}/{place}", file.read_bytes()) for place, file in sorted((own | pages).items()))
+        return files.write_archive(folder / f"{name}.zip", chain([(f"{name}/{METADATA}", about)], contents))
 
 
 def describe(root: Path, commit: str) -> dict:
@@ -117,13 +112,6 @@ def _entity(crate: ROCrate, id: str, kind: str, **properties: object) -> Context
 
 def _license(crate: ROCrate, name: str) -> ContextEntity:
     return _entity(crate, f"https://spdx.org/licenses/{name}", "CreativeWork", name=name)
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, DATE)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content)
 
 
 def _git(root: Path, *arguments: str) -> bytes:

@@ -1,0 +1,191 @@
+"""The only place that writes files: each appears whole or not at all, and equal content gives equal bytes."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+"""Arrays by name."""
+
+SEAL = "sha256"
+"""Name of the entry that vouches for the rest of a sealed file, or for the arrays beside a record."""
+
+
+def replace(path: Path, content: bytes | str) -> Path:
+    """Write a file so that it is never seen half-written, with its folder; return its path."""
+    with _beside(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def write_json(path: Path, content: object, *, sort: bool = False) -> Path:
+    """Write JSON the one way it is committed: one line a value, and a line's end after the last."""
+    return replace(path, json.dumps(content, indent=1, sort_keys=sort, ensure_ascii=False) + "\n")
+
+
+def move(source: Path, target: Path) -> Path:
+    """Rename a file or folder to where it belongs, in the place of a file there; return the target."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, target)
+    return target
+
+
+def log(path: Path) -> TextIO:
+    """A file open for text that is read while it grows: the one kind that is not replaced as a whole."""
+    return open(path, "w", encoding="utf-8")
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal text."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_sealed(path: Path, content: Mapping[str, object]) -> Path:
+    """Write a JSON object with one more entry, the checksum of all others."""
+    return write_json(path, {**content, SEAL: _seal(content)})
+
+
+def seal(path: Path) -> Path:
+    """Write the checksum of a sealed file anew, whatever it says now: after a merge, for example.
+
+    Raises:
+        ValueError: if the file holds no JSON object.
+    """
+    remedy = "take it back from the repository."
+    content = _read_json(path, remedy, path.name)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} is unreadable; {remedy}")
+    return write_sealed(path, {name: entry for name, entry in content.items() if name != SEAL})
+
+
+def read_sealed(path: Path, remedy: str, *, name: str = "") -> dict:
+    """Content of a file that `write_sealed` wrote, without its checksum.
+
+    Args:
+        path: the file.
+        remedy: what to do when it cannot be used, as the end of a sentence.
+        name: what the sentence calls it; by default the file's name.
+
+    Raises:
+        ValueError: if it is missing, unreadable or altered, in one sentence.
+    """
+    name = name or path.name
+    content = _read_json(path, remedy, name)
+    try:
+        whole = content.pop(SEAL) == _seal(content)
+    except (LookupError, TypeError, AttributeError):
+        raise ValueError(f"{name} is unreadable; {remedy}") from None
+    if not whole:
+        raise ValueError(_damaged(name, remedy))
+    return content
+
+
+def pack(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of a compressed .npz; equal arrays give equal bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes) -> Arrays:
+    """Inverse of `pack`."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def write_arrays(path: Path, arrays: Arrays, about: Mapping[str, object]) -> Path:
+    """Write arrays as `path`, an .npz, and what is said of them as .json beside it, which vouches for their bytes."""
+    content = pack(arrays)
+    replace(path, content)
+    write_json(path.with_suffix(".json"), {**about, SEAL: digest(content)})
+    return path
+
+
+def read_arrays(path: Path, remedy: str, *, name: str = "") -> tuple[Arrays, dict]:
+    """Arrays that `write_arrays` wrote, and what is said of them.
+
+    Args:
+        path: the arrays' file.
+        remedy: what to do when they cannot be used, as the end of a sentence.
+        name: what the sentence calls them; by default the file's name.
+
+    Raises:
+        ValueError: if one of the two files is missing or unreadable, or they do not belong together, in one sentence.
+    """
+    name = name or path.name
+    about = _read_json(path.with_suffix(".json"), remedy, f"the record of {name}")
+    try:
+        content, sealed = path.read_bytes(), about.pop(SEAL)
+    except FileNotFoundError:
+        raise ValueError(f"{name} is missing; {remedy}") from None
+    except (OSError, LookupError, TypeError, AttributeError):
+        raise ValueError(f"the record of {name} is unreadable; {remedy}") from None
+    if digest(content) != sealed:
+        raise ValueError(_damaged(name, remedy))
+    return unpack(content), about
+
+
+def archive(entries: Iterable[tuple[str, bytes]], *, mode: int = 0o644) -> bytes:
+    """A compressed zip archive of the entries, names and contents, in their order; entries have no date of their own.
+
+    Args:
+        entries: names and contents.
+        mode: rights that the entries are unpacked with.
+    """
+    buffer = io.BytesIO()
+    _archive(buffer, entries, mode)
+    return buffer.getvalue()
+
+
+def write_archive(path: Path, entries: Iterable[tuple[str, bytes]]) -> Path:
+    """Write an archive as `archive` makes it, one entry in memory at a time."""
+    with _beside(path) as temporary, open(temporary, "wb") as file:
+        _archive(file, entries, 0o644)
+    return path
+
+
+def _archive(file, entries: Iterable[tuple[str, bytes]], mode: int) -> None:
+    with zipfile.ZipFile(file, "w") as made:
+        for name, content in entries:
+            entry = zipfile.ZipInfo(name)  # dated 1980, the earliest there is: equal content gives equal bytes
+            entry.external_attr = mode << 16
+            made.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    # A name of its own: two writers never share one. What a killed process leaves, nothing reads and git ignores.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _read_json(path: Path, remedy: str, name: str):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{name} is missing; {remedy}") from None
+    except (OSError, ValueError):
+        raise ValueError(f"{name} is unreadable; {remedy}") from None
+
+
+def _damaged(name: str, remedy: str) -> str:
+    return f"{name} is damaged: its SHA-256 is not the recorded one; {remedy}"
+
+
+def _seal(content: Mapping[str, object]) -> str:
+    return digest(json.dumps(content, sort_keys=True).encode())
