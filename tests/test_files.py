@@ -62,16 +62,16 @@ def test_arrays_without_their_record_or_with_another_one_are_one_sentence(tmp_pa
     with pytest.raises(ValueError, match=r"^3\.npz is damaged: its SHA-256 is not the recorded one; make it again\.$"):
         files.read_arrays(file, REMEDY)
     file.unlink()
-    with pytest.raises(ValueError, match=r"^the run is missing; make it again\.$"):
+    with pytest.raises(ValueError, match=r"^the run is missing \(3\.npz\); make it again\.$"):
         files.read_arrays(file, REMEDY, name="the run")
     file.write_bytes(whole)
     record = file.with_suffix(".json")
     for content in ("", "[]", "{}", "null"):
         record.write_text(content)
-        with pytest.raises(ValueError, match=r"^the record of 3\.npz is unreadable; make it again\.$"):
+        with pytest.raises(ValueError, match=r"^3\.json is unreadable; make it again\.$"):
             files.read_arrays(file, REMEDY)
     record.unlink()
-    with pytest.raises(ValueError, match=r"^the record of 3\.npz is missing; make it again\.$"):
+    with pytest.raises(ValueError, match=r"^3\.json is missing; make it again\.$"):
         files.read_arrays(file, REMEDY)
 
 
@@ -87,7 +87,7 @@ def test_a_sealed_file_comes_back_and_a_changed_one_does_not(tmp_path):
     assert files.read_sealed(file, REMEDY)["b"][1] == 2.6
     for unreadable in ("", "[1]", "1", '{"a": 1}', changed[:20]):
         file.write_text(unreadable)
-        with pytest.raises(ValueError, match=r"^the list is unreadable; make it again\.$"):
+        with pytest.raises(ValueError, match=r"^the list is unreadable \(a\.json\); make it again\.$"):
             files.read_sealed(file, REMEDY, name="the list")
     file.write_text("[1]")
     with pytest.raises(ValueError, match=r"^a\.json is unreadable; "):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from offconvex import paths, stored
+from offconvex import files, paths, stored
 from offconvex.book.execution import long_run
 
 
@@ -70,7 +70,7 @@ def array_lost(content):
     for place in range(len(content) - 8, 0, -1):
         flipped = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
         try:
-            if set(stored.unpack(flipped)) == {"value"}:
+            if set(files.unpack(flipped)) == {"value"}:
                 return flipped
         except Exception:
             continue

@@ -60,10 +60,7 @@ def seal(path: Path) -> Path:
     Raises:
         ValueError: if the file holds no JSON object.
     """
-    remedy = "take it back from the repository."
-    content = _read_json(path, remedy, path.name)
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} is unreadable; {remedy}")
+    content = _read_object(path, "take it back from the repository.")
     return write_sealed(path, {name: entry for name, entry in content.items() if name != SEAL})
 
 
@@ -78,14 +75,9 @@ def read_sealed(path: Path, remedy: str, *, name: str = "") -> dict:
     Raises:
         ValueError: if it is missing, unreadable or altered, in one sentence.
     """
-    name = name or path.name
-    content = _read_json(path, remedy, name)
-    try:
-        whole = content.pop(SEAL) == _seal(content)
-    except (LookupError, TypeError, AttributeError):
-        raise ValueError(f"{name} is unreadable; {remedy}") from None
-    if not whole:
-        raise ValueError(_damaged(name, remedy))
+    content = _read_object(path, remedy, name, SEAL)
+    if content.pop(SEAL) != _seal(content):
+        raise _fault("damaged: its SHA-256 is not the recorded one", path, remedy, name)
     return content
 
 
@@ -121,16 +113,9 @@ def read_arrays(path: Path, remedy: str, *, name: str = "") -> tuple[Arrays, dic
     Raises:
         ValueError: if one of the two files is missing or unreadable, or they do not belong together, in one sentence.
     """
-    name = name or path.name
-    about = _read_json(path.with_suffix(".json"), remedy, f"the record of {name}")
-    try:
-        content, sealed = path.read_bytes(), about.pop(SEAL)
-    except FileNotFoundError:
-        raise ValueError(f"{name} is missing; {remedy}") from None
-    except (OSError, LookupError, TypeError, AttributeError):
-        raise ValueError(f"the record of {name} is unreadable; {remedy}") from None
-    if digest(content) != sealed:
-        raise ValueError(_damaged(name, remedy))
+    content, about = _read(path, remedy, name), _read_object(path.with_suffix(".json"), remedy, name, SEAL)
+    if about.pop(SEAL) != digest(content):
+        raise _fault("damaged: its SHA-256 is not the recorded one", path, remedy, name)
     return unpack(content), about
 
 
@@ -174,17 +159,28 @@ def _beside(path: Path) -> Iterator[Path]:
         raise
 
 
-def _read_json(path: Path, remedy: str, name: str):
+def _read(path: Path, remedy: str, name: str) -> bytes:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"{name} is missing; {remedy}") from None
-    except (OSError, ValueError):
-        raise ValueError(f"{name} is unreadable; {remedy}") from None
+        raise _fault("missing", path, remedy, name) from None
+    except OSError:
+        raise _fault("unreadable", path, remedy, name) from None
 
 
-def _damaged(name: str, remedy: str) -> str:
-    return f"{name} is damaged: its SHA-256 is not the recorded one; {remedy}"
+def _read_object(path: Path, remedy: str, name: str = "", *entries: str) -> dict:
+    try:
+        content = json.loads(_read(path, remedy, name))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        content = None
+    if not isinstance(content, dict) or not content.keys() >= set(entries):
+        raise _fault("unreadable", path, remedy, name)
+    return content
+
+
+def _fault(what: str, path: Path, remedy: str, name: str) -> ValueError:
+    name = name or path.name
+    return ValueError(f"{name} is {what}{'' if path.name in name else f' ({path.name})'}; {remedy}")
 
 
 def _seal(content: Mapping[str, object]) -> str:

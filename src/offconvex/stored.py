@@ -1,11 +1,8 @@
 """Experiments too long for a chapter: run once by a named command, stored with their settings, read by the chapter."""
 
 import dataclasses
-import hashlib
 import importlib
-import io
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +10,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from offconvex import paths
+from offconvex import files, paths
+from offconvex.files import Arrays
 
-Arrays = dict[str, np.ndarray]
 Config = TypeVar("Config")
 
 
@@ -68,20 +65,8 @@ class StoredExperiment(Generic[Config]):
 
     def save(self, arrays: Arrays, provenance: Mapping[str, object]) -> Path:
         """Write arrays and settings to the chapter's results; the settings, which vouch for the arrays, come last."""
-        data, record = _paths(self.chapter, self.name)
-        content = pack(arrays)
-        text = json.dumps(
-            {
-                "config": settings(self.config),
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "provenance": dict(provenance),
-            },
-            indent=1,
-        )
-        data.parent.mkdir(parents=True, exist_ok=True)
-        replace(data, content)
-        replace(record, text.encode() + b"\n")
-        return data
+        data = _place(self.chapter, self.name)
+        return files.write_arrays(data, arrays, {"config": settings(self.config), "provenance": dict(provenance)})
 
     def load(self, config: Config | None = None) -> Stored[Config]:
         """The stored result.
@@ -93,27 +78,16 @@ class StoredExperiment(Generic[Config]):
             ValueError: if it is missing, truncated or altered, or was made with other settings.
         """
         config = self.config if config is None else config
-        data, record = _paths(self.chapter, self.name)
-        remedy = f"make it again with `offconvex run {self.name}`."
-        try:
-            content, about = data.read_bytes(), json.loads(record.read_text())
-            digest, made_with, provenance = about["sha256"], about["config"], about["provenance"]
-        except FileNotFoundError as error:
-            missing = Path(error.filename).name
-            raise ValueError(f"The stored experiment {self.name!r} is missing ({missing}); {remedy}") from None
-        except (OSError, ValueError, KeyError, TypeError):
-            raise ValueError(f"The record of the stored experiment {self.name!r} is unreadable; {remedy}") from None
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ValueError(
-                f"The stored experiment {self.name!r} is damaged: its SHA-256 is not the recorded one; {remedy}"
-            )
+        name, remedy = f"The stored experiment {self.name!r}", f"make it again with `offconvex run {self.name}`."
+        arrays, about = files.read_arrays(_place(self.chapter, self.name), remedy, name=name)
+        made_with, provenance = (about.get(entry) for entry in ("config", "provenance"))
+        if not isinstance(made_with, dict) or not isinstance(provenance, dict):
+            raise ValueError(f"{name} is unreadable: its record lacks settings or provenance; {remedy}")
         wanted = settings(config)
         if wanted != made_with:
             changed = sorted(k for k in {*made_with, *wanted} if made_with.get(k) != wanted.get(k))
-            raise ValueError(
-                f"The stored experiment {self.name!r} was made with other settings ({', '.join(changed)}); {remedy}"
-            )
-        return Stored(unpack(content), config, provenance)
+            raise ValueError(f"{name} was made with other settings ({', '.join(changed)}); {remedy}")
+        return Stored(arrays, config, provenance)
 
 
 def experiments() -> dict[str, StoredExperiment]:
@@ -155,26 +129,5 @@ def legacy(name, chapter, config, parts, run, assemble) -> StoredExperiment:
     )
 
 
-def pack(arrays: Arrays) -> bytes:
-    """Arrays as the bytes of a compressed .npz; equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def unpack(content: bytes) -> Arrays:
-    """Inverse of `pack`."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half-written."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
-def _paths(chapter: str, name: str) -> tuple[Path, Path]:
-    folder = paths.committed_results(chapter)
-    return folder / f"stored-{name}.npz", folder / f"stored-{name}.json"
+def _place(chapter: str, name: str) -> Path:
+    return paths.committed_results(chapter) / f"stored-{name}.npz"

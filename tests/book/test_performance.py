@@ -45,7 +45,7 @@ MACHINE = {
     "processor_seconds": 60.0,
 }
 FAKE = """
-from offconvex.book.performance import Skipped
+from offconvex.book.publication.performance import Skipped
 
 def rows():
     {body}

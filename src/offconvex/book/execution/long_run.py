@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from offconvex import paths, stored
+from offconvex import files, paths, stored
 from offconvex.book.execution import provenance
 from offconvex.book.execution import workers as processes
 from offconvex.book.execution.chapters import nearest
@@ -75,24 +75,18 @@ def find(name: str) -> stored.StoredExperiment:
 
 def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
     # Functions do not travel between processes well, so each process finds the experiment by its name. It keeps its
-    # part itself, so that a failure elsewhere costs nothing that is finished; the arrays come last and complete it.
+    # part itself, so that a failure elsewhere costs nothing that is finished.
     experiment = find(name)
     config = experiment.config if device is None else dataclasses.replace(experiment.config, device=device)
     start, processor = time.monotonic(), time.process_time()
-    content = stored.pack(experiment.run(config, *experiment.parts(config)[part]))
-    about = {
-        "seconds": time.monotonic() - start,
-        "processor_seconds": time.process_time() - processor,
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    stored.replace(folder / f"{part}.json", json.dumps(about).encode())
-    stored.replace(folder / f"{part}.npz", content)
+    arrays = experiment.run(config, *experiment.parts(config)[part])
+    spent = {"seconds": time.monotonic() - start, "processor_seconds": time.process_time() - processor}
+    files.write_arrays(folder / f"{part}.npz", arrays, spent)
 
 
 def _parts_folder(experiment: stored.StoredExperiment) -> Path:
     key = json.dumps([stored.settings(experiment.config), _code_version(experiment)], sort_keys=True)
     folder = paths.build_folder() / "stored" / experiment.name / hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -105,13 +99,11 @@ def _code_version(experiment: stored.StoredExperiment) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, part: str) -> tuple[stored.Arrays, float, float] | None:
+def _read(folder: Path, part: str) -> tuple[files.Arrays, float, float] | None:
     # Arrays, seconds and processor time of a finished part; None if it is absent or damaged, so that it is run again.
     # Without the checksum a flipped bit in the archive's directory would make an array disappear without a word.
     try:
-        content, about = (folder / f"{part}.npz").read_bytes(), json.loads((folder / f"{part}.json").read_text())
-        whole = hashlib.sha256(content).hexdigest() == about["sha256"]
-        spent = float(about["seconds"]), float(about["processor_seconds"])
-        return (stored.unpack(content), *spent) if whole else None
-    except (OSError, ValueError, LookupError, TypeError):
+        arrays, about = files.read_arrays(folder / f"{part}.npz", "run it again.")
+        return arrays, float(about["seconds"]), float(about["processor_seconds"])
+    except (ValueError, LookupError, TypeError):
         return None
