@@ -107,8 +107,12 @@ def experiments() -> dict[str, StoredExperiment]:
 
 
 def settings(config: object) -> dict[str, object]:
-    """Fields of a config as they come back from JSON, so that stored and present settings can be compared."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    """Settings of a config as they come back from JSON, so that stored and present ones can be compared.
+
+    They are its fields, or what its method `settings` says: a config that holds records names its settings itself.
+    """
+    named = config.settings() if hasattr(config, "settings") else dataclasses.asdict(config)
+    return json.loads(json.dumps(named))
 
 
 def load(chapter: str, name: str, config: object) -> Stored:

@@ -1,14 +1,11 @@
 """The surrogate: against finite differences, closed forms, and its source's lines."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from offconvex import rng, runtime
-from offconvex.locality import analytic, networks, regularizer, theory, trees
+from offconvex.locality import networks, regularizer, trees
 from offconvex.locality.networks import Architecture
 from offconvex.locality.regularizer import Patch
 
@@ -44,22 +41,6 @@ def test_the_surrogate_is_the_definition_by_finite_differences(rt):
             g.append(np.array(slopes))
         cosine = abs(g[0] @ g[1]) / np.linalg.norm(g[0]) / np.linalg.norm(g[1])
         assert similar[b].item() == pytest.approx(cosine, abs=1e-7)
-
-
-@pytest.mark.parametrize("name", analytic.SEPARABLE)
-def test_a_separable_function_has_surrogate_one(rt, name):
-    assert analytic.measure(analytic.SEPARABLE[name], 200, rt, 0, name).largest <= 1e-12
-
-
-@pytest.mark.parametrize("rank", [1, 2, 3, 8])
-def test_an_isotropic_bilinear_function_has_its_closed_form(rt, rank):
-    found = analytic.measure(analytic.bilinear(rank), 20_000, rt, 0, rank)
-    error = max(found.error, 1e-12)
-    assert abs(found.mean - theory.isotropic_similarity(rank)) <= 4.5 * error
-    if rank > 1:
-        assert abs(found.mean - theory.isotropic_similarity(2 * rank)) > 10 * error
-    with pytest.raises(ValueError, match="rank"):
-        analytic.bilinear(17)
 
 
 def test_the_penalty_s_gradient_is_that_of_finite_differences(rt):
@@ -141,30 +122,6 @@ def test_wrong_input_is_told(rt):
         regularizer.random_pair(6, 6, 2, rng.generator(0, "pairs"), away=5)
     with pytest.raises(ValueError, match="terms"):
         trees.Trees(channels=2, terms=(5,))
-
-
-def test_the_surrogate_orders_tree_models_as_their_rank_does(rt):
-    record = trees.compare(trees.Trees(draws=8, samples=128), rt, 0)
-    assert np.array_equal(record.ranks, record.terms)
-    assert stats.spearmanr(record.ranks, -record.similarity).statistic >= 0.9
-    assert np.abs(record.similarity[record.terms == 1] - 1).max() <= 1e-9
-
-
-def test_summands_of_unequal_strength_count_less_than_their_number(rt):
-    settings = {"terms": (4,), "draws": 32, "samples": 128}
-    equal, unequal = (trees.compare(trees.Trees(equal=e, **settings), rt, 0) for e in (True, False))
-    assert np.array_equal(equal.ranks, unequal.ranks)
-    difference = unequal.similarity - equal.similarity
-    assert difference.mean() > 3 * difference.std() / math.sqrt(32)
-
-
-def test_a_tree_model_is_its_tensor_entry_by_entry(rt):
-    tensor = rt.normal(rng.generator(0, "tensor"), 1, 3, 3, 3, 3)
-    index = (2, 0, 1, 1)
-    x = rt.zeros(1, 2, 3, 1, 4)
-    for pixel, channel in enumerate(index):
-        x[:, :, channel, 0, pixel] = 1
-    assert trees.contract(tensor, x).tolist() == [[tensor[(0, *index)].item()] * 2]
 
 
 def test_devices_are_named(explicit_devices):

@@ -1,5 +1,6 @@
 """Small convolutional networks, many at once on a replica axis. Float32 in use: networks, not theorems."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,6 +90,6 @@ def _convolve(hidden: torch.Tensor, kernel: torch.Tensor, offset: torch.Tensor, 
     return functional.conv2d(hidden, weight, offset.flatten(), padding=padding, groups=replicas)
 
 
-def start_generators(seed: int, replicas: range, *stream: str | int) -> list[torch.Generator]:
+def start_generators(seed: int, replicas: Sequence[int], *stream: str | int) -> list[torch.Generator]:
     """One generator per replica, each from its own stream."""
     return [rng.generator(seed, *stream, "start", replica) for replica in replicas]

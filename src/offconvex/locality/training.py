@@ -28,7 +28,7 @@ class TrainingSchedule:
         first: lambda at the start: below `strength` to warm up, above it to break away from a surrogate near 1, whose
             slope is nearly zero.
         settling: epochs over which lambda goes from `first` to `strength`, linearly.
-        record_every: epochs between two records; the last epoch is always recorded.
+        records: how many, at equal distances of whole epochs, are kept; the last epoch is always recorded.
         final: share of the epochs, at the end, over which the rate falls linearly to zero.
         warming: epochs at the start over which the rate rises linearly from zero.
     """
@@ -39,15 +39,20 @@ class TrainingSchedule:
     strength: float = 0.0
     first: float = 0.0
     settling: float = 0.0
-    record_every: int = 5
+    records: int = 12
     final: float = 0.3
     warming: float = 0.0
 
     def __post_init__(self):
-        if min(self.epochs, self.batch, self.record_every) < 1 or not self.rate > 0:
+        if min(self.epochs, self.batch, self.records) < 1 or not self.rate > 0:
             raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
         if min(self.strength, self.first, self.settling, self.warming) < 0 or not 0 <= self.final <= 1:
             raise ValueError(f"Strengths and epochs must not be negative, and `final` lies in [0, 1]; got {self}.")
+
+    @property
+    def record_every(self) -> int:
+        """Epochs between two records."""
+        return max(self.epochs // self.records, 1)
 
     def rate_at(self, epoch: float) -> float:
         """Learning rate after so many epochs."""
@@ -91,7 +96,7 @@ def train(
     pairs: Callable[[torch.Generator], PatchPair],
     rt: Runtime,
     seed: int,
-    replicas: range,
+    replicas: Sequence[int],
 ) -> History:
     """Adam on the mean logistic loss plus lambda times the regularizer.
 

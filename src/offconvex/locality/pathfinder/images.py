@@ -1,6 +1,6 @@
 """Pathfinder-style images: two markers, on one dashed path or on two, among distracting paths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -62,6 +62,10 @@ class Pathfinder:
         """Length of a straight path in pixels of the used image: the longest dependence."""
         return ((self.length - 1) * self.step + self.dash) * self.used / self.drawn
 
+    def of_length(self, length: int) -> "Pathfinder":
+        """The task with paths of so many dashes, and a third of them in each distracting path."""
+        return replace(self, length=length, distractor_length=max(length // 3, 1))
+
 
 def paper(length: int) -> Pathfinder:
     """The source's sizes (razin2022implicit, appendix; linsley2018learning): 300 pixels drawn, 150 used.
@@ -69,10 +73,9 @@ def paper(length: int) -> Pathfinder:
     Distractors have a third of a path's dashes, and there are as many as make 30 dashes; the source's generator draws
     one dash less in each than a third.
     """
-    return Pathfinder(
-        length=length, drawn=300, used=150, dash=5.0, thickness=2.0, spacing=3.0, border=22.0, start_distance=27.0,
-        marker=3.0, distractors=round(90 / length), distractor_length=max(length // 3, 1),
-    )  # fmt: skip
+    sides = Pathfinder(drawn=300, used=150, border=22.0, start_distance=27.0, marker=3.0)
+    dashes = replace(sides, dash=5.0, thickness=2.0, spacing=3.0, distractors=round(90 / length))
+    return dashes.of_length(length)
 
 
 @dataclass(frozen=True)

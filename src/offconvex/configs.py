@@ -1,0 +1,60 @@
+"""Records of settings that hold other records: one of them with changes, and all of their settings in one level."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+Record = TypeVar("Record")
+
+
+def varied(record: Record, /, **changes: object) -> Record:
+    """The record with some fields changed; a field that is itself a record takes a mapping of changes of its own.
+
+    Args:
+        record: frozen dataclass.
+        changes: by field, of the type that the field has; a list stands for a tuple, a whole number for a float.
+
+    Raises:
+        ValueError: if there is no such field, or its value is of another type; and what the record itself refuses.
+    """
+    kind = type(record).__name__
+    known = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    made = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise ValueError(f"{kind} has no {name!r}; it has {', '.join(known)}.")
+        old = known[name]
+        if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
+            value = varied(old, **value)
+        elif isinstance(old, tuple) and isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(old, float) and type(value) is int:
+            value = float(value)
+        if type(value) is not type(old):
+            raise ValueError(f"`{name}` of {kind} is of the type of {old!r}; got {value!r}.")
+        made[name] = value
+    return dataclasses.replace(record, **made)
+
+
+def flat(config: object, names: Sequence[str]) -> dict[str, object]:
+    """Settings of a config that holds records, in one level: how a stored result knows them.
+
+    A setting that is not named is the same for all results; should it ever depart from the default of the config's
+    class, it stands behind the others under its whole path, so that different configs are told apart.
+
+    Args:
+        config: frozen dataclass whose fields all have defaults.
+        names: dotted paths of its settings, such as "schedule.epochs", each known by its last part.
+    """
+    every, usual = _leaves(config), _leaves(type(config)())
+    departing = {name: value for name, value in every.items() if name not in names and value != usual.get(name)}
+    return {name.rpartition(".")[2]: every[name] for name in names} | departing
+
+
+def _leaves(record: object) -> dict[str, object]:
+    found = {}
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        inner = _leaves(value) if dataclasses.is_dataclass(value) else None
+        found |= {field.name: value} if inner is None else {f"{field.name}.{name}": x for name, x in inner.items()}
+    return found

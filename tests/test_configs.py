@@ -1,0 +1,59 @@
+"""Records that hold records: varied, and told in one level."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from offconvex import configs
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+    steps: int = 3
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"`steps` must be positive; got {self.steps}.")
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = Inner()
+    sizes: tuple[int, ...] = (1, 2)
+    seed: int = 0
+
+
+def test_a_record_is_varied_at_any_depth_and_the_rest_stays():
+    found = configs.varied(Outer(seed=4), inner={"steps": 7}, sizes=[3])
+    assert found == Outer(Inner(steps=7), (3,), 4)
+    assert configs.varied(Outer(), inner=Inner(2.0)) == Outer(Inner(2.0))
+    whole = configs.varied(Outer(), inner={"rate": 2})
+    assert type(whole.inner.rate) is float and whole.inner.rate == 2
+    assert configs.varied(Outer()) == Outer()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"size": 3}, "Outer has no 'size'; it has inner, sizes, seed."),
+        ({"inner": {"pace": 3}}, "Inner has no 'pace'; it has rate, steps."),
+        ({"inner": {"steps": 2.0}}, "`steps` of Inner is of the type of 3; got 2.0."),
+        ({"inner": {"steps": True}}, "`steps` of Inner is of the type of 3; got True."),
+        ({"inner": 3}, "`inner` of Outer is of the type of Inner(rate=0.5, steps=3); got 3."),
+        ({"seed": {"steps": 2}}, "`seed` of Outer is of the type of 0; got {'steps': 2}."),
+        ({"inner": {"steps": 0}}, "`steps` must be positive; got 0."),
+    ],
+)
+def test_what_does_not_fit_is_told(changes, sentence):
+    with pytest.raises(ValueError) as told:
+        configs.varied(Outer(), **changes)
+    assert str(told.value) == sentence
+
+
+def test_settings_in_one_level_keep_their_order_and_hide_no_departure():
+    names = ("seed", "inner.rate")
+    assert list(configs.flat(Outer(), names).items()) == [("seed", 0), ("rate", 0.5)]
+    assert configs.flat(Outer(Inner(2.0)), names) == {"seed": 0, "rate": 2.0}
+    other = configs.flat(Outer(Inner(steps=9), sizes=(1,)), names)
+    assert other == {"seed": 0, "rate": 0.5, "inner.steps": 9, "sizes": (1,)}
