@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from offconvex import claims, paths
-from offconvex.book.publication import api, catalog, cite, moved, published
+from offconvex.book.publication import api, catalog, cite, moved, origins, published
 
 pytestmark = pytest.mark.site
 
@@ -74,6 +74,16 @@ def test_figures_carry_the_entry_that_the_command_line_prints(book):
         assert number.split() == ["Fig.", figure.number]
 
 
+def test_figures_lead_to_the_functions_that_make_them(book):
+    for figure in catalog.figures().values():
+        page, made = book[f"book/chapters/{figure.chapter}"], origins.origin(figure.cells)
+        links = page.select_one(f"figure#{figure.id}").find_next_sibling(class_="figure-links")
+        lines = {line.get_text().split(" by")[0]: line for line in links.select("details.code p")}
+        assert lines.keys() == {"Computed", *(["Drawn"] if "plots." in figure.code else [])}, figure.id
+        shown = [a["href"] for line in lines.values() for a in line.select("a") if a.code]
+        assert shown == [f"../api/{api.places()[n].part}.html#{n}" for n in (*made.drawn, *made.computed)]
+
+
 def test_every_claim_is_on_the_page_of_claims_with_its_numbers(book, registry):
     for claim in registry:
         row = book["book/claims"].select_one(f"#{anchor(claim.id)}")
@@ -126,7 +136,7 @@ def test_everything_in_the_book_is_published():
 
 def test_every_name_of_the_package_has_its_address_and_those_it_had(book):
     ids = {part: {node["id"] for node in book[f"book/api/{part}"].select("[id]")} for part in api.parts()}
-    assert [name for name, part in moved.names().items() if name not in ids[part]] == []
+    assert [name for name, place in api.places().items() if name not in ids[place.part]] == []
     assert [old for old in moved.targets(moved.read()) if old not in ids[moved.part_of(old)]] == []
 
 

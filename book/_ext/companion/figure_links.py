@@ -1,4 +1,4 @@
-"""Under each figure: its vector file, its data, all of it in one archive, and how to cite it."""
+"""Under each figure: its vector file, its data, all in one archive, the functions that make it, and how to cite it."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from offconvex.book.publication import bundle, catalog, cite
+from offconvex.book.publication import api, bundle, catalog, cite, origins
 
 LOGGER = logging.getLogger(__name__)
 DATA = ("csv", "npz")
@@ -31,7 +31,8 @@ def add_links(app: Sphinx, document: nodes.document, page: str) -> None:
         if ids:
             check_number(app, page, known[ids[0]])
             place = node.parent.index(node) + 1
-            node.parent[place:place] = [*links(root, known[ids[0]]), *player(root, known[ids[0]])]
+            below = [*links(root, known[ids[0]], code(app, page, known[ids[0]])), *player(root, known[ids[0]])]
+            node.parent[place:place] = below
 
 
 def check_number(app: Sphinx, page: str, figure: catalog.Figure) -> None:
@@ -51,7 +52,32 @@ def player(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
     return [nodes.raw("", f'<div class="motion-player" {data} hidden></div>', format="html")]
 
 
-def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
+def code(app: Sphinx, page: str, figure: catalog.Figure) -> str:
+    """The functions that draw a figure and compute what it shows, in a fold that opens without script."""
+    found = origins.origin(figure.cells)
+    lists = {"Drawn by": found.drawn, "Computed by, the nearest first": found.computed}
+    items = "".join(
+        f"<p>{label}: {', '.join(function(app, page, name) for name in names)}</p>\n"
+        for label, names in lists.items()
+        if names
+    )
+    summary = f'<summary>Code<span class="visually-hidden"> of figure {figure.number}</span></summary>'
+    return f'<details class="code">{summary}\n{items}</details>' if items else ""
+
+
+def function(app: Sphinx, page: str, name: str) -> str:
+    """Link to a function's place on the interface pages; also to its source, if the book has a repository."""
+    place = api.places()[name]
+    uri = f"{app.builder.get_relative_uri(page, f'book/api/{place.part}')}#{name}"
+    link = f'<a href="{uri}"><code>{name.removeprefix("offconvex.")}</code></a>'
+    options = app.config.html_theme_options
+    if not options.get("repository_url"):
+        return link
+    source = f"{options['repository_url']}/blob/{options.get('repository_branch')}/src/{place.file}#L{place.line}"
+    return f'{link} (<a href="{escape(source)}">source<span class="visually-hidden"> of {name}</span></a>)'
+
+
+def links(root: Path, figure: catalog.Figure, code: str) -> list[nodes.Node]:
     """Links and a "Cite" that opens without script."""
     folder = catalog.results(figure.chapter, root)
     of = f'<span class="visually-hidden"> of figure {figure.number}</span>'
@@ -66,7 +92,7 @@ def links(root: Path, figure: catalog.Figure) -> list[nodes.Node]:
     entry = cite.bibtex(figure.id, root=root)
     place = cite.address(figure, root) or f"book/chapters/{figure.chapter}.html#{figure.id}"
     opening = (
-        f'<div class="figure-links">\n{stored}\n<details class="cite">'
+        f'<div class="figure-links">\n{stored}\n{code}\n<details class="cite">'
         f'<summary>Cite<span class="visually-hidden"> figure {figure.number}</span></summary>\n'
         f'<p>Its address: <a href="#{figure.id}"><code>{escape(place)}</code></a></p>\n'
         f"<p>{escape(cite.text(figure.id, root=root))}</p>\n"

@@ -27,7 +27,7 @@ class Interface(Generated):
         self.old: dict[str, list[str]] = {}
         left: list[nodes.Node] = []
         for old, new in moved.targets(moved.read(self.root)).items():
-            if moved.part_of(old) == part == moved.names()[new]:
+            if moved.part_of(old) == part == api.places()[new].part:
                 self.old.setdefault(new, []).append(old)
             elif moved.part_of(old) == part:
                 left.append(self.elsewhere(old, new))
@@ -41,7 +41,7 @@ class Interface(Generated):
 
     def elsewhere(self, old: str, new: str) -> nodes.list_item:
         """The old address of a name that now stands on another page."""
-        link = self.link(f"book/api/{moved.names()[new]}", "", anchor=new)
+        link = self.link(f"book/api/{api.places()[new].part}", "", anchor=new)
         link += nodes.literal("", new)
         return nodes.list_item("", paragraph(nodes.literal("", old), " is ", link), ids=[old])
 

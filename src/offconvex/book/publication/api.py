@@ -62,6 +62,21 @@ class Module:
         return {entry.name: entry for top in self.entries for entry in (top, *top.members)}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a name of the package stands.
+
+    Attributes:
+        part: whose interface page shows it.
+        file: below the folder that holds the package.
+        line: in that file.
+    """
+
+    part: str
+    file: str
+    line: int
+
+
 @functools.cache
 def package() -> griffe.Module:
     """The package's syntax; nothing of it is imported."""
@@ -86,6 +101,17 @@ def modules(part: str) -> tuple[Module, ...]:
     if part == INSTRUMENTS:
         return _modules(package(), [module for module in _own(package()) if not module.is_subpackage])
     return _modules(package()[part], _own(package()[part]))
+
+
+@functools.cache
+def places() -> dict[str, Place]:
+    """Every name that the interface pages show, modules and members of classes included, by its dotted name."""
+    found = {}
+    for part in parts():
+        for module in modules(part):
+            found[module.name] = Place(part, module.file, 1)
+            found |= {name: Place(part, module.file, entry.line) for name, entry in module.every_entry().items()}
+    return found
 
 
 def _modules(room: griffe.Module, inside: list[griffe.Module]) -> tuple[Module, ...]:

@@ -25,7 +25,7 @@ class Figure:
         caption: MyST text; its first sentence is the finding.
         alt: the finding in words, for those who do not see the image.
         image: PNG.
-        code: source of the cell that draws it.
+        cells: code of its chapter up to and with the cell that draws it.
     """
 
     id: str
@@ -34,7 +34,12 @@ class Figure:
     caption: str
     alt: str
     image: bytes = field(repr=False)
-    code: str = field(repr=False)
+    cells: tuple[str, ...] = field(repr=False)
+
+    @property
+    def code(self) -> str:
+        """Source of the cell that draws it."""
+        return self.cells[-1]
 
 
 @dataclass(frozen=True)
@@ -134,21 +139,23 @@ def _chapter(root: Path, page: str, number: str, part: dict) -> Chapter:
 
 
 @functools.lru_cache(maxsize=64)
-def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, bytes, str]]]:
+def _read(path: Path, _modified: int) -> tuple[str, list[tuple[str, str, str, bytes, tuple[str, ...]]]]:
     cells = _json(path, path.stem).get("cells", [])
     text = "\n\n".join(_joined(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     heading = re.search(r"^# (.+)$", text, flags=re.MULTILINE)
-    drawn = []
+    drawn, code = [], []
     for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        code.append(_joined(cell["source"]))
         options = cell["metadata"].get("mystnb", {})
         if "name" not in options.get("figure", {}):
             continue
         images = [output["data"][IMAGE] for output in cell.get("outputs", []) if IMAGE in output.get("data", {})]
         image = base64.b64decode(_joined(images[0])) if images else b""
         alt = " ".join(str(options.get("image", {}).get("alt", "")).split())
-        drawn.append(
-            (options["figure"]["name"], str(options["figure"].get("caption", "")), alt, image, _joined(cell["source"]))
-        )
+        caption = str(options["figure"].get("caption", ""))
+        drawn.append((options["figure"]["name"], caption, alt, image, tuple(code)))
     return (heading.group(1).strip() if heading else ""), drawn
 
 

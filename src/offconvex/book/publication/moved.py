@@ -5,7 +5,6 @@ name, or new as a whole, "offconvex. ...", if it is in another part now. The lin
 name inside that is still called the same; the line of a longer name goes before it.
 """
 
-import functools
 import tomllib
 from pathlib import Path
 
@@ -26,16 +25,6 @@ def read(root: Path | None = None) -> dict[str, str]:
     return found
 
 
-@functools.cache
-def names() -> dict[str, str]:
-    """Every dotted name that has a place on the interface pages, and the part whose page that is."""
-    found = {}
-    for part in api.parts():
-        for module in api.modules(part):
-            found |= dict.fromkeys((module.name, *module.every_entry()), part)
-    return found
-
-
 def part_of(name: str) -> str:
     """The part of the package on whose page a name stands, or stood."""
     room = name.split(".")[1]
@@ -46,7 +35,7 @@ def targets(lines: dict[str, str]) -> dict[str, str]:
     """Where every old name leads: a name that is on the interface pages now."""
     found: dict[str, str] = {}
     for old, new in sorted(lines.items(), key=lambda line: -len(line[0])):
-        for name in names():
+        for name in api.places():
             if name == new or name.startswith(f"{new}."):
                 found.setdefault(old + name.removeprefix(new), name)
-    return {old: name for old, name in found.items() if old not in names()}
+    return {old: name for old, name in found.items() if old not in api.places()}
