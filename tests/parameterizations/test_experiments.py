@@ -25,7 +25,7 @@ def test_drawn_fields_are_unit_vectors_along_the_closed_form():
 
 def test_field_errors_separate_the_formula_from_its_neighbors():
     errors = experiments.field_errors((2.0, 0.5, "exp", "polar"), RT, seed=3, points=12)
-    assert errors["formula"] < 1e-12 < 1e-2 < min(errors["one factor"], errors["other order"])
+    assert errors.formula < 1e-12 < 1e-2 < min(errors.one_factor, errors.other_order)
 
 
 def test_streams_depend_on_seed_and_name_only():
@@ -55,8 +55,8 @@ def test_growth_ratio_is_the_lead_against_the_gap():
 
 def test_polar_law_holds_for_polar_coordinates_only():
     starts = np.array([[1.0, 0.2], [6.0, 6.0]])
-    assert experiments.polar_law(starts, RT)["error"] < 1e-6
-    assert experiments.polar_law(starts, RT, kind=2.0)["error"] > 0.1
+    assert experiments.polar_law(starts, RT).error < 1e-6
+    assert experiments.polar_law(starts, RT, kind=2.0).error > 0.1
 
 
 def test_line_end_points_refuse_a_start_on_an_axis():
@@ -87,8 +87,8 @@ def test_largest_start_is_the_threshold_and_the_laws_do_not_trade_places():
     assert np.abs(found["measured"] - found["theory"]).max() < 1e-3
     errors = incremental.law_errors(found, config)
     # Gaps of 0.03 and 0.1 are further from the limit than the chapter's smallest.
-    assert errors["polynomial"] < 0.1 and errors["exponential"] < 0.02
-    assert min(errors["depth 2 as depth 3"], errors["depth 3 as depth 2"]) > 0.5
+    assert errors.polynomial < 0.1 and errors.exponential < 0.02
+    assert min(errors.depth_2_as_3, errors.depth_3_as_2) > 0.5
     curves = incremental.threshold_curves(config, points=2)
     assert curves["theory"] == pytest.approx(found["theory"], rel=1e-9)
 

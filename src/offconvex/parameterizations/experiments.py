@@ -100,26 +100,37 @@ def random_starts(rt: Runtime, seed: int, stream: str, count: int, low: Start, h
     return np.asarray(low) + draws * (np.asarray(high) - np.asarray(low))
 
 
-def field_errors(kinds: tuple[Kind, ...], rt: Runtime, seed: int, points: int = 100) -> dict[str, float]:
-    """Closed-form field against J J^T of the automatic Jacobian, on the primer's grid and as many random points.
+@dataclass(frozen=True)
+class FieldErrors:
+    """Largest relative errors of the closed-form field, held against three products of the automatic Jacobian J.
 
-    Returns:
-        "formula": largest relative error; "one factor": of J alone, as if w moved like u; "other order": of J^T J.
+    Attributes:
+        formula: against J J^T, which is right.
+        one_factor: against J alone, as if w moved like u.
+        other_order: against J^T J.
     """
+
+    formula: float
+    one_factor: float
+    other_order: float
+
+
+def field_errors(kinds: tuple[Kind, ...], rt: Runtime, seed: int, points: int = 100) -> FieldErrors:
+    """Closed-form field against the automatic Jacobian, on the primer's grid and as many random points."""
     grid = np.linspace(0.0, 10.0, points)[1:]
     random = random_starts(rt, seed, "field", points**2, (0.0, 0.0), (10.0, 10.0))
     w = rt.tensor(np.concatenate([np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2), random]))
-    errors = {"formula": 0.0, "one factor": 0.0, "other order": 0.0}
+    worst = np.zeros(3)
     for kind in kinds:
         gradient = PointLoss().gradient(w)
         keep = gradient.norm(dim=-1) > 1e-9
         w_kept, g = w[keep], gradient[keep][..., None]
         j = jacobians(kind, w_kept)
         closed = theory.field(kind, w_kept.cpu().numpy(), g[..., 0].cpu().numpy())
-        candidates = {"formula": j @ (j.mT @ g), "one factor": j @ g, "other order": j.mT @ (j @ g)}
-        for name, field in candidates.items():
-            errors[name] = max(errors[name], measure.relative_error(-field[..., 0].cpu().numpy(), closed))
-    return errors
+        candidates = (j @ (j.mT @ g), j @ g, j.mT @ (j @ g))
+        errors = [measure.relative_error(-field[..., 0].cpu().numpy(), closed) for field in candidates]
+        worst = np.maximum(worst, errors)
+    return FieldErrors(*worst.tolist())
 
 
 def infinite_depth(depths: tuple[float, ...], rt: Runtime, seed: int, points: int = 2000) -> dict[str, np.ndarray]:
@@ -221,13 +232,31 @@ def line_end_points(
     return {"ends": np.stack([paths[kind].ends for kind in kinds]), "theory": np.array(predicted)}
 
 
-def polar_law(starts, rt: Runtime, kind: Kind = "polar") -> dict[str, np.ndarray]:
-    """Radius and sine of the angle to the line's normal along the flow on the line loss, and the polar law for it.
+@dataclass(frozen=True)
+class PolarPaths:
+    """Flow paths on the line loss in polar coordinates, and the polar law for them.
 
-    Returns:
-        "radius", "sine", "theory", each (T, R); "error": largest relative error where the sine exceeds 1e-4, below
-        which the subtraction of two angles leaves too few digits.
+    Attributes:
+        radius: (T, R).
+        sine: (T, R) of the angle to the line's normal.
+        theory: (T, R) what the law says of it.
+        error: largest relative error where the sine exceeds 1e-4, below which the subtraction of two angles leaves too
+            few digits.
     """
+
+    radius: np.ndarray
+    sine: np.ndarray
+    theory: np.ndarray
+    error: float
+
+    @property
+    def data(self) -> dict[str, np.ndarray]:
+        """Everything drawn, by name."""
+        return {"radius": self.radius, "sine": self.sine, "theory": self.theory}
+
+
+def polar_law(starts, rt: Runtime, kind: Kind = "polar") -> PolarPaths:
+    """Radius and sine of the angle to the line's normal along the flow on the line loss, and the polar law for it."""
     loss = LineLoss()
     weights = flow_paths(kind, loss, rt.tensor(starts)).weights
     radius, angle = np.linalg.norm(weights, axis=-1), measure.angle_to(weights, loss.normal)
@@ -235,7 +264,7 @@ def polar_law(starts, rt: Runtime, kind: Kind = "polar") -> dict[str, np.ndarray
     expected = np.stack([theory.polar_sine(r, r[0], a[0]) for r, a in pairs], -1)
     seen = np.abs(expected) > 1e-4
     error = np.abs(np.sin(angle) - expected)[seen] / np.abs(expected[seen])
-    return {"radius": radius, "sine": np.sin(angle), "theory": expected, "error": error.max()}
+    return PolarPaths(radius, np.sin(angle), expected, float(error.max()))
 
 
 @dataclass(frozen=True)

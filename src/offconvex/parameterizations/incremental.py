@@ -142,32 +142,35 @@ def threshold_curves(config: Thresholds, points: int = 60) -> dict[str, np.ndarr
     return {"gaps": gaps} | {name: rows[..., i] for i, name in enumerate(("theory", "lower", "upper"))}
 
 
-def law_errors(found: dict[str, np.ndarray], config: Thresholds) -> dict[str, float]:
-    """Relative deviation of the measured thresholds, at the two smallest gaps, from the two laws of `theory`.
+@dataclass(frozen=True)
+class LawErrors:
+    """Relative deviations of measured thresholds, at the two smallest gaps, from the two laws of `theory`.
 
-    Returns:
-        "polynomial": log-log slope against N/(N-2), worst over N > 2; "exponential": slope in 1/gap at N = 2;
-        "depth 2 as depth 3" and "depth 3 as depth 2": each judged by the other's law.
+    Attributes:
+        polynomial: log-log slope against N/(N-2), worst over N > 2.
+        exponential: slope in 1/gap at N = 2.
+        depth_2_as_3: depth two, judged by the law of depth three.
+        depth_3_as_2: depth three, judged by the law of depth two.
     """
-    errors = {"polynomial": 0.0}
-    for kind, row in zip(config.kinds, found["measured"]):
-        i, j = np.flatnonzero(np.isfinite(row))[:2]
-        x = 1 / found["gaps"][[i, j]] if kind == 2 else np.log(found["gaps"][[i, j]])
-        error = _deviation(row[[i, j]], x, theory.threshold_law(kind, config.slow, config.fast))
-        if kind == 2:
-            errors["exponential"] = error
-            law = theory.threshold_law(3.0, config.slow, config.fast)
-            errors["depth 2 as depth 3"] = _deviation(row[[i, j]], np.log(found["gaps"][[i, j]]), law)
-        else:
-            errors["polynomial"] = max(errors["polynomial"], error)
-        if kind == 3:
-            law = theory.threshold_law(2.0, config.slow, config.fast)
-            errors["depth 3 as depth 2"] = _deviation(row[[i, j]], 1 / found["gaps"][[i, j]], law)
-    return errors
+
+    polynomial: float
+    exponential: float
+    depth_2_as_3: float
+    depth_3_as_2: float
 
 
-def _deviation(y: np.ndarray, x: np.ndarray, law: float) -> float:
-    return float(abs((y[1] - y[0]) / (x[1] - x[0]) / law - 1))
+def law_errors(found: dict[str, np.ndarray], config: Thresholds) -> LawErrors:
+    """Measured thresholds against the law of their depth, and those of depths two and three against each other's."""
+    rows = dict(zip(config.kinds, found["measured"]))
+
+    def deviation(kind: Kind, by: Kind) -> float:
+        i, j = np.flatnonzero(np.isfinite(rows[kind]))[:2]
+        gaps, y = found["gaps"][[i, j]], rows[kind][[i, j]]
+        x = 1 / gaps if by == 2 else np.log(gaps)
+        return float(abs((y[1] - y[0]) / (x[1] - x[0]) / theory.threshold_law(by, config.slow, config.fast) - 1))
+
+    polynomial = max(deviation(kind, kind) for kind in rows if kind != 2)
+    return LawErrors(polynomial, deviation(2.0, 2.0), deviation(2.0, 3.0), deviation(3.0, 2.0))
 
 
 def _predicted(kind: Kind, cell: tuple[float, float, float]) -> tuple[float, ...]:
