@@ -118,8 +118,8 @@ def test_acceptance_has_a_closed_form_for_two_and_agrees_with_sampling():
 
 
 def test_moments_are_those_of_symmetry():
-    assert theory.coefficient_moments(6, 1.0, 0.0)["private"] == pytest.approx(1 / 3, abs=2e-4)
-    assert theory.coefficient_moments(4, 0.65, 0.0)["private"] == pytest.approx(1 / 2, abs=2e-4)
+    assert theory.coefficient_moments(6, 1.0, 0.0).private == pytest.approx(1 / 3, abs=2e-4)
+    assert theory.coefficient_moments(4, 0.65, 0.0).private == pytest.approx(1 / 2, abs=2e-4)
 
 
 def test_overlap_of_absolute_values():

@@ -121,8 +121,8 @@ def test_networks_are_what_torch_builds():
 def test_a_network_trains_and_is_sampled(images):
     pixels = datasets.fashion_mnist("train", rt=RT).pixels[:600]
     small, kept = gan.Gan(width=4, latent=8, embedding=4, dense=16, batch=16), {}
-    record = gan.train(small, pixels, images[1], (1, 100), RT, 0, "test", keep=lambda n, w: kept.update({n: w}))
-    assert list(kept) == [1, 100] and [len(v) for v in record.values()] == [1, 1]
+    losses = gan.train(small, pixels, images[1], (1, 100), RT, 0, "test", keep=lambda n, w: kept.update({n: w}))
+    assert list(kept) == [1, 100] and (len(losses.generator), len(losses.discriminator)) == (1, 1)
     drawn, labels = gan.sample(small, kept[100], 40, RT, rng.generator(0, "draw"), chunk=20)
     assert drawn.dtype == torch.uint8 and labels.tolist() == list(range(10)) * 4
     assert not torch.equal(kept[1]["dense"], kept[100]["dense"])

@@ -114,7 +114,7 @@ def test_first_passages_take_the_exact_time(rt):
     config = experiments.Crossings(rs=(1.5,), chains=(4000,), step=0.01)
     times = experiments.crossing_times(config, rt, 0)
     # Overshoot adds 3.6 % at this distance; the standard error is 1.5 %.
-    assert times["mean"][0] / times["exact"][0] == pytest.approx(1.036, abs=5 * times["error"][0] / times["exact"][0])
+    assert times.value[0] / times.exact[0] == pytest.approx(1.036, abs=5 * times.error[0] / times.exact[0])
     with pytest.raises(ValueError, match="Crossings need"):
         experiments.Crossings(rs=(0.5,), chains=(10,))
 

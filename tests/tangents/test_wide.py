@@ -97,8 +97,8 @@ def test_gaps_fall_with_the_width_but_not_where_units_keep_moving():
     widths = (32, 512)
     kept = wide.gaps(wide.Widths(widths, 6, steps=40), "erf", RT, 0)
     moving = wide.gaps(wide.Widths(widths, 6, steps=40, feature=True), "erf", RT, 0)
-    assert wide.slopes(widths, kept["own"])[0] < -0.8 < -0.4 < wide.slopes(widths, moving["own"])[0]
-    assert -0.8 < wide.slopes(widths, kept["kernel"])[0] < -0.2
+    assert wide.slopes(widths, kept.own)[0] < -0.8 < -0.4 < wide.slopes(widths, moving.own)[0]
+    assert -0.8 < wide.slopes(widths, kept.kernel)[0] < -0.2
 
 
 def test_rate_of_an_exponential():
@@ -108,7 +108,7 @@ def test_rate_of_an_exponential():
 def test_scalings_agree_with_the_network():
     config = term_sizes.Scalings((64,), replicas=3, draws=5, dimension=6)
     found = term_sizes.measure(config, RT, 0)
-    assert found["first"].shape == (1, 3) and found["signed first"].shape == (1, 3, 5)
+    assert found.first.shape == (1, 3) and found.signed_first.shape == (1, 3, 5)
     net = draw(RT, rng.generator(0, "aligned"), 1, 64, 6, "softplus")
     point = RT.tensor(sphere(1, 6))[0]
     move = term_sizes.aligned(net, point)

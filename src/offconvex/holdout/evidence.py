@@ -13,7 +13,7 @@ ORIGINAL, RENEWED = 10_000, 2021  # images in the CIFAR-10 test set and in CIFAR
 
 
 @functools.cache
-def _read() -> dict:
+def _read() -> dict[str, list]:
     return json.loads((paths.PACKAGE / "holdout" / "evidence.json").read_text(encoding="utf-8"))
 
 

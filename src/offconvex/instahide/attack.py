@@ -105,11 +105,9 @@ def true_mixtures(truth: Truth, published: Published) -> Mixtures:
 
 
 def decoded(published: Published, mixtures: Mixtures, prior: Prior) -> dict[str, torch.Tensor]:
-    """Images (n, 28, 28) by both decoders."""
-    return {
-        "published": descend(published.images, mixtures, DecoderDescent()),
-        "likelihood": maximize(published.images, mixtures, prior, Likelihood()),
-    }
+    """Images (n, 28, 28) by each of `DECODERS`."""
+    likely = maximize(published.images, mixtures, prior, Likelihood())
+    return dict(zip(DECODERS, (descend(published.images, mixtures, DecoderDescent()), likely), strict=True))
 
 
 def quality(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
@@ -142,7 +140,9 @@ def similarity_scores(published: Published, truth: Truth, similarity: Similarity
     return tuple(measure.auc(score[pairs], shared) for score in scores)
 
 
-def attack(published: Published, similarity: Similarity, prior: Prior, seed: int) -> tuple[Mixtures, dict]:
+def attack(
+    published: Published, similarity: Similarity, prior: Prior, seed: int
+) -> tuple[Mixtures, dict[str, torch.Tensor]]:
     """Assignment and decoded images from what is published alone."""
     mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
     return mixtures, decoded(published, mixtures, prior)

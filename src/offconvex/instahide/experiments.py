@@ -12,6 +12,7 @@ from offconvex.instahide.attack import HALF, Data
 from offconvex.instahide.keys import BreakableReleasedKeys, Keys, SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, release
 from offconvex.instahide.similarity import share
+from offconvex.instahide.theory import CoefficientMoments
 from offconvex.runtime import Runtime
 from offconvex.stored import Stored
 
@@ -28,16 +29,16 @@ class Coefficients:
     kept: np.ndarray
     accepted: float
 
-    def scores(self, accepted: float, moments: dict[str, float]) -> dict[str, float]:
+    def scores(self, accepted: float, moments: CoefficientMoments) -> dict[str, float]:
         """Largest distance from theory in standard errors: of the accepted share, and of three moments."""
-        samples = {
-            "largest": self.kept.max(1),
-            "private": self.kept[:, :2].sum(1),
-            "public": (self.kept[:, 2:] ** 2).sum(1),
-        }
+        samples = (
+            (self.kept.max(1), moments.largest),
+            (self.kept[:, :2].sum(1), moments.private),
+            ((self.kept[:, 2:] ** 2).sum(1), moments.public),
+        )
         # With two images both sums are constant: nothing to compare.
-        varying = {name: values for name, values in samples.items() if values.std() > 1e-9}
-        distances = [abs(v.mean() - moments[name]) / (v.std() / len(v) ** 0.5) for name, v in varying.items()]
+        varying = ((values, expected) for values, expected in samples if values.std() > 1e-9)
+        distances = [abs(v.mean() - expected) / (v.std() / len(v) ** 0.5) for v, expected in varying]
         error = accepted * ((1 - accepted) / len(self.kept)) ** 0.5
         return {"acceptance": abs(self.accepted - accepted) / error, "moments": max(distances)}
 

@@ -1,5 +1,7 @@
 """The law of the coefficients and the overlap of absolute values: closed forms and quadrature."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import optimize, special
 from scipy.stats import qmc
@@ -79,21 +81,28 @@ def _both(k: int, upper: float, dominant: float, grid: int) -> float:
     return (pair[:, None] * rest[None] * special.erfc(least / np.sqrt(2))).sum() * step**2
 
 
-def coefficient_moments(k: int, upper: float, dominant: float, *, power: int = 17) -> dict[str, float]:
-    """Moments of accepted coefficients by a Sobol sequence of 2^power points, to some 1e-4 (own computation).
+@dataclass(frozen=True)
+class CoefficientMoments:
+    """Moments of accepted coefficients.
 
-    Returns:
-        "largest", E max; "private", E of the sum of the first two; "public", E of the sum of squares of the others.
+    Attributes:
+        largest: E max.
+        private: E of the sum of the first two.
+        public: E of the sum of squares of the others.
     """
+
+    largest: float
+    private: float
+    public: float
+
+
+def coefficient_moments(k: int, upper: float, dominant: float, *, power: int = 17) -> CoefficientMoments:
+    """Moments of accepted coefficients by a Sobol sequence of 2^power points, to some 1e-4 (own computation)."""
     points = qmc.Sobol(k, scramble=False).random_base2(power) + 0.5 / 2**power
     size = special.ndtri(0.5 + 0.5 * np.clip(points, 0, 1 - 1e-12))
     rows = size / size.sum(1, keepdims=True)
     kept = rows[(rows.max(1) <= upper) & (rows[:, :2].sum(1) >= dominant)]
-    return {
-        "largest": kept.max(1).mean(),
-        "private": kept[:, :2].sum(1).mean(),
-        "public": (kept[:, 2:] ** 2).sum(1).mean(),
-    }
+    return CoefficientMoments(kept.max(1).mean(), kept[:, :2].sum(1).mean(), (kept[:, 2:] ** 2).sum(1).mean())
 
 
 def folded_overlap(correlation: float) -> float:

@@ -125,11 +125,10 @@ def accuracies(
     images: torch.Tensor,
     labels: torch.Tensor,
     public,
-) -> dict[str, float]:
+) -> tuple[float, float, float]:
     """Accuracy on plain test images, on one encryption of each, and on the mean prediction of several."""
     arm = ARMS[name]
-    result = {"plain": _accuracy(classifier.probabilities(arm.view(images)), labels)}
-    result["one"] = result["many"] = result["plain"]
+    plain = one = many = _accuracy(classifier.probabilities(arm.view(images)), labels)
     if arm.scheme is not None:
         keys = SeededKeysForExperiments(seed, "utility", name, "test")
         total = 0
@@ -137,9 +136,9 @@ def accuracies(
             mixed = encrypt_for_testing(images, arm.scheme, public, keys)
             total = total + classifier.probabilities(arm.view(mixed))
             if view == 0:
-                result["one"] = _accuracy(total, labels)
-        result["many"] = _accuracy(total, labels)
-    return result
+                one = _accuracy(total, labels)
+        many = _accuracy(total, labels)
+    return plain, one, many
 
 
 def parts(config: Utility) -> dict[str, tuple[str, int]]:
@@ -169,9 +168,8 @@ def run_arm(config: Utility, name: str, seed: int) -> Arrays:
             first.append(_plain_accuracy(classifier, name, seen[:2000], test.labels[:2000]))
 
     trained = train_arm(*data, watch=watch)
-    found = accuracies(trained.classifier, name, config, seed, seen, test.labels, public)
     return {
-        "accuracy": np.array(list(found.values())),
+        "accuracy": np.array(accuracies(trained.classifier, name, config, seed, seen, test.labels, public)),
         "first": np.array(first[0]),
         "seconds": np.array(
             [sum(trained.preparing), sum(trained.training), slow_seconds(name, config, images, labels, public)]

@@ -27,10 +27,11 @@ def measure(
         seed: of perturbations and pairs, the same for every classifier.
 
     Returns:
-        By name: "training accuracy"; "training loss", minus the cross-entropy; "output margin" and "input margin", the
-        QUANTILE of the margins of `margins`; "norm", minus the sum of squared weights; "sharpness", minus the loss's
-        increase under random perturbations; "mixup", accuracy on midpoints of images of a class; "shift agreement",
-        share of predictions that a move of the image keeps; "shift accuracy", accuracy on moved images.
+        By name, in the order of `BASELINES`: "training accuracy"; "training loss", minus the cross-entropy; "output
+        margin" and "input margin", the QUANTILE of the margins of `margins`; "norm", minus the sum of squared weights;
+        "sharpness", minus the loss's increase under random perturbations; "mixup", accuracy on midpoints of images of a
+        class; "shift agreement", share of predictions that a move of the image keeps; "shift accuracy", accuracy on
+        moved images.
     """
     logits = classifier.logits(images)
     loss = float(functional.cross_entropy(logits, labels))
@@ -38,17 +39,18 @@ def measure(
     predicted, on_moved = logits.argmax(1), classifier.predict(moved)
     output, inner = margins(classifier, images, labels)
     mixed, mixed_labels = midpoints(images, labels, seed)
-    return {
-        "training accuracy": share(predicted == labels),
-        "training loss": -loss,
-        "output margin": float(output.quantile(QUANTILE)),
-        "input margin": float(inner.quantile(QUANTILE)),
-        "norm": -float(sum(w.square().sum() for w in classifier.weights)),
-        "sharpness": -sharpness(classifier, images, labels, rt, seed),
-        "mixup": share(classifier.predict(mixed) == mixed_labels),
-        "shift agreement": share(predicted == on_moved),
-        "shift accuracy": share(on_moved == labels),
-    }
+    found = (
+        share(predicted == labels),
+        -loss,
+        float(output.quantile(QUANTILE)),
+        float(inner.quantile(QUANTILE)),
+        -float(sum(w.square().sum() for w in classifier.weights)),
+        -sharpness(classifier, images, labels, rt, seed),
+        share(classifier.predict(mixed) == mixed_labels),
+        share(predicted == on_moved),
+        share(on_moved == labels),
+    )
+    return dict(zip(BASELINES, found, strict=True))
 
 
 BASELINES = (

@@ -95,11 +95,15 @@ def run_gan(config: Study, index: int, rt: Runtime) -> Arrays:
         draws = rng.generator(config.seed, "study", index, "samples")
         samples.append(gan.sample(gan.Gan(), weights, config.samples, rt, draws)[0].numpy())
 
-    record = gan.train(
+    losses = gan.train(
         gan.Gan(), images[: config.training], labels[: config.training], config.lengths, rt, config.seed, "study",
         index, keep=keep,
     )  # fmt: skip
-    return {"samples": np.stack(samples)} | {f"{name} loss": np.array(values) for name, values in record.items()}
+    return {
+        "samples": np.stack(samples),
+        "generator loss": np.array(losses.generator),
+        "discriminator loss": np.array(losses.discriminator),
+    }
 
 
 def run_simple(config: Study, rt: Runtime) -> Arrays:

@@ -41,6 +41,19 @@ class Gan:
     shift: int = 2
 
 
+@dataclass(frozen=True)
+class GanLosses:
+    """Mean losses over each hundred steps.
+
+    Attributes:
+        generator: -E D of its images.
+        discriminator: the two hinges.
+    """
+
+    generator: list[float]
+    discriminator: list[float]
+
+
 def train(
     gan: Gan,
     images: torch.Tensor,
@@ -50,7 +63,7 @@ def train(
     seed: int,
     *stream: str | int,
     keep: Callable[[int, GanWeights], None],
-) -> dict[str, list[float]]:
+) -> GanLosses:
     """Train on labeled images, handing the averaged generator to `keep` after each of `lengths` steps.
 
     The discriminator minimizes E max(0, 1 - D(x, y)) + E max(0, 1 + D(G(z, y), y)), the generator -E D(G(z, y), y), one
@@ -66,9 +79,6 @@ def train(
         stream: name of the use.
         keep: called as keep(steps, weights of the averaged generator).
 
-    Returns:
-        The record: mean losses of both networks over each hundred steps.
-
     Raises:
         ValueError: if the lengths do not increase.
     """
@@ -83,7 +93,7 @@ def train(
         for weights, rate in zip((generator, discriminator), gan.rates)
     ]
     real = 2 * images - 1
-    record = {"generator": [], "discriminator": []}
+    losses = GanLosses([], [])
     sums = [0.0, 0.0]
     for step in range(1, lengths[-1] + 1):
         rows = torch.randint(len(real), (gan.batch,), generator=draws, device="cpu").to(rt.device)
@@ -103,12 +113,12 @@ def train(
                 averaged[name].lerp_(w, 1 - gan.average)
         sums = [sums[0] + against.item(), sums[1] + loss.item()]
         if step % 100 == 0:
-            for name, total in zip(record, sums):
-                record[name].append(total / 100)
+            losses.generator.append(sums[0] / 100)
+            losses.discriminator.append(sums[1] / 100)
             sums = [0.0, 0.0]
         if step in lengths:
             keep(step, {name: w.clone() for name, w in averaged.items()})
-    return record
+    return losses
 
 
 def sample(

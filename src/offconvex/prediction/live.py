@@ -105,12 +105,23 @@ def stored_right(found: Stored) -> tuple[np.ndarray, np.ndarray]:
     return np.unpackbits(found["test right"], axis=1), unpacked(found["predictions"][0])
 
 
-def trained_alone(found: Stored, pool: Pool, rt: Runtime, seed: int, family: str = "cnn") -> dict[str, float]:
+@dataclass(frozen=True)
+class TrainedAlone:
     """Accuracy on the 2000 test images of plain classifiers trained on as many images of three sets.
 
-    "real" are the images that the generators were trained on, "other real" as many others, "samples" the first
-    network's.
+    Attributes:
+        real: the images that the generators were trained on.
+        other_real: as many others.
+        samples: the first network's.
     """
+
+    real: float
+    other_real: float
+    samples: float
+
+
+def trained_alone(found: Stored, pool: Pool, rt: Runtime, seed: int, family: str = "cnn") -> TrainedAlone:
+    """Train a plain classifier on each of three sets."""
     single = Runtime(rt.device, torch.float32)
     images, labels = real_images(pool.config, single)
     test = datasets.fashion_mnist("test", rt=single)
@@ -121,11 +132,11 @@ def trained_alone(found: Stored, pool: Pool, rt: Runtime, seed: int, family: str
         "other real": (images[count : 2 * count], labels[count : 2 * count]),
         "samples": (sampled, torch.arange(count, device=rt.device) % 10),
     }
-    result = {}
+    accuracies = []
     for name, (pixels, truth) in sets.items():
         classifier = train_one(Member(family), standardize(pixels), truth, single, seed, "alone", name)
-        result[name] = share(classifier.predict(standardize(test.pixels)) == test.labels)
-    return result
+        accuracies.append(share(classifier.predict(standardize(test.pixels)) == test.labels))
+    return TrainedAlone(*accuracies)
 
 
 def real_samples() -> np.ndarray:

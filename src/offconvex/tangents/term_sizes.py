@@ -1,6 +1,6 @@
 """Random signs on the movement: sizes of the Taylor terms with and without them, and the balls where they suffice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -36,16 +36,32 @@ def aligned(net: TwoLayer, point: torch.Tensor) -> torch.Tensor:
     return chosen[..., None] * point
 
 
-def measure(config: Scalings, rt: Runtime, seed: int) -> Arrays:
-    """Terms of each width.
+@dataclass(frozen=True)
+class TermSizes:
+    """Taylor terms of networks of each width.
 
-    Returns:
-        "first", "second", "third" (widths, R), at the movement W; "signed first" (widths, R, draws), at S W;
-        "remainder" (widths, R, draws), f at S W minus f2; "moved" (widths, R), largest |f2(S W) - f2(W)|.
+    Attributes:
+        first: (widths, R) linear term at the movement W.
+        second: (widths, R) quadratic term f2 there.
+        third: (widths, R).
+        signed_first: (widths, R, draws) linear term at S W.
+        remainder: (widths, R, draws) f at S W minus f2.
+        moved: (widths, R) largest |f2(S W) - f2(W)|.
     """
+
+    first: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    signed_first: np.ndarray
+    remainder: np.ndarray
+    moved: np.ndarray
+
+
+def measure(config: Scalings, rt: Runtime, seed: int) -> TermSizes:
+    """Terms of each width, at one movement and at that movement with random signs."""
     point = rt.normal(rng.generator(seed, "signs", "point"), config.dimension)
     inputs = (point / point.norm())[None]
-    found: dict[str, list] = {key: [] for key in ("first", "second", "third", "signed first", "remainder", "moved")}
+    found: dict[str, list] = {field.name: [] for field in fields(TermSizes)}
     for width in config.widths:
         generator = rng.generator(seed, "signs", width)
         rows: dict[str, list] = {key: [] for key in found}
@@ -61,12 +77,12 @@ def measure(config: Scalings, rt: Runtime, seed: int) -> Arrays:
             rows["first"].append(net.term(move, inputs, 1))
             rows["second"].append(second)
             rows["third"].append(net.term(move, inputs, 3))
-            rows["signed first"].append(many.read(slope * along[None]))
+            rows["signed_first"].append(many.read(slope * along[None]))
             rows["moved"].append((many.read(bend * along[None].square()) / 2 - second).abs().amax(1, keepdim=True))
             rows["remainder"].append(many.read(many.act.value(many.start(inputs) + along[None])) - second)
         for key, values in rows.items():
             found[key].append(torch.cat(values).squeeze(1) if values[0].shape[1] == 1 else torch.cat(values))
-    return {key: torch.stack(values).cpu().numpy() for key, values in found.items()}
+    return TermSizes(**{key: torch.stack(values).cpu().numpy() for key, values in found.items()})
 
 
 def plane(width: int, grid: np.ndarray, rt: Runtime, seed: int, *, dimension: int = 20) -> Arrays:

@@ -7,7 +7,6 @@ import torch
 
 from offconvex import rng
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 from offconvex.tangents import theory
 from offconvex.tangents.two_layer import TwoLayer, draw
 
@@ -77,18 +76,27 @@ def descend(net: TwoLayer, task: Task, steps: int) -> tuple[torch.Tensor, torch.
     return move, torch.stack(losses)
 
 
-def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
+@dataclass(frozen=True)
+class WidthGaps:
     """Root mean squared differences over all points after training, (widths, R).
 
-    Returns:
-        "own": network minus its own linearization; "kernel": network minus the kernel of infinite width.
+    Attributes:
+        own: network minus its own linearization.
+        kernel: network minus the kernel of infinite width.
     """
+
+    own: np.ndarray
+    kernel: np.ndarray
+
+
+def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> WidthGaps:
+    """Train networks of each width, and hold them against both of their limits."""
     base = make_task(config, activation, rt, seed)
     n, times = config.samples, np.array([config.steps])
     limit = rt.tensor(
         theory.kernel_descent(base.kernel[:n], base.kernel, base.labels.cpu().numpy(), base.step, times)[0]
     )
-    found: dict[str, list] = {"own": [], "kernel": []}
+    own, kernel = [], []
     for width in config.widths:
         # Dividing the network and multiplying the labels are the same descent, seen in other units.
         unit = (width / config.widths[0]) ** 0.5 if config.feature else 1.0
@@ -100,9 +108,9 @@ def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
         linear = torch.stack(
             [linear_prediction(k, task, config.steps) for k in net.tangent_kernel(task.inputs, task.inputs[:n])]
         )
-        for name, other in (("own", linear), ("kernel", unit * limit)):
-            found[name].append(((values - other).square().mean(1).sqrt() / unit).cpu().numpy())
-    return {name: np.stack(rows) for name, rows in found.items()}
+        for found, other in ((own, linear), (kernel, unit * limit)):
+            found.append(((values - other).square().mean(1).sqrt() / unit).cpu().numpy())
+    return WidthGaps(np.stack(own), np.stack(kernel))
 
 
 def linear_prediction(kernel: torch.Tensor, task: Task, steps: int) -> torch.Tensor:
@@ -127,12 +135,23 @@ def slopes(widths: tuple[int, ...], gap: np.ndarray) -> tuple[float, float]:
     return float(each.mean()), float(1.96 * each.std(ddof=1) / np.sqrt(len(each)))
 
 
-def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
-    """Training losses of each width over those at the start, and the kernel's.
+@dataclass(frozen=True)
+class LossDecay:
+    """Training losses over those at the start.
 
-    Returns:
-        "loss" (widths, steps + 1, R), "kernel" (steps + 1,), "least", the exponent 2 log(1 / (1 - step lambda_min)).
+    Attributes:
+        loss: (widths, steps + 1, R).
+        kernel: (steps + 1,) of the infinite-width kernel.
+        least: the exponent 2 log(1 / (1 - step lambda_min)).
     """
+
+    loss: np.ndarray
+    kernel: np.ndarray
+    least: float
+
+
+def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> LossDecay:
+    """Training losses of each width, and the kernel's."""
     task = make_task(config, activation, rt, seed)
     n, labels = config.samples, task.labels.cpu().numpy()
     times = np.arange(config.steps + 1)
@@ -146,11 +165,7 @@ def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> Arrays:
         )
         losses.append((descend(net, fitted, config.steps)[1] / unit**2).cpu().numpy())
     least = np.linalg.eigvalsh(task.kernel[:n])[0]
-    return {
-        "loss": np.stack(losses) / losses[0][0],
-        "kernel": kernel / kernel[0],
-        "least": np.array(-2 * np.log1p(-task.step * least)),
-    }
+    return LossDecay(np.stack(losses) / losses[0][0], kernel / kernel[0], float(-2 * np.log1p(-task.step * least)))
 
 
 def rate(loss: np.ndarray, first: int) -> np.ndarray:

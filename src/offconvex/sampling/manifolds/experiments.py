@@ -40,14 +40,29 @@ def begin_at(posterior: Posterior, rt: Runtime, chains: int) -> ChainState:
     return start(posterior.target(rt), replicas_inside(minimizer.expand(chains, *minimizer.shape)))
 
 
-def distances(config: Distances, rt: Runtime, seed: int, *, adjusted: bool) -> dict[str, float]:
+@dataclass(frozen=True)
+class DistanceRatio:
     """Mean squared distance from the nearer component over its prediction, and how near chains came to leaving it.
 
-    Returns:
-        "ratio" to the prediction for the step and "error" from the spread over chains; "plain ratio" to that for a step
-        of zero; "crossed", chains seen in the other component; "farthest", the largest squared distance over the least
-        squared distance to the other component; "accepted".
+    Attributes:
+        ratio: to the prediction for the step.
+        error: of that, from the spread over chains.
+        plain_ratio: to the prediction for a step of zero.
+        crossed: chains seen in the other component.
+        farthest: largest squared distance over the least squared distance to the other component.
+        accepted: share of the proposals.
     """
+
+    ratio: float
+    error: float
+    plain_ratio: float
+    crossed: float
+    farthest: float
+    accepted: float
+
+
+def distances(config: Distances, rt: Runtime, seed: int, *, adjusted: bool) -> DistanceRatio:
+    """Follow chains from X0 and look how far they are from the fiber."""
     posterior = config.posterior
     move, name = (mala, "adjusted") if adjusted else (ula, "unadjusted")
     generator = rng.numpy_generator(seed, "distances", name, repr(posterior))
@@ -64,14 +79,14 @@ def distances(config: Distances, rt: Runtime, seed: int, *, adjusted: bool) -> d
     own = seen.records["own"]
     flat = theory.squared_distance(posterior.curvatures(), posterior.beta)
     law = flat if adjusted else theory.squared_distance(posterior.curvatures(), posterior.beta, step)
-    return {
-        "ratio": float(own.mean()) / law,
-        "error": float(own.mean(0).std()) / config.chains**0.5 / law,
-        "plain ratio": float(own.mean()) / flat,
-        "crossed": float((seen.records["component"] < 0).any(0).sum()),
-        "farthest": float(own.max() / seen.records["other"].min()),
-        "accepted": float(seen.accepted.mean()),
-    }
+    return DistanceRatio(
+        ratio=float(own.mean()) / law,
+        error=float(own.mean(0).std()) / config.chains**0.5 / law,
+        plain_ratio=float(own.mean()) / flat,
+        crossed=float((seen.records["component"] < 0).any(0).sum()),
+        farthest=float(own.max() / seen.records["other"].min()),
+        accepted=float(seen.accepted.mean()),
+    )
 
 
 @dataclass(frozen=True)

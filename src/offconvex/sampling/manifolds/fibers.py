@@ -44,22 +44,39 @@ def rotation_angles(rotation: np.ndarray) -> np.ndarray:
     return np.arccos(np.clip((trace - (rotation.shape[-1] - 2)) / 2, -1, 1))
 
 
-def haar_deviations(rotation: np.ndarray) -> dict[str, float]:
-    """Moments of rotations (N, k, k) in standard errors from those of the uniform law.
+@dataclass(frozen=True)
+class HaarDeviations:
+    """Moments of rotations in standard errors from those of the uniform law.
 
-    "trace": mean 0. "square": the squared trace, mean 1 (k = 2: tr R = 2 cos, mean 2). "entries": the squares of all
-    entries of the first column, which share 1; the largest deviation of their means from 1 / k.
+    Attributes:
+        trace: its mean is 0.
+        square: the squared trace, mean 1 (k = 2: tr R = 2 cos, mean 2).
+        entries: squares of all entries of the first column, which share 1; the largest deviation of their means from
+            1 / k.
     """
+
+    trace: float
+    square: float
+    entries: float
+
+    @property
+    def largest(self) -> float:
+        """Of the three."""
+        return max(self.trace, self.square, self.entries)
+
+
+def haar_deviations(rotation: np.ndarray) -> HaarDeviations:
+    """Three moments of rotations (N, k, k)."""
     size, count = rotation.shape[-1], len(rotation)
     trace = np.trace(rotation, axis1=-2, axis2=-1)
     square = trace**2 - (2.0 if size == 2 else 1.0)
     column = rotation[:, :, 0] ** 2 - 1 / size
     errors = column.std(0) / count**0.5
-    return {
-        "trace": abs(trace.mean()) / (trace.std() / count**0.5),
-        "square": abs(square.mean()) / (square.std() / count**0.5),
-        "entries": float((np.abs(column.mean(0)) / errors).max()),
-    }
+    return HaarDeviations(
+        trace=float(abs(trace.mean()) / (trace.std() / count**0.5)),
+        square=float(abs(square.mean()) / (square.std() / count**0.5)),
+        entries=float((np.abs(column.mean(0)) / errors).max()),
+    )
 
 
 def trace_memory(rotation: torch.Tensor, lag: int) -> tuple[float, float]:

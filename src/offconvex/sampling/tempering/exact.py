@@ -88,7 +88,20 @@ def shapes_on_the_line(shapes: tuple[float, ...], r: float = 4.0, swap_rate: flo
     return np.array(found)
 
 
-def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: float = 1.0) -> Arrays:
+@dataclass(frozen=True)
+class ShellGaps:
+    """Exact gaps of a mixture of two shells, each (dimensions,).
+
+    Attributes:
+        tempering: on the whole ladder.
+        langevin: at the coldest level alone.
+    """
+
+    tempering: np.ndarray
+    langevin: np.ndarray
+
+
+def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: float = 1.0) -> ShellGaps:
     """Exact gaps of half N(0, I) plus half N(0, shape^2 I), by the radius alone, with tempering and without.
 
     Args:
@@ -98,15 +111,17 @@ def shells(dimensions: tuple[int, ...], shape: float, spread: float, swap_rate: 
         swap_rate: proposals per unit of time.
     """
     spacing = shape / 5
-    found = {"tempering": [], "langevin": []}
-    for d in dimensions:
-        betas = ladder(spread, d)
-        for name, temperatures in (("tempering", betas), ("langevin", betas[-1:])):
-            radius = np.arange(spacing / 2, (np.sqrt(d) + 6) / np.sqrt(temperatures[0]), spacing)
-            potential, base = grid_theory.two_shells(radius, dimension=d, shape=shape)
-            generator = grid_theory.tempering_generator(potential, spacing, temperatures, swap_rate, base=base)
-            found[name].append(grid_theory.spectral_gap(generator))
-    return {name: np.array(values) for name, values in found.items()}
+
+    def gap(d: int, betas: np.ndarray) -> float:
+        radius = np.arange(spacing / 2, (np.sqrt(d) + 6) / np.sqrt(betas[0]), spacing)
+        potential, base = grid_theory.two_shells(radius, dimension=d, shape=shape)
+        return grid_theory.spectral_gap(
+            grid_theory.tempering_generator(potential, spacing, betas, swap_rate, base=base)
+        )
+
+    ladders = [(d, ladder(spread, d)) for d in dimensions]
+    tempering, langevin = ([gap(d, betas[first:]) for d, betas in ladders] for first in (0, -1))
+    return ShellGaps(np.array(tempering), np.array(langevin))
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,24 @@ class Crossings:
             )
 
 
-def crossing_times(config: Crossings, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
-    """Mean first passage times with standard errors, beside the exact ones, each (len(rs),)."""
-    found = {"mean": [], "error": [], "exact": []}
+@dataclass(frozen=True)
+class BesideExact:
+    """Simulated numbers beside the exact ones, each (len(rs),).
+
+    Attributes:
+        value: over chains.
+        error: its standard error.
+        exact: what it would be for infinitely many chains and no step.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    exact: np.ndarray
+
+
+def crossing_times(config: Crossings, rt: Runtime, seed: int) -> BesideExact:
+    """Mean first passage times."""
+    found = []
     for r, chains in zip(config.rs, config.chains):
         bottom, generator = theory.mode(r), rng.numpy_generator(seed, "crossings", str(r))
         steps, waiting = rt.zeros(chains), torch.arange(chains, device=rt.device)
@@ -65,11 +80,10 @@ def crossing_times(config: Crossings, rt: Runtime, seed: int) -> dict[str, np.nd
             steps[waiting] += seen.passed.steps
             # Chains that have arrived are dropped block by block.
             waiting, position = waiting[~seen.passed.who], state.position[~seen.passed.who]
-        found["mean"].append(float(steps.mean()) * config.step)
-        found["error"].append(float(steps.std()) * config.step / chains**0.5)
+        mean, error = float(steps.mean()) * config.step, float(steps.std()) * config.step / chains**0.5
         x = grid_theory.grid(r + 9, 0.01)
-        found["exact"].append(grid_theory.hitting_time(grid_theory.two_modes(x, r=r), x, -bottom, bottom))
-    return {name: np.array(values) for name, values in found.items()}
+        found.append((mean, error, grid_theory.hitting_time(grid_theory.two_modes(x, r=r), x, -bottom, bottom)))
+    return BesideExact(*np.array(found).T)
 
 
 @dataclass(frozen=True)
@@ -91,9 +105,9 @@ class Relaxation:
     wait: float = 0.8
 
 
-def relaxation_rates(config: Relaxation, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
-    """Measured relaxation rates with standard errors, beside the exact gaps, each (len(rs),)."""
-    found = {"rate": [], "error": [], "exact": []}
+def relaxation_rates(config: Relaxation, rt: Runtime, seed: int) -> BesideExact:
+    """Relaxation rates, whose exact ones are the gaps."""
+    found = []
     for r, chains in zip(config.rs, config.chains):
         generator, modes = rng.numpy_generator(seed, "relaxation", str(r)), TwoModes(r)
         x = np.arange(0, r + 9, 0.01)
@@ -104,10 +118,8 @@ def relaxation_rates(config: Relaxation, rt: Runtime, seed: int) -> dict[str, np
         for steps in counts:
             state, _ = ula(modes.target(), state, rt, generator, step=config.step, steps=steps)
             looks.append(state.position[:, 0].sign())
-        rate, error = measure.relaxation_rate(torch.stack(looks), first, counts[1] * config.step)
-        for name, value in zip(found, (rate, error, gap)):
-            found[name].append(value)
-    return {name: np.array(values) for name, values in found.items()}
+        found.append((*measure.relaxation_rate(torch.stack(looks), first, counts[1] * config.step), gap))
+    return BesideExact(*np.array(found).T)
 
 
 @dataclass(frozen=True)
