@@ -154,10 +154,10 @@ def without_device(syntax):
 
 
 def public_types(syntax):
-    """Public classes and capitalized aliases that a file defines."""
+    """Public classes and capitalized aliases that a file defines; a type variable is a blank, not an alias."""
     for node in syntax.body:
         targets = [node.name] if isinstance(node, ast.ClassDef) else []
-        if isinstance(node, ast.Assign):
+        if isinstance(node, ast.Assign) and "TypeVar" not in ast.unparse(node.value):
             targets = [target.id for target in node.targets if isinstance(target, ast.Name)]
         yield from (name for name in targets if name[0].isupper() and not name.isupper())
 
@@ -198,6 +198,7 @@ def test_no_file_begins_with_the_name_of_its_folder():
     [
         ("class Growth:\n    class Inner: pass", ["Growth"]),
         ("Layers = tuple", ["Layers"]),
+        ("Result = TypeVar('Result')", []),
         ("LIMIT = 3\nx = 2\n_Hidden = 1\ndef Make(): pass", []),
     ],
 )
