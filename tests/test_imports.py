@@ -30,7 +30,6 @@ AMBIGUOUS = {
     "BalanceRecord",
     "Completion",
     "Fit",
-    "GrowthRecord",
     "Images",
     "Learned",
     "Learning",

@@ -1,4 +1,4 @@
-"""Reading the growth law off gradient descent, for components of any factorization."""
+"""The growth law read off gradient descent, for the components of any factorization."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,34 +9,30 @@ import torch
 from offconvex import fits
 from offconvex.descent import Gradients, Objective, Parameters, Record, descend
 from offconvex.factorizations import theory
-from offconvex.factorizations.hierarchical import model as hierarchical
-from offconvex.factorizations.tensor import measure as tensor_measure
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Plain gradient descent along which rates are read off.
+class Window:
+    """Which records count: those in which a component grows.
 
     Attributes:
-        step: constant step; small enough that a vector's norm moves by a few percent at most in one of them.
-        steps: iterations.
-        record_every: iterations between records; each record takes one step ahead and looks at both ends.
-        smallest: records with sigma below this share of the largest are left out, as components that are never learned.
+        smallest: records with sigma below this share of `scale` are left out: what is not learned, or ruled by
+            imbalance.
+        scale: the target's norm; None for the largest sigma that is met.
         weakest: records with gamma below this share of its peak are left out: what is learned has no rate to compare.
+        each: whether every component has its own peak, instead of one for all.
     """
 
-    step: float
-    steps: int
-    record_every: int = 20
     smallest: float = 0.01
+    scale: float | None = None
     weakest: float = 0.05
+    each: bool = False
 
-    def __post_init__(self):
-        if not self.step > 0 or self.steps < 1 or self.record_every < 1:
-            raise ValueError(
-                "Rates need step > 0, steps >= 1 and record_every >= 1; "
-                f"got {self.step}, {self.steps} and {self.record_every}."
-            )
+    def keeps(self, values: np.ndarray, projections: np.ndarray) -> np.ndarray:
+        """Which of sigma and gamma (T, R) lie in the window, (T, R)."""
+        scale = values.max() if self.scale is None else self.scale
+        peak = projections.max(0) if self.each else projections.max()
+        return (values > self.smallest * scale) & (projections > self.weakest * peak)
 
 
 @dataclass(frozen=True)
@@ -44,23 +40,26 @@ class Rates:
     """Rates of all kept records, pooled over the components.
 
     Attributes:
-        axes: K.
+        axes: K, the number of vectors of a component; for singular values the number L of layers.
         values: (M,) sigma.
         projections: (M,) gamma.
         rates: (M,) measured d sigma/dt.
+        vectors: (M, K) norms of the component's vectors, where they were read.
     """
 
     axes: int
     values: np.ndarray
     projections: np.ndarray
     rates: np.ndarray
+    vectors: np.ndarray | None = None
 
     def thinned(self, count: int) -> "Rates":
         """At most `count` of the records, those nearest to sizes that are evenly spaced on a log axis; for drawing."""
         logs = np.log(self.values)
         grid = np.linspace(logs.min(), logs.max(), count)
         rows = np.unique(np.abs(logs[:, None] - grid).argmin(0))
-        return Rates(self.axes, self.values[rows], self.projections[rows], self.rates[rows])
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return Rates(self.axes, self.values[rows], self.projections[rows], self.rates[rows], vectors)
 
     @property
     def scaled(self) -> np.ndarray:
@@ -68,11 +67,20 @@ class Rates:
         return self.rates / (self.axes * self.projections)
 
     @property
+    def law(self) -> np.ndarray:
+        """K sigma^(2 - 2/K) gamma, (M,)."""
+        return theory.growth_rate(self.values, self.projections, depth=self.axes)
+
+    @property
     def deviation(self) -> float:
         """Median of |measured - law| / law."""
-        return float(
-            np.median(np.abs(self.rates / theory.growth_rate(self.values, self.projections, depth=self.axes) - 1))
-        )
+        return float(np.median(np.abs(self.rates / self.law - 1)))
+
+    @property
+    def exact_deviation(self) -> float:
+        """The same with the exact law of components that need not be balanced; see `theory.unbalanced_growth`."""
+        law = theory.unbalanced_growth(self.values, self.projections, self.vectors)
+        return float(np.median(np.abs(self.rates / law - 1)))
 
     @property
     def exponent(self) -> float:
@@ -81,15 +89,28 @@ class Rates:
 
 
 def read_rates(
-    make_objective: Callable[[], Objective], growth: Mapping[int, Record], start: Parameters, config: Descent
+    make_objective: Callable[[], Objective],
+    growth: Mapping[int, Record],
+    start: Parameters,
+    window: Window,
+    *,
+    step: float,
+    steps: int,
+    record_every: int = 20,
+    stop: Callable[[torch.Tensor], bool] | None = None,
 ) -> dict[int, Rates]:
     """Run gradient descent and compare each component's norm before and after a step, at the middle of the step.
 
     Args:
         make_objective: a fresh objective; two are used, since each owns the buffers of its gradients.
-        growth: "norms" sigma and "projections" gamma of the components, each (B, R), by their number of axes K.
+        growth: "norms" sigma and "projections" gamma of the components, each (B, R), and their "vectors", (B, R, K), if
+            the exact law is wanted; by the number K of axes.
         start: parameters of one replica, each (1, ...).
-        config: of the run.
+        window: which records count.
+        step: constant step; small enough that a vector's norm moves by a few percent at most in one of them.
+        steps: most iterations.
+        record_every: iterations between records; each record takes one step ahead and looks at both ends.
+        stop: see `descend`.
 
     Raises:
         ValueError: if fewer than ten records fall into the window, because the run was too short to learn anything.
@@ -97,48 +118,31 @@ def read_rates(
     look = make_objective()
 
     def both_ends(parameters: Parameters, gradients: Gradients) -> dict[str, torch.Tensor]:
-        ahead = tuple(p - config.step * g for p, g in zip(parameters, gradients))
-        ends = (parameters, gradients), (ahead, look(ahead)[1])
+        ahead = tuple(p - step * g for p, g in zip(parameters, gradients))
+        ends = {"before": (parameters, gradients), "after": (ahead, look(ahead)[1])}
         return {
             f"{name} {axes} {side}": value
             for axes, read in growth.items()
-            for side, end in enumerate(ends)
+            for side, end in ends.items()
             for name, value in read(*end).items()
         }
 
-    run = descend(
-        make_objective(),
-        start,
-        steps=config.steps,
-        step_size=config.step,
-        record=both_ends,
-        record_every=config.record_every,
-    )
-    return {axes: _window(run.fields, axes, config) for axes in growth}
+    options = {"steps": steps, "step_size": step, "record_every": record_every, "stop": stop}
+    run = descend(make_objective(), start, record=both_ends, **options)
+    fields = {name: value[:, 0].cpu().numpy() for name, value in run.fields.items()}
+    return {axes: _rates(fields, axes, step, window) for axes in growth}
 
 
-def _window(fields: Mapping[str, torch.Tensor], axes: int, config: Descent) -> Rates:
-    norms, projections = (
-        np.stack([fields[f"{name} {axes} {side}"][:, 0].cpu().numpy() for side in (0, 1)])
-        for name in ("norms", "projections")
+def _rates(fields: Mapping[str, np.ndarray], axes: int, step: float, window: Window) -> Rates:
+    norms, projections, vectors = (
+        [fields[f"{name} {axes} {side}"] for side in ("before", "after") if f"{name} {axes} {side}" in fields]
+        for name in ("norms", "projections", "vectors")
     )
-    rates, values, projections = (norms[1] - norms[0]) / config.step, norms.mean(0), projections.mean(0)
-    kept = (values > config.smallest * values.max()) & (projections > config.weakest * projections.max()) & (rates > 0)
+    rates = (norms[1] - norms[0]) / step
+    values, projections = sum(norms) / 2, sum(projections) / 2
+    kept = window.keeps(values, projections) & (rates > 0)
     if kept.sum() < 10:
-        raise ValueError(f"Only {kept.sum()} records with {axes} axes show a growing component; take more `steps`.")
-    return Rates(axes, values[kept], projections[kept], rates[kept])
-
-
-def local_growth(tree: hierarchical.ModeTree, positions: tuple[int, ...]) -> Record:
-    """Norms and projections of the local components at nodes with one number of axes, side by side."""
-
-    def growth(weights: Parameters, gradients: Parameters) -> dict[str, torch.Tensor]:
-        nodes = [
-            tensor_measure.growth_projections(
-                hierarchical.local_vectors(tree, weights, i), hierarchical.local_vectors(tree, gradients, i)
-            )
-            for i in positions
-        ]
-        return {name: torch.cat([node[name] for node in nodes], dim=1) for name in ("norms", "projections")}
-
-    return growth
+        raise ValueError(
+            f"Only {kept.sum()} records with {axes} axes show a growing component; take more `steps` or a larger start."
+        )
+    return Rates(axes, values[kept], projections[kept], rates[kept], sum(vectors)[kept] / 2 if vectors else None)

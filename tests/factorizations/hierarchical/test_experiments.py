@@ -9,7 +9,6 @@ import torch
 from offconvex import rng, runtime, stored
 from offconvex.descent import GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
-from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
 from offconvex.factorizations.hierarchical import laws as hierarchical_laws
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical import network as hierarchical_network
@@ -106,15 +105,6 @@ def test_one_law_on_short_runs():
     assert max(run.deviation for run in rates.values()) < 0.05
 
 
-def test_rates_of_an_exact_power_law():
-    values = np.geomspace(0.01, 10, 200)
-    rates = Rates(3, values, np.ones(200), 3 * values ** (4 / 3))
-    assert rates.exponent == pytest.approx(4 / 3, rel=1e-12) and rates.deviation < 1e-12
-    np.testing.assert_allclose(rates.scaled, values ** (4 / 3), rtol=1e-12)
-    thin = rates.thinned(10)
-    assert len(thin.values) == 10 and thin.values[0] == values[0] and thin.values[-1] == values[-1]
-
-
 def test_stored_parts_assemble_and_a_slice_repeats_them():
     config = hierarchical_wide.Wide(
         task=SMALL, std=5e-2, floor=1e-12, steps=60, finish_steps=5, thinning=10, slice_steps=30
@@ -132,24 +122,11 @@ def test_stored_parts_assemble_and_a_slice_repeats_them():
     [
         (lambda: Learning(steps=0), "at least 1"),
         (lambda: Learning(kept=3), "`kept`"),
-        (lambda: Descent(step=0.0, steps=1), "step > 0"),
         (lambda: replace(STARTS, tensors=((3, STARTS.tensors[0][1], 0.1, 5),)), "K = "),
         (lambda: hierarchical_separation.Separation(terms=(17,)), "summands"),
         (lambda: hierarchical_wide.Wide(replicas=0), "`replicas`"),
         (lambda: hierarchical_wide.Wide(precision="half"), "`precision`"),
         (lambda: hierarchical_wide.Wide(slice_steps=40), "slice must end"),
-        (
-            lambda: read_rates(
-                lambda: hierarchical.HierarchicalObjective(
-                    SMALL.tree,
-                    tensor.completion_loss(SMALL.target(CPU, 0, "x", range(1)), SMALL.mask(CPU, 0, "x", range(1))),
-                ),
-                {3: local_growth(SMALL.tree, (2,))},
-                SMALL.start(CPU, 0, "x", range(1), std=0.1),
-                Descent(step=0.01, steps=2, weakest=2.0),
-            ),
-            "more `steps`",
-        ),
     ],
 )
 def test_bad_input_is_one_clear_sentence(make, message):

@@ -7,8 +7,9 @@ import torch
 
 from offconvex import rng
 from offconvex.factorizations import theory
-from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
+from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical.measure import local_growth
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
@@ -148,5 +149,8 @@ def measure_growth(config: LocalGrowth, rt: Runtime, seed: int) -> dict[int, Rat
         lambda: hierarchical.HierarchicalObjective(tree, loss),
         {axes: local_growth(tree, positions) for axes, positions in by_axes.items()},
         start,
-        Descent(config.step_share * stable, config.steps, config.record_every),
+        Window(),
+        step=config.step_share * stable,
+        steps=config.steps,
+        record_every=config.record_every,
     )

@@ -1,7 +1,23 @@
-"""From a tensor to its ranks in and off a mode tree; component norms are in `tensor_measure`, on `local_vectors`."""
+"""From a tensor to its ranks in and off a mode tree, and to its local components; see also `tensor_measure`."""
 
 import numpy as np
 import torch
+
+from offconvex.descent import Record
+from offconvex.factorizations.hierarchical.model import ModeTree, Weights, local_vectors
+from offconvex.factorizations.tensor.measure import growth_projections
+
+
+def local_growth(tree: ModeTree, positions: tuple[int, ...]) -> Record:
+    """Norms and projections of the local components at nodes with one number of axes, side by side."""
+
+    def growth(weights: Weights, gradients: Weights) -> dict[str, torch.Tensor]:
+        nodes = [
+            growth_projections(local_vectors(tree, weights, i), local_vectors(tree, gradients, i)) for i in positions
+        ]
+        return {name: torch.cat([node[name] for node in nodes], dim=1) for name in ("norms", "projections")}
+
+    return growth
 
 
 def matricization(tensor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

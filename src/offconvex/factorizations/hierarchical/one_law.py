@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-
 from offconvex import rng
 from offconvex.descent import Objective, Parameters, Record
 from offconvex.factorizations import theory
-from offconvex.factorizations.growth import Descent, Rates, local_growth, read_rates
+from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.hierarchical.measure import local_growth
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
@@ -96,12 +95,7 @@ def _matrix_run(config: OneLaw, rt: Runtime, seed: int, axes: int, task: Complet
     target, mask = task.draw(rt, seed, stream, one)
     loss = matrix.completion_loss(target, mask)
     draw = rt.normal(rng.generator(seed, stream, "start"), 1, task.size, task.size)
-
-    def growth(layers: matrix.Layers, _: matrix.Layers) -> dict[str, torch.Tensor]:
-        product = matrix.end_to_end(layers)
-        read = matrix_measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
-        return {"norms": read["values"], "projections": read["projections"]}
-
+    growth = matrix_measure.singular_growth(loss, task.rank)
     step = theory.stable_step(task.size, observed=task.observed, depth=axes)
     start = matrix.balanced_layers(size * draw, depth=axes)
     return _read(config, axes, lambda: matrix.matrix_objective(loss), growth, start, step, steps)
@@ -140,5 +134,5 @@ def _read(
     steps: int,
 ) -> Rates:
     share = config.pair_share if axes == 2 else config.step_share
-    descent = Descent(share * stable_step, round(config.duration * steps), config.record_every)
-    return read_rates(make_objective, {axes: growth}, start, descent)[axes]
+    run = {"step": share * stable_step, "steps": round(config.duration * steps), "record_every": config.record_every}
+    return read_rates(make_objective, {axes: growth}, start, Window(), **run)[axes]

@@ -8,6 +8,7 @@ import torch
 from offconvex import fits, rng
 from offconvex.descent import Gradients, descend
 from offconvex.factorizations import theory
+from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import Completion
@@ -28,8 +29,6 @@ class GrowthConfig:
         steps: iterations.
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         layer_scales: factors on the layers of the start, or None; unequal ones make it unbalanced.
-        smallest: records with sigma below this share of the target's norm are left out: imbalance rules there.
-        weakest: records with gamma below this share of its peak are left out: a learned value has no rate to compare.
     """
 
     task: Completion = field(default_factory=Completion)
@@ -39,8 +38,6 @@ class GrowthConfig:
     steps: int = 10_000
     record_every: int = 20
     layer_scales: tuple[float, ...] | None = None
-    smallest: float = 0.01
-    weakest: float = 0.05
 
     def __post_init__(self):
         if self.depth < 1 or not self.step_share > 0 or self.steps < 1:
@@ -65,74 +62,22 @@ GROWTH = (
 """The three depths of the chapter. Starts shrink with decreasing depth so that all of them escape in about as long."""
 
 
-@dataclass(frozen=True)
-class GrowthRecord:
-    """Rates of all kept records, pooled over the learned singular values.
-
-    Attributes:
-        depth: L.
-        values: (K,) sigma.
-        projections: (K,) gamma = <-G, u v^T>.
-        rates: (K,) measured d sigma/dt.
-        law: (K,) L sigma^(2-2/L) gamma.
-        deviation: median |measured - law| / law.
-        exponent: of sigma in measured rate / gamma, by least squares in log-log.
-    """
-
-    depth: int
-    values: np.ndarray
-    projections: np.ndarray
-    rates: np.ndarray
-    law: np.ndarray
-    deviation: float
-    exponent: float
-
-
-def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> GrowthRecord:
-    """Run gradient descent and compare each singular value's rate with the law at the middle of the same step.
-
-    Raises:
-        ValueError: if fewer than ten records fall into the window, because the run was too short to learn anything.
-    """
+def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> Rates:
+    """Rates of the learned singular values along descent, to be held against L sigma^(2-2/L) gamma."""
     task, one = config.task, range(1)
-    targets, masks = task.draw(rt, seed, "growth", one)
-    layers = task.gaussian_start(rt, seed, "growth", one, depth=config.depth, std=config.std)
+    loss = matrix.completion_loss(*task.draw(rt, seed, "growth", one))
+    start = task.gaussian_start(rt, seed, "growth", one, depth=config.depth, std=config.std)
     if config.layer_scales is not None:
-        layers = tuple(scale * layer for scale, layer in zip(config.layer_scales, layers))
-    loss = matrix.completion_loss(targets, masks)
-    objective = matrix.matrix_objective(loss)
-
-    def growth(layers: matrix.Layers) -> dict[str, torch.Tensor]:
-        product = matrix.end_to_end(layers)
-        return matrix_measure.growth_projections(product, matrix.end_gradient(loss, product), task.rank)
-
-    def record(layers: matrix.Layers, gradients: matrix.Layers) -> dict[str, torch.Tensor]:
-        after = growth(tuple(layer - config.step * g for layer, g in zip(layers, gradients)))
-        return growth(layers) | {f"{name}_after": value for name, value in after.items()}
-
-    run = descend(
-        objective,
-        layers,
+        start = tuple(scale * layer for scale, layer in zip(config.layer_scales, start))
+    return read_rates(
+        lambda: matrix.matrix_objective(loss),
+        {config.depth: matrix_measure.singular_growth(loss, task.rank)},
+        start,
+        Window(scale=task.size, each=True),
+        step=config.step,
         steps=config.steps,
-        step_size=config.step,
-        record=record,
         record_every=config.record_every,
-    )
-    before, after, slope, slope_after = (
-        run[name][:, 0].cpu().numpy() for name in ("values", "values_after", "projections", "projections_after")
-    )
-    values, projections = (before + after) / 2, (slope + slope_after) / 2
-    rates = (after - before) / config.step
-    kept = (values > config.smallest * task.size) & (projections > config.weakest * projections.max(0)) & (rates > 0)
-    if kept.sum() < 10:
-        raise ValueError(
-            f"Only {kept.sum()} records at depth {config.depth} show a growing singular value; take more `steps`."
-        )
-    values, projections, rates = values[kept], projections[kept], rates[kept]
-    law = theory.growth_rate(values, projections, depth=config.depth)
-    exponent, _ = fits.power_law(values, rates / projections)
-    deviation = float(np.median(np.abs(rates - law) / law))
-    return GrowthRecord(config.depth, values, projections, rates, law, deviation, exponent)
+    )[config.depth]
 
 
 @dataclass(frozen=True)

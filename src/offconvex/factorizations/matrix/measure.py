@@ -2,7 +2,8 @@
 
 import torch
 
-from offconvex.factorizations.matrix.model import Layers
+from offconvex.descent import Record
+from offconvex.factorizations.matrix.model import EndLoss, Layers, end_gradient, end_to_end
 
 
 def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
@@ -16,6 +17,21 @@ def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int
     left, values, right = torch.linalg.svd(product, full_matrices=False)
     projections = -((left.mT @ gradient) * right).sum(-1)
     return {"values": values[:, :count], "projections": projections[:, :count]}
+
+
+def singular_growth(loss: EndLoss, count: int) -> Record:
+    """The `count` largest singular values of the end-to-end matrix as "norms" of components, and their "projections".
+
+    They follow from the layers alone: gamma needs the gradient at the end-to-end matrix, which those of the layers do
+    not determine.
+    """
+
+    def growth(layers: Layers, _: Layers) -> dict[str, torch.Tensor]:
+        product = end_to_end(layers)
+        read = growth_projections(product, end_gradient(loss, product), count)
+        return {"norms": read["values"], "projections": read["projections"]}
+
+    return growth
 
 
 def layer_gaps(layers: Layers) -> torch.Tensor:

@@ -8,6 +8,7 @@ import torch
 from offconvex import fits
 from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
+from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.factorizations.tensor.task import CUBE, TensorCompletion
@@ -30,8 +31,6 @@ class Growth:
         record_every: iterations between records; each record takes one step ahead and looks at both ends.
         axis_scales: factors on the axes of the start, whose components are balanced first, or None; unequal ones make
             it unbalanced.
-        smallest: records with sigma below this share of the target's norm are left out: nothing grows there yet.
-        weakest: records with gamma below this share of its peak are left out: a learned component has no rate left.
     """
 
     task: TensorCompletion = CUBE
@@ -41,8 +40,6 @@ class Growth:
     settled: float = 0.1
     record_every: int = 20
     axis_scales: tuple[float, ...] | None = None
-    smallest: float = 0.01
-    weakest: float = 0.05
 
     def __post_init__(self):
         if not self.step_share > 0 or self.steps < 1 or self.record_every < 1:
@@ -68,87 +65,30 @@ GROWTH = (
 """Orders 3, 4 and 5. Starts grow with the order so that all of them escape in about as long."""
 
 
-@dataclass(frozen=True)
-class GrowthRecord:
-    """Rates of all kept records, pooled over the components.
-
-    Attributes:
-        order: N.
-        values: (K,) sigma.
-        projections: (K,) gamma = <-G, C>.
-        rates: (K,) measured d sigma/dt.
-        deviation: median |measured - exact| / exact, with the exact law of unbalanced components.
-        balanced_deviation: the same for N sigma^(2-2/N) gamma.
-        exponent: of sigma in measured rate / gamma, by least squares in log-log.
-    """
-
-    order: int
-    values: np.ndarray
-    projections: np.ndarray
-    rates: np.ndarray
-    deviation: float
-    balanced_deviation: float
-    exponent: float
-
-
-def measure_growth(config: Growth, rt: Runtime, seed: int) -> GrowthRecord:
-    """Run gradient descent and compare each component's rate with the law at the middle of the same step.
-
-    Raises:
-        ValueError: if fewer than ten records fall into the window, because the run was too short, or its start too
-            small, to learn anything.
-    """
+def measure_growth(config: Growth, rt: Runtime, seed: int) -> Rates:
+    """Rates of the component norms along descent, to be held against the balanced law and the exact one."""
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
     target, _ = task.target(rt, seed, stream, one)
     start = tensor.balanced_factors(task.start(rt, seed, stream, one, std=config.std))
     if config.axis_scales is not None:
         start = tuple(scale * factor for scale, factor in zip(config.axis_scales, start))
     loss = tensor.completion_loss(target, task.mask(rt, seed, stream, one))
-    objective, look_ahead = tensor.TensorObjective(loss), tensor.TensorObjective(loss)
 
     def growth(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
-        vectors = {"vectors": tensor_measure.vector_norms(factors)}
+        vectors = {"vectors": tensor_measure.vector_norms(factors).mT}
         return tensor_measure.growth_projections(factors, gradients) | vectors
 
-    def record(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
-        now = growth(factors, gradients)
-        ahead = tuple(factor - config.step * g for factor, g in zip(factors, gradients))
-        after = growth(ahead, look_ahead(ahead)[1])
-        return now | {f"{name}_after": value for name, value in after.items()}
-
     enough = config.settled * task.norm**2 / target[0].numel()
-    run = descend(
-        objective,
+    return read_rates(
+        lambda: tensor.TensorObjective(loss),
+        {task.order: growth},
         start,
+        Window(scale=task.norm),
+        step=config.step,
         steps=config.steps,
-        step_size=config.step,
-        record=record,
         record_every=config.record_every,
         stop=lambda loss: bool(loss < enough),
-    )
-    before, after = (
-        [run[name + end][:, 0].cpu().numpy() for name in ("norms", "projections", "vectors")] for end in ("", "_after")
-    )
-    rates = (after[0] - before[0]) / config.step
-    values, projections, vectors = ((a + b) / 2 for a, b in zip(before, after))
-    kept = (values > config.smallest * task.norm) & (projections > config.weakest * projections.max()) & (rates > 0)
-    if kept.sum() < 10:
-        raise ValueError(
-            f"Only {kept.sum()} records at order {task.order} show a growing component; take more `steps`, "
-            "or a larger `std`."
-        )
-    exact = theory.unbalanced_growth(values, projections, np.moveaxis(vectors, 1, -1))[kept]
-    values, projections, rates = values[kept], projections[kept], rates[kept]
-    balanced = theory.growth_rate(values, projections, depth=task.order)
-    return GrowthRecord(
-        task.order,
-        values,
-        projections,
-        rates,
-        deviation=float(np.median(np.abs(rates / exact - 1))),
-        balanced_deviation=float(np.median(np.abs(rates / balanced - 1))),
-        exponent=fits.power_law(values, rates / projections)[0],
-    )
+    )[task.order]
 
 
 @dataclass(frozen=True)
