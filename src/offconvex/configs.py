@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-Record = TypeVar("Record")
+AnyRecord = TypeVar("AnyRecord")
 
 
-def varied(record: Record, /, **changes: object) -> Record:
+def varied(record: AnyRecord, /, **changes: object) -> AnyRecord:
     """The record with some fields changed; a field that is itself a record takes a mapping of changes of its own.
 
     Args:

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 from offconvex import configs, paths
 
-Setting = TypeVar("Setting")
+AnySetting = TypeVar("AnySetting")
 
 
 @dataclass(frozen=True)
-class TriedSetting(Generic[Setting]):
+class TriedSetting(Generic[AnySetting]):
     """One setting, and the networks that it was tried on.
 
     Attributes:
@@ -25,12 +25,12 @@ class TriedSetting(Generic[Setting]):
 
     name: str
     study: str
-    setting: Setting
+    setting: AnySetting
     networks: tuple[int, ...]
     seed: int
 
 
-def load(experiment: str, base: Setting, path: Path | None = None) -> tuple[TriedSetting[Setting], ...]:
+def load(experiment: str, base: AnySetting, path: Path | None = None) -> tuple[TriedSetting[AnySetting], ...]:
     """What a stored experiment ran, in the order in which it was tried.
 
     Args:
@@ -59,7 +59,7 @@ def load(experiment: str, base: Setting, path: Path | None = None) -> tuple[Trie
     return found
 
 
-def _parse(where: str, entry: object, table: Mapping, base: Setting) -> TriedSetting[Setting]:
+def _parse(where: str, entry: object, table: Mapping, base: AnySetting) -> TriedSetting[AnySetting]:
     _check(where, entry, {"name": str}, more=True)
     where, entry = f"{where} ({entry['name']})", {"seed": table["seed"], "networks": table["networks"]} | entry
     _check(where, entry, {"seed": int, "networks": list}, more=True)
@@ -70,7 +70,7 @@ def _parse(where: str, entry: object, table: Mapping, base: Setting) -> TriedSet
     return TriedSetting(entry["name"], table["study"], _varied(where, base, changes), networks, entry["seed"])
 
 
-def _varied(where: str, base: Setting, changes: Mapping[str, object]) -> Setting:
+def _varied(where: str, base: AnySetting, changes: Mapping[str, object]) -> AnySetting:
     try:
         return configs.varied(base, **changes)
     except ValueError as error:
