@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from offconvex.book.publication import api
 
-HOUSE = ("chapter", "claims", "figures", "motion", "paths", "plots", "rng", "run", "runtime", "stored")
-"""Modules that compute nothing of what a figure shows."""
+HOUSE = ("chapter", "claims", "configs", "figures", "files", "motion", "paths", "rng", "run", "runtime", "stored")
+"""Instruments that compute nothing of what a figure shows."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def origin(cells: Sequence[str]) -> Origin:
         rounds.append(called)
         front = [place for place in dict.fromkeys(reached) if place not in seen]
         seen |= set(front)
-    drawn = [name for name in rounds[0] if _module(name) == "plots"]
-    computed = [name for called in rounds for name in called if _module(name) not in HOUSE]
+    house = {f"offconvex.{module}" for module in HOUSE}
+    drawn = [name for name in rounds[0] if _module(name).endswith(".plots")]
+    computed = [name for called in rounds for name in called if _module(name) not in house]
+    computed = [name for name in computed if not _module(name).endswith(".plots")]
     computed.sort(key=lambda name: "theory" in _module(name))  # what runs comes before the closed form beside it
     return Origin(tuple(dict.fromkeys(drawn)), tuple(dict.fromkeys(computed)))
 
@@ -131,4 +133,4 @@ def _runner(call: ast.Call) -> str:
 
 
 def _module(name: str) -> str:
-    return name.split(".")[-2]
+    return name.rpartition(".")[0]
