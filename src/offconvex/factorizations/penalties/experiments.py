@@ -13,6 +13,7 @@ from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.measure import scores
 from offconvex.factorizations.penalties.model import PENALTIES, SHARPEST
 from offconvex.factorizations.penalties.proximal import proximal_ratio, soft_impute
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
 
 WEIGHTS = {"nuclear": 2e-3, "Schatten": 2e-3, "ratio": 1e-2, "normalized Schatten": 2e-3, "effective rank": 3e-3}
@@ -91,7 +92,7 @@ def default_rate(cell: Cell, task: Completion) -> float:
     return 0.5 * theory.stable_step(task.size / 2, observed=task.observed, depth=cell.depth)
 
 
-def run_cell(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, *, weight: float | None = None) -> dict:
+def run_cell(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, *, weight: float | None = None) -> Arrays:
     """Scores of one cell, each (R,).
 
     At depth 1 the start is what is observed, and zero elsewhere; at depth >= 2 it is small.
@@ -106,7 +107,7 @@ def run_cell(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, *, weight: float 
     return scores(run.product, targets, masks)
 
 
-def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ...]) -> dict:
+def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ...]) -> Arrays:
     """Scores on the way, each (T, R), of a depth-1 cell."""
     targets, masks = tasks.draw(rt, seed)
     schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
@@ -124,7 +125,7 @@ def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ..
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int) -> dict:
+def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int) -> Arrays:
     """Scores (K, R) of the exact minimizers with the plain nuclear norm, and their relative duality "gap" (K, R).
 
     Mean squared error + lambda |W|_* / scale has the minimizers of soft-impute at tau = lambda m / (2 scale).
@@ -139,13 +140,26 @@ def sweep_nuclear(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: i
     return found | {"gap": solved.gaps.cpu().numpy()[back]}
 
 
-def proximal(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int, iterations: int = 500) -> dict:
-    """Scores (K, R) of proximal descent on the ratio from what is observed, and the "exact rank" of its end."""
+@dataclass(frozen=True)
+class ProximalEnds:
+    """Where proximal descent on the ratio ends, for each weight, (K, R).
+
+    Attributes:
+        test: mean squared error over unobserved entries.
+        exact_rank: of the matrix, up to rounding.
+    """
+
+    test: np.ndarray
+    exact_rank: np.ndarray
+
+
+def proximal(tasks: Tasks, weights: tuple[float, ...], rt: Runtime, seed: int, iterations: int = 500) -> ProximalEnds:
+    """Proximal descent on the ratio from what is observed."""
     targets, masks = tasks.draw(rt, seed)
     found = [proximal_ratio(targets, masks, masks * targets, weight, iterations) for weight in weights]
-    rows = [scores(product, targets, masks) for product in found]
+    test = np.stack([scores(product, targets, masks)["test"] for product in found])
     ranks = np.stack([torch.linalg.matrix_rank(product, rtol=1e-9).cpu().numpy() for product in found])
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]} | {"exact rank": ranks}
+    return ProximalEnds(test, ranks)
 
 
 @dataclass(frozen=True)
@@ -171,7 +185,7 @@ class Steps:
     starts: tuple[str, ...] = ("observed", "small")
 
 
-def step_sweep(config: Steps, optimizer: str, start: str, rt: Runtime, seed: int) -> dict:
+def step_sweep(config: Steps, optimizer: str, start: str, rt: Runtime, seed: int) -> Arrays:
     """Scores (K, R) at each first step of one optimizer from one kind of start, all in one batch.
 
     Raises:
@@ -212,6 +226,23 @@ def spectrum_targets(tasks: Tasks, ratio: float, rt: Runtime, seed: int) -> torc
     return size / values.norm() * (frames[:, 0] * values) @ frames[:, 1].mT
 
 
+@dataclass(frozen=True)
+class SpectrumSweep:
+    """Ratio against least nuclear norm, from flat spectra to steep ones, on the same masks.
+
+    Attributes:
+        ratio: (K, R) test errors of proximal descent from what is observed.
+        nuclear: (K, R) those of the convex problem at a weight so small that its error is that of the limit.
+        targets: (K, R, n, n).
+        masks: (K, R, n, n).
+    """
+
+    ratio: np.ndarray
+    nuclear: np.ndarray
+    targets: np.ndarray
+    masks: np.ndarray
+
+
 def sweep_spectrum(
     tasks: Tasks,
     ratios: tuple[float, ...],
@@ -220,24 +251,18 @@ def sweep_spectrum(
     *,
     weight: float = 2.5e-3,
     iterations: int = 400,
-) -> dict:
-    """Ratio against least nuclear norm, from flat spectra to steep ones, on the same masks.
-
-    Returns:
-        "ratio" and "nuclear": test errors (K, R), of proximal descent from what is observed and of the convex problem
-        at a weight so small that its error is that of the limit; "targets" and "masks" (K, R, n, n).
-    """
+) -> SpectrumSweep:
+    """Complete targets of each spectrum with the ratio and with the nuclear norm."""
     _, masks = tasks.draw(rt, seed)
     targets = torch.cat([spectrum_targets(tasks, ratio, rt, seed) for ratio in ratios])
     masks = masks.repeat(len(ratios), 1, 1)
     shape = (len(ratios), tasks.replicas)
-    found = {
-        "ratio": proximal_ratio(targets, masks, masks * targets, weight, iterations),
-        "nuclear": soft_impute(targets, masks, [10.0, 0.3], tolerance=1e-3).products[-1],
-    }
-    errors = {name: scores(product, targets, masks)["test"].reshape(shape) for name, product in found.items()}
-    grids = {"targets": targets, "masks": masks}
-    return errors | {name: x.reshape(*shape, *x.shape[1:]).cpu().numpy() for name, x in grids.items()}
+    products = (
+        proximal_ratio(targets, masks, masks * targets, weight, iterations),
+        soft_impute(targets, masks, [10.0, 0.3], tolerance=1e-3).products[-1],
+    )
+    errors = (scores(product, targets, masks)["test"].reshape(shape) for product in products)
+    return SpectrumSweep(*errors, *(x.reshape(*shape, *x.shape[1:]).cpu().numpy() for x in (targets, masks)))
 
 
 def with_observed(tasks: Tasks, observed: int) -> Tasks:

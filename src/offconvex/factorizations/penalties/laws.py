@@ -1,5 +1,7 @@
 """The numbers that the chapter on explicit penalties judges."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from offconvex import rng
 from offconvex.descent import autograd_objective
 from offconvex.factorizations.penalties import measure as penalties_measure
 from offconvex.factorizations.penalties import theory as penalties_theory
-from offconvex.factorizations.penalties.experiments import Cell, Tasks
+from offconvex.factorizations.penalties.experiments import Cell, SpectrumSweep, Tasks
 from offconvex.factorizations.penalties.model import PENALTIES
 from offconvex.factorizations.penalties.ratings import Ratings
 from offconvex.factorizations.penalties.stored import row
@@ -78,15 +80,15 @@ def local(tasks: Tasks, rt: Runtime, seed: int, *, normalized: bool) -> dict[str
     return {name: np.array([getattr(one, name) for one in found]) for name in ("test", "certificate")}
 
 
-def spectrum_certificates(swept: dict, rank: int) -> dict[str, np.ndarray]:
+def spectrum_certificates(swept: SpectrumSweep, rank: int) -> dict[str, np.ndarray]:
     """Certificates (K, R) of nuclear norm and ratio at the targets of a sweep over spectra."""
-    shape = swept["targets"].shape[:2]
+    shape = swept.targets.shape[:2]
     return {
         name: np.array(
             [
                 [
                     penalties_theory.local_theory(
-                        swept["targets"][k, r], swept["masks"][k, r], rank, 1.0, normalized=normalized
+                        swept.targets[k, r], swept.masks[k, r], rank, 1.0, normalized=normalized
                     ).certificate
                     for r in range(shape[1])
                 ]
@@ -102,22 +104,33 @@ def medians(table: Stored, cell: Cell) -> np.ndarray:
     return np.median(row(table, cell), -1)
 
 
-def reach(sweep: Stored, level: float) -> dict[str, float]:
-    """What the step sweep shows: best medians, and the range of steps whose median error is at most `level`.
+@dataclass(frozen=True)
+class Reach:
+    """What the step sweep shows: best medians, and the range of steps whose median error is good.
 
-    Returns:
-        "descent best" and "small best": least median over steps, of descent from the observed start and of both
-        optimizers from the small one; "Adam range" and "descent range": largest over smallest good step from the
-        observed start, and zero if there is none.
+    Attributes:
+        descent_best: least median over steps, of descent from the observed start.
+        small_best: the same of both optimizers from the small start.
+        adam_range: largest over smallest good step of Adam from the observed start; zero if there is none.
+        descent_range: the same of descent.
     """
+
+    descent_best: float
+    small_best: float
+    adam_range: float
+    descent_range: float
+
+
+def reach(sweep: Stored, level: float) -> Reach:
+    """How far both optimizers come; good is a median error of at most `level`."""
     middle = {
         (optimizer, start): np.median(sweep[f"test {optimizer}-{start}"], -1)
         for optimizer in ("Adam", "descent")
         for start in ("observed", "small")
     }
-    good = {name: sweep[name][middle[name, "observed"] <= level] for name in ("Adam", "descent")}
-    return {
-        "descent best": float(middle["descent", "observed"].min()),
-        "small best": float(min(middle[name, "small"].min() for name in good)),
-        **{f"{name} range": float(steps.max() / steps.min()) if len(steps) else 0.0 for name, steps in good.items()},
-    }
+    good = [sweep[name][middle[name, "observed"] <= level] for name in ("Adam", "descent")]
+    return Reach(
+        float(middle["descent", "observed"].min()),
+        float(min(middle[name, "small"].min() for name in ("Adam", "descent"))),
+        *(float(steps.max() / steps.min()) if len(steps) else 0.0 for steps in good),
+    )
