@@ -113,7 +113,6 @@ def test_an_interrupted_run_goes_on_where_it_stopped(checkout, monkeypatch, dama
 
     experiment = dataclasses.replace(EXPERIMENT, run=run)
     monkeypatch.setattr(stored, "experiments", lambda: {"doubling": experiment})
-    monkeypatch.setattr(long_run, "_code_version", lambda _: "one")
     monkeypatch.setattr(long_run.concurrent.futures, "ProcessPoolExecutor", InProcess)
     with pytest.raises(RuntimeError, match="power cut"):
         long_run.run("doubling")
@@ -141,7 +140,6 @@ def test_an_unknown_experiment_or_device_is_one_clear_sentence(checkout, monkeyp
 def test_parts_with_the_same_arguments_are_refused(checkout, monkeypatch):
     twice = dataclasses.replace(EXPERIMENT, config=Config(seeds=(3,)), parts=lambda _: {"one": (3,), "other": (3,)})
     monkeypatch.setattr(stored, "experiments", lambda: {"doubling": twice})
-    monkeypatch.setattr(long_run, "_code_version", lambda _: "one")
     with pytest.raises(ValueError, match="Two parts of doubling have the same arguments: one, other"):
         long_run.run("doubling")
 

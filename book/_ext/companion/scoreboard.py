@@ -151,7 +151,8 @@ class Scoreboard(ClaimDirective):
             intro = ["This chapter has not been executed yet, so nothing is measured here. ", *intro]
         seeds = rows[0].seeds if rows else ()
         if seeds:
-            past = any(record["code"] != code.version(chapter.name) for record in seeds)
+            present = code.version(chapter.name)
+            past = any(record["code"] != present for record in seeds)
             intro += [f". Run for {len(seeds)} seeds" + (", some of them by earlier code." if past else ".")]
         title = heading(chapter)
         entries = [self.claim(chapter, row) for row in rows]

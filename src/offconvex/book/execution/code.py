@@ -1,26 +1,59 @@
-"""Which code a chapter runs: its cells, the package's modules that it reaches by imports, its stored experiments."""
+"""Which code decides the numbers of a chapter: its cells, and the package's modules that they reach by imports.
+
+Each module's version is a hash of what it says and of the versions of what it imports, so that what is reached is in it
+however deep, while the names and places of files are not: a file that moves changes nothing, and a function of the same
+name taken from another module does.
+
+Two kinds of modules decide no number and are left out. Ink (`figures`, `motion`, and whatever has "plots" in its name)
+draws what was computed before; the floor plan keeps computing out of it. And `claims`, `run`, `files` and `paths` judge
+numbers, name the chapter they belong to, and say where they lie: bounds are read anew at every look at a record.
+"""
 
 import ast
-import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from offconvex import paths
+from offconvex import files, paths
 from offconvex.book.execution import convert
+
+APART = ("figures", "motion", "claims", "run", "files", "paths")
 
 
 def version(chapter: str) -> str:
     """Hash of all that decides what a chapter measures for a given seed: results of other code are other results.
 
-    Text, comments, docstrings and layout decide nothing, so the hash is that of the syntax without them.
+    It covers cells, modules and the stored experiments, whose records hold the hash of their arrays. Text, comments,
+    docstrings, layout, annotations of functions and the places of imports decide nothing.
     """
-    digest = hashlib.sha256()
-    for cell in cells(chapter):
-        digest.update(syntax(cell).encode() + b"\0")
-    for file in modules(chapter):
-        digest.update(file.name.encode() + b"\0" + syntax(file.read_text(encoding="utf-8")).encode())
-    for file in sorted(paths.committed_results(chapter).glob("stored-*.json")):  # each holds the hash of its arrays
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
+    stored = sorted(files.digest(file.read_bytes()) for file in paths.committed_results(chapter).glob("stored-*.json"))
+    return _hash(_text_version("\n".join(cells(chapter)), (), {}), *stored)[:16]
+
+
+def function_version(*functions: Callable) -> str:
+    """Hash of the modules that define some functions, and of all that these reach."""
+    known: dict[Path, str] = {}
+    places = (Path(inspect.getfile(inspect.unwrap(function))) for function in functions)
+    return _hash(*(module_version(place, known) for place in places))
+
+
+def module_version(file: Path, known: dict[Path, str] | None = None) -> str:
+    """Hash of what a module says and imports.
+
+    Args:
+        file: the module.
+        known: versions of modules already read, which gets those of all that this one reaches.
+    """
+    known = {} if known is None else known
+    if file not in known:
+        package = file.relative_to(paths.PACKAGE.parent).parts[:-1] if file.is_relative_to(paths.PACKAGE) else ()
+        data = file.with_suffix(".json")  # of the module's name: what it reads
+        known[file] = _hash(
+            _text_version(file.read_text(encoding="utf-8"), package, known),
+            files.digest(data.read_bytes()) if data.exists() else "",
+        )
+    return known[file]
 
 
 def cells(chapter: str) -> list[str]:
@@ -28,47 +61,91 @@ def cells(chapter: str) -> list[str]:
     return [cell.source for cell in convert.to_notebook(chapter).cells if cell.cell_type == "code"]
 
 
-def syntax(text: str) -> str:
-    """What a piece of Python says, without comments, layout and docstrings."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [line for line in node.body if not _is_text(line)] or [ast.Pass()]
-    return ast.dump(tree)
-
-
 def modules(chapter: str) -> list[Path]:
-    """The package's files that a chapter imports, directly or through others, sorted."""
-    found: set[Path] = set()
-    waiting = [name for cell in cells(chapter) for name in _imported(cell)]
-    while waiting:
-        for file in _files(waiting.pop()) - found:
-            found.add(file)
-            waiting += _imported(file.read_text(encoding="utf-8"))
-    return sorted(found)
+    """The package's files that decide what a chapter measures, directly or through others, sorted."""
+    known: dict[Path, str] = {}
+    _text_version("\n".join(cells(chapter)), (), known)
+    return sorted(known)
 
 
-def _is_text(line: ast.stmt) -> bool:
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
+def syntax(text: str) -> str:
+    """What a piece of Python does, without comments, layout, docstrings, imports and annotations of functions."""
+    return ast.dump(_Bare().visit(ast.parse(text)))
 
 
-def _imported(text: str) -> list[str]:
-    names = []
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return [name for name in names if name.split(".")[0] == "offconvex"]
+class _Bare(ast.NodeTransformer):
+    """Takes away all that decides no number; what is imported is looked at apart."""
+
+    def visit_Expr(self, node):
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else self.generic_visit(node)
+
+    def visit_Import(self, node):
+        return None
+
+    visit_ImportFrom = visit_Import
+
+    def visit_If(self, node):
+        return None if _for_type_checkers(node) else self.generic_visit(node)
+
+    def visit_arg(self, node):
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node):
+        node.returns = None
+        return self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
 
 
-def _files(name: str) -> set[Path]:
-    # A dotted name is a module, a package, or something inside one; each package on the way runs as well.
-    found, place = {paths.PACKAGE / "__init__.py"}, paths.PACKAGE
-    for part in name.split(".")[1:]:
-        if (place / f"{part}.py").exists():
-            return found | {place / f"{part}.py"}
-        place = place / part
-        if (place / "__init__.py").exists():
-            found.add(place / "__init__.py")
-    return found
+def _text_version(text: str, package: tuple[str, ...], known: dict[Path, str]) -> str:
+    tree = ast.parse(text)
+    imports = list(_imports(tree, package))
+    tree = _Bare().visit(tree)
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    links = set()
+    for bound, module, attribute in imports:
+        if module.split(".")[0] != paths.PACKAGE.name:
+            if bound in used:
+                links.add((bound, attribute, module))  # another's code: its version is the environment's
+            continue
+        inside = _file(f"{module}.{attribute}")
+        file, attribute = (inside, "") if inside else (_file(module), attribute)
+        if file and not _apart(file):  # what does not exist decides nothing: its import fails
+            links.add((bound, attribute, module_version(file, known)))
+    return _hash(ast.dump(tree), *map(json.dumps, sorted(links)))
+
+
+def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    # Bound name, module and attribute of every import, also inside functions.
+    if isinstance(tree, ast.Import):
+        for alias in tree.names:
+            yield alias.asname or alias.name.split(".")[0], alias.name, ""
+    elif isinstance(tree, ast.ImportFrom):
+        above = package[: len(package) + 1 - tree.level] if tree.level else ()
+        module = ".".join([*above, *filter(None, [tree.module])])
+        for alias in tree.names:
+            yield alias.asname or alias.name, module, alias.name
+    elif not _for_type_checkers(tree):
+        for node in ast.iter_child_nodes(tree):
+            yield from _imports(node, package)
+
+
+def _for_type_checkers(node: ast.AST) -> bool:
+    tests = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    return isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test) in tests
+
+
+def _file(name: str) -> Path | None:
+    place = paths.PACKAGE.parent.joinpath(*name.split("."))
+    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)
+
+
+def _apart(file: Path) -> bool:
+    place = file.relative_to(paths.PACKAGE).with_suffix("").parts
+    return place in [(name,) for name in APART] or any("plots" in part for part in place)
+
+
+def _hash(*parts: str) -> str:
+    return files.digest(json.dumps(parts).encode())

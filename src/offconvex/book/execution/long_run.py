@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import json
 import os
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from offconvex import files, paths, stored
-from offconvex.book.execution import provenance
+from offconvex.book.execution import code, provenance
 from offconvex.book.execution import workers as processes
 from offconvex.book.execution.chapters import nearest
 
@@ -85,18 +84,10 @@ def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
 
 
 def _parts_folder(experiment: stored.StoredExperiment) -> Path:
-    key = json.dumps([stored.settings(experiment.config), _code_version(experiment)], sort_keys=True)
-    folder = paths.build_folder() / "stored" / experiment.name / hashlib.sha256(key.encode()).hexdigest()[:16]
-    return folder
-
-
-def _code_version(experiment: stored.StoredExperiment) -> str:
-    """Hash of the experiment's room: parts made by other code must not be mixed."""
-    room = paths.PACKAGE / experiment.run.__module__.split(".")[1]
-    digest = hashlib.sha256()
-    for file in sorted(room.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    # Parts made by other code, however far from the experiment, must not be mixed.
+    made_by = code.function_version(experiment.parts, experiment.run, experiment.assemble)
+    key = json.dumps([stored.settings(experiment.config), made_by], sort_keys=True)
+    return paths.build_folder() / "stored" / experiment.name / files.digest(key.encode())[:16]
 
 
 def _read(folder: Path, part: str) -> tuple[files.Arrays, float, float] | None:
