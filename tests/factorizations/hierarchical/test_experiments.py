@@ -109,7 +109,8 @@ def test_stored_parts_assemble_and_a_slice_repeats_them():
     config = hierarchical_wide.Wide(
         task=SMALL, std=5e-2, floor=1e-12, steps=60, finish_steps=5, thinning=10, slice_steps=30
     )
-    arrays = hierarchical_wide.assemble(config, [hierarchical_wide.run_part(config, part) for part in ("0", "1")])
+    results = {which: hierarchical_wide.run_part(config, *which) for which in hierarchical_wide.parts(config).values()}
+    arrays = hierarchical_wide.WIDE.assemble(config, results)
     assert arrays["root"].shape == (2, 7, 8) and arrays["split_values"].shape == (2, 3, 9)
     again = hierarchical_wide.slice_distance(arrays, hierarchical_wide.repeat_slice(config))
     assert again.distance < 1e-3 < 0.1 < again.control

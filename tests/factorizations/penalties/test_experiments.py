@@ -9,7 +9,6 @@ from offconvex import runtime, stored
 from offconvex.factorizations.matrix.task import Completion
 from offconvex.factorizations.penalties import experiments
 from offconvex.factorizations.penalties import laws as penalties_laws
-from offconvex.factorizations.penalties import plots as penalties_plots
 from offconvex.factorizations.penalties import ratings as penalties_ratings
 from offconvex.factorizations.penalties import stored as penalties_stored
 from offconvex.factorizations.penalties.experiments import Cell, Tasks
@@ -25,10 +24,8 @@ def rt():
 def test_every_row_has_its_own_name_that_reads_well():
     names = [cell.name for cell in penalties_stored.ROWS]
     assert len(set(names)) == len(names)
-    assert (
-        penalties_plots.row_name(Cell("Schatten", graduated=True).name) == "quasi-norm, smooth first · depth 1 · Adam"
-    )
-    assert penalties_plots.row_name(Cell("none", 3, "descent").name) == "no penalty · depth 3 · descent"
+    assert Cell("Schatten", graduated=True).label == "quasi-norm, smooth first · depth 1 · Adam"
+    assert Cell("none", 3, "descent").label == "no penalty · depth 3 · descent"
     with pytest.raises(ValueError, match="Unknown penalty"):
         Cell("rank")
 

@@ -117,15 +117,16 @@ def test_bad_input_is_one_clear_sentence(rt, call, message):
 
 def test_stored_parts_fit_together():
     config = tensor_images.Images(ranks=(1, 2))
-    assert tensor_images.parts(config) == ["pictures-2", "noise-2", "pictures-1", "noise-1", "slice"]
+    parts = tensor_images.parts(config)
+    assert list(parts) == ["pictures-2", "noise-2", "pictures-1", "noise-1", "slice"]
 
-    def part(name):
-        if name == "slice":
+    def part(*which):
+        if not which:
             return {"train": np.zeros((3, 5)), "test": np.zeros((3, 5))}
-        variants = 2 if name.startswith("pictures") else 1
-        value = float(name[-1]) + (10 if variants == 1 else 0)
+        variants = 2 if which[0] == "pictures" else 1
+        value = which[1] + (10.0 if variants == 1 else 0.0)
         extra = {"weights": np.zeros((5, 1, 2, 784)), "inside_train": np.zeros(5), "inside_test": np.zeros(5)}
         return {"train": np.full((variants, 5), value), "test": np.full((variants, 5), value)} | extra
 
-    stored = tensor_images.assemble(config, [part(name) for name in tensor_images.parts(config)])
+    stored = tensor_images.assemble(config, {which: part(*which) for which in parts.values()})
     assert stored["train"][:, :, 0].tolist() == [[1.0, 1.0, 11.0], [2.0, 2.0, 12.0]]

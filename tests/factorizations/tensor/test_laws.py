@@ -113,8 +113,8 @@ def test_stored_parts_of_the_starts_come_together(rt):
     sizes = {"stds": (0.4, 0.1), "steps": (40, 60), "finish_steps": 10, "replicas": 2, "slice_steps": 20}
     task = TensorCompletion((4, 4, 4, 4), rank=1, observed=150, norm=1.0, components=20)
     config = tensor_init_scale.InitScales(task, **sizes)
-    kept = [tensor_init_scale.run_part(config, part) for part in tensor_init_scale.parts(config)]
-    stored = tensor_init_scale.assemble(config, kept)
+    results = {which: tensor_init_scale.run_part(config, *which) for which in tensor_init_scale.parts(config).values()}
+    stored = tensor_init_scale.assemble(config, results)
     assert stored["final_error"].shape == (2, 2) and stored["merged_norms"].shape == (2, 2, 10)
     assert stored["curve_law_1"].shape == (7, 1) and stored["curve_norms_0"].shape == (5, 10)
     one = tensor_init_scale.learn_one(config, 1, 1, curves=False)

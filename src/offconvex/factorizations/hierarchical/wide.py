@@ -1,6 +1,5 @@
 """The source's own widths: a stored experiment, and the slice of it that is repeated live."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from offconvex.descent import GroupRMSprop
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical.incremental import Learned, Learning, learn
 from offconvex.factorizations.hierarchical.task import TreeCompletion
+from offconvex.stored import StoredExperiment
 
 STREAM = "wide"
 
@@ -76,15 +76,15 @@ class Wide:
         )
 
 
-def parts(config: Wide) -> list[str]:
+def parts(config: Wide) -> dict[str, tuple[int]]:
     """One part per task."""
-    return [str(replica) for replica in range(config.replicas)]
+    return {str(replica): (replica,) for replica in range(config.replicas)}
 
 
-def run_part(config: Wide, part: str) -> dict[str, np.ndarray]:
+def run_part(config: Wide, replica: int) -> dict[str, np.ndarray]:
     """Curves, thinned, and end state of one task."""
     rt = runtime.resolve(config.device, getattr(torch, config.precision))
-    (run,) = learn(config.learning, rt, config.seed, stream=STREAM, replicas=range(int(part), int(part) + 1))
+    (run,) = learn(config.learning, rt, config.seed, stream=STREAM, replicas=range(replica, replica + 1))
     rows, end = slice(None, None, config.thinning), config.slice_steps // config.record_every
     return {
         "iterations": run.iterations[rows],
@@ -101,11 +101,6 @@ def run_part(config: Wide, part: str) -> dict[str, np.ndarray]:
         "split_values": split_values(run.tensor),
         "target_split_values": split_values(run.target),
     }
-
-
-def assemble(config: Wide, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Every array with the task as its first axis."""
-    return {name: np.stack([part[name] for part in arrays]) for name in arrays[0]}
 
 
 def split_values(tensor: np.ndarray) -> np.ndarray:
@@ -143,3 +138,6 @@ def slice_distance(arrays: dict[str, np.ndarray], again: Learned) -> SliceDistan
     first, earlier, last = arrays["slice"][0]
     way, own = np.linalg.norm(last - first), again.all_root[-1] - again.all_root[0]
     return SliceDistance(*(float(np.linalg.norm(own - (end - first)) / way) for end in (last, earlier)))
+
+
+WIDE = StoredExperiment("hierarchical-wide", "hierarchical-tensor-factorization", Wide(), parts, run_part)

@@ -1,5 +1,6 @@
 """Stored experiments of the chapter on norms: millions of steps of gradient descent, and the order-4 completions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from offconvex.factorizations.norms.tensor import (
     draw_target,
     linear_ranks,
 )
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,19 @@ class NormsDescent:
             )
 
 
-def descent_parts(config: NormsDescent) -> list[str]:
+def descent_parts(config: NormsDescent) -> dict[str, tuple[int]]:
     """One part per setting of the source."""
-    return [f"setting-{i}" for i in range(len(SOURCE))]
+    return {f"setting-{i}": (i,) for i in range(len(SOURCE))}
 
 
-def run_descent(config: NormsDescent, part: str, *, steps: int | None = None) -> Arrays:
+def run_descent(config: NormsDescent, setting: int, *, steps: int | None = None) -> Arrays:
     """Records of one setting; balanced replicas first, then those with Gaussian layers.
 
     Returns:
         "iterations" (T,), "loss", "entry" (W11, signed) and "determinant", each (T, 2 replicas).
     """
     rt = runtime.resolve(config.device)
-    curves = Curves(SOURCE[int(part.removeprefix("setting-"))], replicas=config.replicas)
+    curves = Curves(SOURCE[setting], replicas=config.replicas)
     both = [start_layers(curves, rt, config.seed, balanced=balanced) for balanced in (True, False)]
     run = descend(
         curves.task.objective(rt),
@@ -82,7 +83,7 @@ def run_descent(config: NormsDescent, part: str, *, steps: int | None = None) ->
     }
 
 
-def assemble_descent(config: NormsDescent, parts: list[Arrays]) -> Arrays:
+def assemble_descent(config: NormsDescent, results: Mapping[tuple, Arrays]) -> Arrays:
     """Thinned records of all settings, and what needs all of them.
 
     Returns:
@@ -92,7 +93,7 @@ def assemble_descent(config: NormsDescent, parts: list[Arrays]) -> Arrays:
     """
     arrays: Arrays = {}
     totals = {name: [] for name in ("flipped", "entry", "loss", "steps")}
-    for i, part in enumerate(parts):
+    for (i,), part in results.items():
         iterations, loss = part["iterations"], part["loss"]
         rows = np.unique(np.geomspace(1, len(iterations), config.kept).astype(int) - 1)
         arrays |= {f"{name} {i}": part[name][rows] for name in ("iterations", "loss", "entry")}
@@ -108,19 +109,18 @@ def assemble_descent(config: NormsDescent, parts: list[Arrays]) -> Arrays:
     return arrays | {name: np.array(values) for name, values in totals.items()}
 
 
-def slice_gap(part: str, descents: Stored, steps: int) -> float:
-    """Largest relative difference of W11 between the stored records of a part and its first `steps` steps, run again.
+def slice_gap(setting: int, descents: Stored[NormsDescent], steps: int) -> float:
+    """Largest relative difference of W11 between a setting's stored records and its first `steps` steps, run again.
 
     Raises:
         ValueError: if no stored record lies within these steps.
     """
-    index = part.removeprefix("setting-")
-    fresh = run_descent(NormsDescent(**descents.config), part, steps=steps)
-    kept = descents[f"iterations {index}"]
+    fresh = run_descent(descents.config, setting, steps=steps)
+    kept = descents[f"iterations {setting}"]
     common, rows, old = np.intersect1d(fresh["iterations"], kept, return_indices=True)
     if len(common) < 2:
-        raise ValueError(f"No stored record of {part} after its start lies within {steps} steps; take more.")
-    return float(np.abs(fresh["entry"][rows] / descents[f"entry {index}"][old] - 1).max())
+        raise ValueError(f"No stored record of setting {setting} after its start lies within {steps} steps; take more.")
+    return float(np.abs(fresh["entry"][rows] / descents[f"entry {setting}"][old] - 1).max())
 
 
 def _record(layers: Layers, _: Gradients) -> dict[str, torch.Tensor]:
@@ -128,7 +128,7 @@ def _record(layers: Layers, _: Gradients) -> dict[str, torch.Tensor]:
     return {"entry": product[:, 0, 0], "determinant": determinant(product)}
 
 
-DESCENT = legacy("norms-descent", "norms", NormsDescent(), descent_parts, run_descent, assemble_descent)
+DESCENT = StoredExperiment("norms-descent", "norms", NormsDescent(), descent_parts, run_descent, assemble_descent)
 
 
 @dataclass(frozen=True)
@@ -164,33 +164,34 @@ class NormsOrderFour:
         return TensorCompletion(4, observed=self.observed, starts=self.starts, floor=self.floor, steps=self.steps)
 
 
-def order_four_parts(config: NormsOrderFour) -> list[str]:
+def order_four_parts(config: NormsOrderFour) -> dict[str, tuple[int | None]]:
     """The comparison, which takes longest, then one part per number of observed entries."""
-    return ["source-floor", *(f"observed-{count}" for count in config.observed)]
+    return {"source-floor": (None,)} | {f"observed-{count}": (count,) for count in config.observed}
 
 
-def run_order_four(config: NormsOrderFour, part: str) -> Arrays:
-    """Records of `complete_and_rank` and "other targets" (targets,) for a number of entries; or of the comparison.
+def run_order_four(config: NormsOrderFour, count: int | None) -> Arrays:
+    """Records of `complete_and_rank` and "other targets" (targets,) for a number of entries; for None the comparison.
 
     Returns:
         for the comparison, "error" (starts,), "steps" () and "fit" (starts,), from starts of size 1e-3.
     """
     rt, completion = runtime.resolve(config.device), config.completion
-    if part == "source-floor":
+    if count is None:
         source = replace(completion, floor=1e-6, steps=100_000)
         run = complete(source, rt, config.seed, count=config.compared, std=1e-3)
         target = draw_target(source, rt, config.seed)[0].cpu().numpy()
         errors = np.array([np.linalg.norm(tensor - target) for tensor in run["tensor"]])
         return {"error": errors, "steps": run["steps"], "fit": run["fit"]}
-    count = int(part.removeprefix("observed-"))
     others = linear_ranks(completion, rt, config.seed, count, config.targets)
     return complete_and_rank(completion, rt, config.seed, count) | {"other targets": others}
 
 
-def assemble_order_four(config: NormsOrderFour, parts: list[Arrays]) -> Arrays:
+def assemble_order_four(config: NormsOrderFour, results: Mapping[tuple, Arrays]) -> Arrays:
     """The sweep's arrays, number of observed entries first, and those of the comparison as "source floor ..."."""
-    comparison = {f"source floor {name}": value for name, value in parts[0].items()}
-    return collect(config.completion, parts[1:]) | comparison
+    comparison = {f"source floor {name}": value for name, value in results[None,].items()}
+    return collect(config.completion, [results[count,] for count in config.observed]) | comparison
 
 
-ORDER_FOUR = legacy("norms-order-4", "norms", NormsOrderFour(), order_four_parts, run_order_four, assemble_order_four)
+ORDER_FOUR = StoredExperiment(
+    "norms-order-4", "norms", NormsOrderFour(), order_four_parts, run_order_four, assemble_order_four
+)

@@ -23,6 +23,14 @@ stays near 1e-4 at 2000 observed entries, large enough to act within a few hundr
 SOFT = 0.1
 """Smoothing that a graduated run starts with, relative to the scale: twice the mean singular value of what is seen."""
 
+IN_WORDS = {
+    "none": "no penalty",
+    "nuclear": "nuclear norm",
+    "Schatten": "quasi-norm",
+    "normalized Schatten": "normalized quasi-norm",
+}
+"""What the table calls penalties whose names do not say it."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -49,6 +57,12 @@ class Cell:
         """Usable as the name of a file."""
         kind = self.penalty.replace(" ", "-") + ("-graduated" if self.graduated else "")
         return f"{kind}_depth-{self.depth}_{self.optimizer}"
+
+    @property
+    def label(self) -> str:
+        """The same in words."""
+        kind = IN_WORDS.get(self.penalty, self.penalty) + (", smooth first" if self.graduated else "")
+        return f"{kind} · depth {self.depth} · {self.optimizer}"
 
     @property
     def steps(self) -> int:

@@ -11,12 +11,9 @@ from offconvex.factorizations.penalties import measure as penalties_measure
 from offconvex.factorizations.penalties import theory as penalties_theory
 from offconvex.factorizations.penalties.experiments import Cell, SpectrumSweep, Tasks
 from offconvex.factorizations.penalties.model import PENALTIES
-from offconvex.factorizations.penalties.ratings import Ratings
 from offconvex.factorizations.penalties.stored import row
 from offconvex.runtime import Runtime
 from offconvex.stored import Stored
-
-RATINGS_CONFIG = Ratings()
 
 
 def ratio_identities(rt: Runtime, seed: int) -> dict[str, float]:

@@ -89,14 +89,6 @@ def ratings(
     ax.legend(loc="best")
 
 
-def row_name(part: str) -> str:
-    """A row of the table in words, from the name of its part."""
-    kind, depth, optimizer = part.split("_")
-    kind = kind.replace("none", "no penalty").replace("-graduated", ", smooth first").replace("-", " ")
-    kind = kind.replace("Schatten", "quasi norm").replace("quasi norm", "quasi-norm").replace("nuclear", "nuclear norm")
-    return f"{kind} · {depth.replace('-', ' ')} · {optimizer}"
-
-
 def _short(value: float) -> str:
     if value >= 0.01:
         return f"{value:.2f}"

@@ -11,7 +11,7 @@ from offconvex import rng, runtime
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.model import PENALTIES
 from offconvex.factorizations.penalties.proximal import soft_impute
-from offconvex.stored import Arrays, legacy
+from offconvex.stored import Arrays, StoredExperiment
 
 SHAPE = (943, 1682)
 COUNTS = (6110, 11370, 27145, 34174, 21201)
@@ -64,15 +64,15 @@ def load() -> np.ndarray:
     return rows - [1, 1, 0]
 
 
-def ratings_parts(config: Ratings) -> list[str]:
+def ratings_parts(config: Ratings) -> dict[str, tuple[int]]:
     """One part per split."""
-    return [f"split-{k}" for k in range(config.splits)]
+    return {f"split-{k}": (k,) for k in range(config.splits)}
 
 
-def run_split(config: Ratings, part: str) -> Arrays:
+def run_split(config: Ratings, split: int) -> Arrays:
     """Root mean square errors on the test part of every method, each chosen on the validation part alone."""
     rt = runtime.resolve("cpu")
-    return compare(config, load(), SHAPE, rt, int(part.removeprefix("split-")))
+    return compare(config, load(), SHAPE, rt, split)
 
 
 def compare(config: Ratings, rows: np.ndarray, shape: tuple[int, int], rt: runtime.Runtime, split: int) -> Arrays:
@@ -145,9 +145,4 @@ def _offsets(index: np.ndarray, residual: np.ndarray, size: int, damping: float)
     return np.bincount(index, residual, size) / (np.bincount(index, minlength=size) + damping)
 
 
-def assemble(config: Ratings, parts: list[Arrays]) -> Arrays:
-    """Arrays of all splits, split first."""
-    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-
-
-RATINGS = legacy("penalties-ratings", "explicit-penalties", Ratings(), ratings_parts, run_split, assemble)
+RATINGS = StoredExperiment("penalties-ratings", "explicit-penalties", Ratings(), ratings_parts, run_split)

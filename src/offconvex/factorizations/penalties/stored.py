@@ -1,5 +1,6 @@
-"""Stored experiments of the chapter on explicit penalties: the table, the step sizes, the ratings."""
+"""Stored experiments of the chapter on explicit penalties: the table and the step sizes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from offconvex import runtime
 from offconvex.factorizations.penalties.experiments import Cell, Steps, Tasks, run_cell, step_sweep, with_observed
 from offconvex.factorizations.penalties.measure import SCORES
-from offconvex.stored import Arrays, Stored, legacy
+from offconvex.stored import Arrays, Stored, StoredExperiment, stack
 
 ROWS = (
     Cell("none"),
@@ -57,31 +58,30 @@ class PenaltiesTable:
         return with_observed(Tasks(replicas=self.replicas, stream="penalties table"), observed)
 
 
-def table_parts(config: PenaltiesTable) -> list[str]:
+def table_parts(config: PenaltiesTable) -> dict[str, tuple[Cell]]:
     """One part per row."""
-    return [cell.name for cell in ROWS]
+    return {cell.name: (cell,) for cell in ROWS}
 
 
-def run_row(config: PenaltiesTable, part: str) -> Arrays:
+def run_row(config: PenaltiesTable, cell: Cell) -> Arrays:
     """Scores of one row, each (columns, replicas)."""
     rt = runtime.resolve(config.device)
-    cell = next(cell for cell in ROWS if cell.name == part)
     found = [run_cell(config.tasks(count), cell, rt, config.seed) for count in config.observed]
     return {name: np.stack([column[name] for column in found]) for name in SCORES}
 
 
-def assemble_table(config: PenaltiesTable, parts: list[Arrays]) -> Arrays:
+def assemble_table(config: PenaltiesTable, results: Mapping[tuple, Arrays]) -> Arrays:
     """Scores (rows, columns, replicas), "rows" (names) and "observed"."""
-    table = {name: np.stack([part[name] for part in parts]) for name in SCORES}
-    return table | {"rows": np.array(table_parts(config)), "observed": np.array(config.observed)}
+    names = np.array([cell.name for (cell,) in results])
+    return stack(config, results) | {"rows": names, "observed": np.array(config.observed)}
 
 
-def row(table: Stored, cell: Cell, score: str = "test") -> np.ndarray:
+def row(table: Stored[PenaltiesTable], cell: Cell, score: str = "test") -> np.ndarray:
     """One score of one row of the stored table, (columns, replicas)."""
     return table[score][list(table["rows"]).index(cell.name)]
 
 
-def table_slice(table: Stored, cell: Cell, observed: int, seed: int | None = None) -> float:
+def table_slice(table: Stored[PenaltiesTable], cell: Cell, observed: int, seed: int | None = None) -> float:
     """Relative difference of the test error between the first task of a stored cell and the same task run now.
 
     Args:
@@ -90,7 +90,7 @@ def table_slice(table: Stored, cell: Cell, observed: int, seed: int | None = Non
         observed: its column.
         seed: another seed than the stored one, which must give another error.
     """
-    config = PenaltiesTable(**{**table.config, "observed": tuple(table.config["observed"])})
+    config = table.config
     tasks = replace(config.tasks(observed), replicas=1)
     fresh = run_cell(tasks, cell, runtime.resolve(config.device), config.seed if seed is None else seed)["test"][0]
     return abs(fresh / row(table, cell)[list(table["observed"]).index(observed), 0] - 1)
@@ -109,31 +109,36 @@ class PenaltiesSteps:
     device: str = "cpu"
 
 
-def step_parts(config: PenaltiesSteps) -> list[str]:
+def step_parts(config: PenaltiesSteps) -> dict[str, tuple[str, str]]:
     """One part per optimizer and start."""
-    return [f"{optimizer}-{start}" for optimizer in ("Adam", "descent") for start in Steps().starts]
+    return {f"{optimizer}-{start}": (optimizer, start) for optimizer in ("Adam", "descent") for start in Steps().starts}
 
 
-def run_steps(config: PenaltiesSteps, part: str) -> Arrays:
+def run_steps(config: PenaltiesSteps, optimizer: str, start: str) -> Arrays:
     """Scores (steps, replicas) of one optimizer from one start."""
-    return step_sweep(Steps(), *part.split("-"), runtime.resolve(config.device), config.seed)
+    return step_sweep(Steps(), optimizer, start, runtime.resolve(config.device), config.seed)
 
 
-def assemble_steps(config: PenaltiesSteps, parts: list[Arrays]) -> Arrays:
+def assemble_steps(config: PenaltiesSteps, results: Mapping[tuple, Arrays]) -> Arrays:
     """Scores "test Adam-observed" and the like, each (steps, replicas), and the step sizes."""
-    named = zip(step_parts(config), parts)
-    found = {f"{score} {name}": part[score] for name, part in named for score in SCORES}
+    found = {
+        f"{score} {optimizer}-{start}": part[score] for (optimizer, start), part in results.items() for score in SCORES
+    }
     return found | {"Adam": np.array(Steps().adam), "descent": np.array(Steps().descent)}
 
 
-def step_slice(sweep: Stored, optimizer: str, index: int) -> float:
+def step_slice(sweep: Stored[PenaltiesSteps], optimizer: str, index: int) -> float:
     """Relative difference of the test error of one step size, observed start, first task, between stored and now."""
-    config = PenaltiesSteps(**sweep.config)
+    config = sweep.config
     rates = {optimizer.lower(): (float(sweep[optimizer][index]),)}
     short = replace(Steps(), tasks=replace(Steps().tasks, replicas=1), **rates)
     fresh = step_sweep(short, optimizer, "observed", runtime.resolve(config.device), config.seed)["test"][0, 0]
     return abs(fresh / sweep[f"test {optimizer}-observed"][index, 0] - 1)
 
 
-TABLE = legacy("penalties-table", "explicit-penalties", PenaltiesTable(), table_parts, run_row, assemble_table)
-STEPS = legacy("penalties-steps", "explicit-penalties", PenaltiesSteps(), step_parts, run_steps, assemble_steps)
+TABLE = StoredExperiment(
+    "penalties-table", "explicit-penalties", PenaltiesTable(), table_parts, run_row, assemble_table
+)
+STEPS = StoredExperiment(
+    "penalties-steps", "explicit-penalties", PenaltiesSteps(), step_parts, run_steps, assemble_steps
+)

@@ -1,6 +1,6 @@
 """Fashion-MNIST as completion of a tensor of order 784, and two randomized variants of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from offconvex import datasets, rng, runtime
 from offconvex.factorizations.tensor.fit import Fit, fit, mean_error
 from offconvex.runtime import Runtime
+from offconvex.stored import StoredExperiment
 
 VARIANTS = ("original", "random labels", "random images")
 DESIGNS = {"pictures": ("original", "random labels"), "noise": ("random images",)}
@@ -149,18 +150,21 @@ def errors_inside_package(config: Images, weights: np.ndarray) -> dict[str, np.n
     return {name: e.numpy() for name, e in errors.items()}
 
 
-def parts(config: Images) -> list[str]:
+def parts(config: Images) -> dict[str, tuple]:
     """One part per design and rank, the longest first, and the slice that the chapter repeats."""
     ranks = sorted(config.ranks, reverse=True)
-    return [f"{design}-{rank}" for rank in ranks for design in DESIGNS] + ["slice"]
+    return {f"{design}-{rank}": (design, rank) for rank in ranks for design in DESIGNS} | {"slice": ()}
 
 
-def run_part(config: Images, part: str) -> dict[str, np.ndarray]:
-    """Errors of one part; for the original images also the weights and their errors on images inside the package."""
-    if part == "slice":
+def run_part(config: Images, *which: str | int) -> dict[str, np.ndarray]:
+    """Errors of a design and rank, or of the slice.
+
+    For the original images also the weights, and their errors on images inside the package.
+    """
+    if not which:
         return fit_slice(config)
-    design, rank = part.rsplit("-", 1)
-    weights, errors = fit_design(config, design, int(rank), config.fit)
+    design, rank = which
+    weights, errors = fit_design(config, design, rank, config.fit)
     if design == "pictures":
         kept = weights[: len(config.labels)].cpu().numpy()
         inside = errors_inside_package(config, kept)
@@ -168,15 +172,17 @@ def run_part(config: Images, part: str) -> dict[str, np.ndarray]:
     return errors
 
 
-def assemble(config: Images, arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def assemble(config: Images, results: Mapping[tuple, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Everything stored: errors (ranks, variants, labels), weights of the original fits, the slice."""
-    by_part = dict(zip(parts(config), arrays))
 
     def errors(name: str, rank: int) -> np.ndarray:
-        return np.concatenate([by_part[f"{design}-{rank}"][name] for design in DESIGNS])
+        return np.concatenate([results[design, rank][name] for design in DESIGNS])
 
     stored = {name: np.stack([errors(name, rank) for rank in config.ranks]) for name in ("train", "test")}
     for name in ("inside_train", "inside_test"):
-        stored[name] = np.stack([by_part[f"pictures-{rank}"][name] for rank in config.ranks])
-    stored |= {f"weights_{rank}": by_part[f"pictures-{rank}"]["weights"] for rank in config.ranks}
-    return stored | {f"slice_{name}": value for name, value in by_part["slice"].items()}
+        stored[name] = np.stack([results["pictures", rank][name] for rank in config.ranks])
+    stored |= {f"weights_{rank}": results["pictures", rank]["weights"] for rank in config.ranks}
+    return stored | {f"slice_{name}": value for name, value in results[()].items()}
+
+
+IMAGES = StoredExperiment("tensor-images", "tensor-factorization", Images(), parts, run_part, assemble)
