@@ -98,8 +98,7 @@ def experiments() -> dict[str, StoredExperiment]:
     """
     found = {}
     for file in sorted(paths.PACKAGE.rglob("*.py")):
-        text = file.read_text(encoding="utf-8")
-        if "= StoredExperiment(" in text or "= legacy(" in text:
+        if "= StoredExperiment(" in file.read_text(encoding="utf-8"):
             place = file.relative_to(paths.PACKAGE.parent).with_suffix("")
             constants = vars(importlib.import_module(".".join(place.parts))).values()
             found |= {each.name: each for each in constants if isinstance(each, StoredExperiment)}
@@ -113,24 +112,6 @@ def settings(config: object) -> dict[str, object]:
     """
     named = config.settings() if hasattr(config, "settings") else dataclasses.asdict(config)
     return json.loads(json.dumps(named))
-
-
-def load(chapter: str, name: str, config: object) -> Stored:
-    """Stored result of an experiment, its settings as they come from JSON."""
-    found = StoredExperiment(name, chapter, config, None, None).load()
-    return Stored(found.arrays, settings(config), found.provenance)
-
-
-def legacy(name, chapter, config, parts, run, assemble) -> StoredExperiment:
-    """An experiment whose parts are told apart by their names."""
-    return StoredExperiment(
-        name,
-        chapter,
-        config,
-        lambda config: {part: (part,) for part in parts(config)},
-        run,
-        lambda config, results: assemble(config, list(results.values())),
-    )
 
 
 def _place(chapter: str, name: str) -> Path:

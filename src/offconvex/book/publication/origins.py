@@ -125,7 +125,7 @@ def _functions(name: str) -> list[str]:
 
 def _runner(call: ast.Call) -> str:
     """Name of the function that a declaration of a stored experiment says runs it; "" if it declares none."""
-    if _dotted(call.func).split(".")[-1] not in ("StoredExperiment", "legacy"):
+    if _dotted(call.func).split(".")[-1] != "StoredExperiment":
         return ""
     named = {keyword.arg: keyword.value for keyword in call.keywords}
     fields = ("name", "chapter", "config", "parts", "run", "assemble")
