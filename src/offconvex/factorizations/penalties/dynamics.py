@@ -72,7 +72,7 @@ def fit(
     rate: float | torch.Tensor,
     penalty: Penalty | None = None,
     weight: float | torch.Tensor = 0.0,
-    record: tuple[int, ...] = (),
+    keep: tuple[int, ...] = (),
 ) -> Fit:
     """Minimize mean squared error + weight * penalty over the layers, all replicas together.
 
@@ -84,7 +84,7 @@ def fit(
         rate: first step size, one for all or one per replica (R,).
         penalty: or None.
         weight: lambda, one for all or one per replica (R,).
-        record: steps at which to keep the end-to-end matrix.
+        keep: steps at which to keep the end-to-end matrix.
 
     A replica that diverges does not disturb the others.
 
@@ -102,7 +102,7 @@ def fit(
     update = _adam(layers) if schedule.optimizer == "Adam" else _descent
     kept = []
     for step in range(schedule.steps):
-        if step in record:
+        if step in keep:
             kept.append(end_to_end(layers).clone())
         _, gradients = objective(layers, schedule.sharpness(step))
         update(layers, gradients, rates * schedule.decay(step))

@@ -121,7 +121,7 @@ def run_cell(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, *, weight: float 
     return scores(run.product, targets, masks)
 
 
-def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ...]) -> Arrays:
+def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, keep: tuple[int, ...]) -> Arrays:
     """Scores on the way, each (T, R), of a depth-1 cell."""
     targets, masks = tasks.draw(rt, seed)
     schedule = Schedule(cell.optimizer, cell.steps, SOFT if cell.graduated else SHARPEST)
@@ -133,7 +133,7 @@ def path(tasks: Tasks, cell: Cell, rt: Runtime, seed: int, record: tuple[int, ..
         rate=default_rate(cell, tasks.task),
         penalty=PENALTIES[cell.penalty],
         weight=WEIGHTS[cell.penalty],
-        record=record,
+        keep=keep,
     )
     rows = [scores(product, targets, masks) for product in [*run.products, run.product]]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

@@ -99,7 +99,7 @@ def compare(config: Ratings, rows: np.ndarray, shape: tuple[int, int], rt: runti
     looks = tuple(range(0, config.steps, config.every))
     runs = [
         fit(target, mask, (target,), Schedule("Adam", config.steps), rate=config.rate, penalty=PENALTIES["ratio"],
-            weight=weight, record=looks).products[:, 0]
+            weight=weight, keep=looks).products[:, 0]
         for weight in config.weights
     ]  # fmt: skip
     errors = {
