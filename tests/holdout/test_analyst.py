@@ -73,12 +73,12 @@ def test_noise_rounding_and_given_labels_have_their_expectations():
 
 def test_climbing_three_boards_reports_what_the_boards_would():
     found = analyst.climb(analyst.Leaderboards(400, (50, 300), 12, 0.1), 0, "boards")
-    assert found["naive vote"].shape == (12, 2) and found["free changes"].min() >= 1
+    assert found["naive"].vote.shape == (12, 2) and found["free"].changes.min() >= 1
     exact = np.array([theory.vote_loss(k, 400) for k in (50, 300)])
-    assert largest_z_score(found["naive vote"], exact) < 5
-    assert np.array_equal(found["naive report"], np.minimum(found["naive report"], found["naive vote"][:, -1]))
-    assert np.abs(found["fixed report"] / 0.1 - np.round(found["fixed report"] / 0.1)).max() < 1e-9
-    assert found["free report"].min() > 0.3
+    assert largest_z_score(found["naive"].vote, exact) < 5
+    assert np.array_equal(found["naive"].report, np.minimum(found["naive"].report, found["naive"].vote[:, -1]))
+    assert np.abs(found["fixed"].report / 0.1 - np.round(found["fixed"].report / 0.1)).max() < 1e-9
+    assert found["free"].report.min() > 0.3
 
 
 def test_the_analyst_of_pairs_follows_her_law_unless_the_step_is_fixed():

@@ -1,6 +1,6 @@
 """Analysts who never look at the data, only at the leaderboard, and still climb it."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -116,28 +116,39 @@ class Leaderboards:
     step: float = 0.05
 
 
-def climb(config: Leaderboards, seed: int, *stream: str | int) -> dict[str, np.ndarray]:
-    """Votes of what each leaderboard praised, and what it finally reports of its own vote.
+@dataclass(frozen=True)
+class Climb:
+    """How R analysts climbed one leaderboard.
+
+    Attributes:
+        vote: (R, checkpoints) loss on the held-out set of the vote of what the board praised.
+        report: (R,) of the board, after the last vote was submitted, too.
+        changes: (R,) how often a Ladder changed its report; zero on the naive board, which has none to keep.
+    """
+
+    vote: np.ndarray
+    report: np.ndarray
+    changes: np.ndarray
+
+
+def climb(config: Leaderboards, seed: int, *stream: str | int) -> dict[str, Climb]:
+    """Climb the boards "naive", "fixed" and "free" by the votes of what each praised.
 
     On the naive one, the analyst keeps what is answered with 1/2 or less; on a Ladder, what lowers the report.
-
-    Returns:
-        for each of "naive", "fixed", "free": "<name> vote" (R, checkpoints), the vote's loss on the held-out set;
-        "<name> report" (R,), the report after the last vote was submitted, too; "<name> changes" (R,), how often
-        the report changed (not for the naive one).
     """
     draws, n, total = rng.numpy_generator(seed, *stream), config.size, config.checkpoints[-1]
     at_once = max(1, 2**23 // (total * bits.words(n)))
-    rows = []
+    blocks = []
     for start in range(0, config.repetitions, at_once):
         count = min(at_once, config.repetitions - start)
         labels = bits.random(draws, count, size=n)
         submitted = bits.random(draws, count, total, size=n)
-        rows.append(_climb_block(config, labels, submitted))
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        blocks.append(_climb_block(config, labels, submitted))
+    together = {name: zip(*(astuple(block[name]) for block in blocks)) for name in blocks[0]}
+    return {name: Climb(*map(np.concatenate, columns)) for name, columns in together.items()}
 
 
-def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray) -> dict[str, np.ndarray]:
+def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray) -> dict[str, Climb]:
     n, losses = config.size, bits.ones(submitted ^ labels[:, None]) / config.size
     praised = {
         "naive": leaderboard.naive(losses) <= 0.5,
@@ -147,7 +158,7 @@ def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray
     for name in ("fixed", "free"):
         # The first submission has nothing to improve on: it counts, as in the source, if it beats chance.
         praised[name][:, 0] &= losses[:, 0] < 0.5
-    targets, row = bits.unpack(labels, n).astype(bool), {}
+    targets, climbs = bits.unpack(labels, n).astype(bool), {}
     for name, kept in praised.items():
         sums, votes, last = 0, 0, 0
         curve = []
@@ -157,18 +168,17 @@ def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray
             votes, last = votes + chosen.sum(1), stop
             verdict = 2 * sums >= votes[:, None]
             curve.append((verdict != targets).mean(1))
-        row[f"{name} vote"] = np.stack(curve, axis=1)
         finals = np.concatenate([losses, curve[-1][:, None]], axis=1)
         if name == "naive":
-            row["naive report"] = leaderboard.naive(finals).min(1)
+            reports = np.minimum.accumulate(leaderboard.naive(finals), axis=1)
+            accepted = np.zeros_like(reports, dtype=bool)
         elif name == "fixed":
             reports, accepted = leaderboard.ladder(finals, config.step)
         else:
             every = np.concatenate([submitted, bits.pack(verdict)[:, None]], axis=1)
             reports, accepted = leaderboard.free_ladder(every, labels, n)
-        if name != "naive":
-            row[f"{name} report"], row[f"{name} changes"] = reports[:, -1], accepted.sum(1)
-    return row
+        climbs[name] = Climb(np.stack(curve, axis=1), reports[:, -1], accepted.sum(1))
+    return climbs
 
 
 def pairs_attack(

@@ -180,8 +180,8 @@ def run_order_four(config: NormsOrderFour, count: int | None) -> Arrays:
         source = replace(completion, floor=1e-6, steps=100_000)
         run = complete(source, rt, config.seed, count=config.compared, std=1e-3)
         target = draw_target(source, rt, config.seed)[0].cpu().numpy()
-        errors = np.array([np.linalg.norm(tensor - target) for tensor in run["tensor"]])
-        return {"error": errors, "steps": run["steps"], "fit": run["fit"]}
+        errors = np.array([np.linalg.norm(tensor - target) for tensor in run.tensor])
+        return {"error": errors, "steps": np.array(run.steps), "fit": run.fit}
     others = linear_ranks(completion, rt, config.seed, count, config.targets)
     return complete_and_rank(completion, rt, config.seed, count) | {"other targets": others}
 

@@ -94,12 +94,23 @@ def observe(tensor: torch.Tensor, order: torch.Tensor, count: int) -> tuple[torc
     return mask, tensor * mask
 
 
-def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, std: float) -> dict[str, np.ndarray]:
-    """Factorizations trained on the first `count` entries from `starts` starts.
+@dataclass(frozen=True)
+class CompletedTensors:
+    """Tensors that factorizations ended with.
 
-    Returns:
-        "tensor" (starts, ...); "fit" (starts,), the training error; "steps" (), taken until all starts had converged.
+    Attributes:
+        tensor: (starts, ...).
+        fit: (starts,) the training error.
+        steps: taken until all starts had converged.
     """
+
+    tensor: np.ndarray
+    fit: np.ndarray
+    steps: int
+
+
+def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, std: float) -> CompletedTensors:
+    """Factorizations trained on the first `count` entries from `starts` starts."""
     target, order = draw_target(config, rt, seed)
     mask, _ = observe(target, order, count)
     loss = completion_loss(target[None], mask[None])
@@ -115,11 +126,7 @@ def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, st
         stop=lambda loss: bool((loss < config.fit).all()),
         patience=3,
     )
-    return {
-        "tensor": end_tensor(run.parameters).cpu().numpy(),
-        "fit": run.loss[-1].cpu().numpy(),
-        "steps": np.array(run.steps),
-    }
+    return CompletedTensors(end_tensor(run.parameters).cpu().numpy(), run.loss[-1].cpu().numpy(), run.steps)
 
 
 def complete_and_rank(config: TensorCompletion, rt: Runtime, seed: int, count: int) -> dict[str, np.ndarray]:
@@ -134,10 +141,10 @@ def complete_and_rank(config: TensorCompletion, rt: Runtime, seed: int, count: i
     wanted, linear = target.cpu().numpy(), observe(target, order, count)[1].cpu().numpy()
     runs = [complete(config, rt, seed, count=count, std=std) for std in config.stds]
     return {
-        "error": np.array([[np.linalg.norm(t - wanted) for t in run["tensor"]] for run in runs]),
-        "rank": np.array([[_rank(t, config, seed) for t in run["tensor"]] for run in runs]),
-        "fit": np.array([run["fit"] for run in runs]),
-        "steps": np.array([run["steps"] for run in runs]),
+        "error": np.array([[np.linalg.norm(t - wanted) for t in run.tensor] for run in runs]),
+        "rank": np.array([[_rank(t, config, seed) for t in run.tensor] for run in runs]),
+        "fit": np.array([run.fit for run in runs]),
+        "steps": np.array([run.steps for run in runs]),
         "linear error": np.array(np.linalg.norm(linear - wanted)),
         "linear rank": np.array(_rank(linear, config, seed)),
     }
