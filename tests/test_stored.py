@@ -144,6 +144,14 @@ def test_parts_with_the_same_arguments_are_refused(checkout, monkeypatch):
         long_run.run("doubling")
 
 
+def test_parts_of_other_arguments_are_not_taken_up(checkout):
+    folders = {
+        long_run._parts_folder(dataclasses.replace(EXPERIMENT, parts=lambda _, seed=seed: {"one": (seed,)}))
+        for seed in (3, 4, 4)
+    }
+    assert len(folders) == 2
+
+
 def test_every_stored_file_belongs_to_a_declared_experiment_and_loads():
     found = stored.experiments()
     files = {file.name for file in (paths.require_project_root() / "book/results").glob("*/stored-*.npz")}

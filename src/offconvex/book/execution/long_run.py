@@ -86,7 +86,9 @@ def _run_part(name: str, device: str | None, part: str, folder: Path) -> None:
 def _parts_folder(experiment: stored.StoredExperiment) -> Path:
     # Parts made by other code, however far from the experiment, must not be mixed.
     made_by = code.function_version(experiment.parts, experiment.run, experiment.assemble)
-    key = json.dumps([stored.settings(experiment.config), made_by], sort_keys=True)
+    # And a part's arguments may say more than the settings do: those of a trial stand in trials.toml, and nowhere else.
+    arguments = repr(experiment.parts(experiment.config))
+    key = json.dumps([stored.settings(experiment.config), arguments, made_by], sort_keys=True)
     return paths.build_folder() / "stored" / experiment.name / files.digest(key.encode())[:16]
 
 
