@@ -1,24 +1,26 @@
 """What a property of a public function is, and how it is tested.
 
-A case says how to draw arguments of all sizes for one function. Every case is held to the same four properties, and to
-those that it names besides:
+A case says how to draw arguments of all sizes for one function. From its signature follows what holds for any function:
 
 * the arguments are left as they are;
 * the same arguments, and generators in the same state, give the same result, bit for bit;
 * floating-point results have the precision of the arguments, and no tensor is made on an unnamed device;
-* results are finite.
+* replicas are independent: along the axis that the annotations call R, or the leading axis of the arguments in `each`,
+  the result for many is that of one at a time;
+* an impossible argument (`refuses`) is one clear `ValueError`, which names it.
 
-`each`: along its leading axis, the result for many replicas (or entries) is that of one at a time. `refuses`: arguments
-that are impossible are one clear `ValueError`.
+What holds for this function alone is its `check`: an oracle, an inverse, a bound, a conserved quantity.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
+import inspect
+import re
+import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -107,39 +109,52 @@ class Case:
     """How one function is tested.
 
     Attributes:
-        name: dotted, without the package.
+        function: the function itself.
         build: draw -> positional and named arguments.
-        check: (result, arguments) -> None, with its own assertions.
-        each: places of the arguments whose leading axis the result shares; None for no such property.
+        check: (result, arguments) -> whether it is right; None passes too, for checks with assertions of their own.
+        each: names of the arguments whose leading axis the result shares, where no annotation says so.
         loose: largest relative difference between all at once and one at a time.
-        refuses: arguments that raise ValueError.
+        refuses: impossible values by the argument's name, or by "name: what the sentence calls it"; what can be called
+            makes one of the argument drawn.
         examples: how many are drawn.
-        finite: whether results are finite.
-        single: whether float32 arguments give float32 results; None where there is no tensor.
+        single: whether float32 arguments give float32 tensors.
     """
 
-    name: str
+    function: Callable
     build: Callable[[Draw], Arguments]
-    check: Callable[..., None] | None = None
-    each: Sequence[int | str] | None = None
+    check: Callable[..., object] | None = None
+    each: Sequence[str] = ()
     loose: float = 1e-9
-    refuses: Sequence[Callable[[], Arguments]] = ()
+    refuses: Mapping[str, Sequence] = field(default_factory=dict)
     examples: int = 5
-    finite: bool = True
     single: bool = True
 
     @functools.cached_property
-    def function(self) -> Callable:
-        """The function itself."""
-        module, _, name = self.name.rpartition(".")
-        return getattr(importlib.import_module(f"offconvex.{module}"), name)
+    def signature(self) -> inspect.Signature:
+        """Of the function."""
+        return inspect.signature(self.function)
+
+    def arguments(self, draw: Draw) -> dict[str, object]:
+        """Drawn arguments by name."""
+        positional, named = self.build(draw)
+        return self.signature.bind(*positional, **named).arguments
+
+    def call(self, arguments: Mapping[str, object]):
+        """The function's result for arguments by name."""
+        bound = inspect.BoundArguments(self.signature, dict(arguments))
+        return self.function(*bound.args, **bound.kwargs)
 
 
 CASES: dict[str, Case] = {}
 
 
-def case(name: str, build: Callable[[Draw], object], check=None, **options) -> None:
-    """Register the property of a function; `build` may return a tuple of positional arguments alone."""
+def name_of(function: Callable) -> str:
+    """Dotted name without the package."""
+    return f"{function.__module__}.{function.__qualname__}".removeprefix("offconvex.")
+
+
+def case(function: Callable, build: Callable[[Draw], object], check=None, **options) -> None:
+    """Register the property of a function; `build` returns positional arguments, or a pair of them and named ones."""
 
     def arguments(draw: Draw) -> Arguments:
         built = build(draw)
@@ -147,8 +162,9 @@ def case(name: str, build: Callable[[Draw], object], check=None, **options) -> N
             return built
         return (built, {}) if isinstance(built, tuple) else ((built,), {})
 
+    name = name_of(function)
     assert name not in CASES, f"{name} has two cases"
-    CASES[name] = Case(name, arguments, check, **options)
+    CASES[name] = Case(function, arguments, check, **options)
 
 
 def leaves(value, path: str = "") -> list[tuple[str, object]]:
@@ -193,11 +209,36 @@ def close(left, right, loose: float) -> bool:
     return bool(finite[differs].all() and np.abs(a - b)[differs].max() <= loose * np.abs(b[finite]).max() + 1e-13)
 
 
-def within(result, low, high) -> None:
-    """Assert that all of a result lies between two numbers."""
-    assert (np.asarray(result) >= low).all() and (np.asarray(result) <= high).all(), result
+def within(result, low, high) -> bool:
+    """Whether all of a result lies between two numbers."""
+    return bool((np.asarray(result) >= low).all() and (np.asarray(result) <= high).all())
 
 
-def shape_is(result, shape) -> None:
-    """Assert the shape of a result."""
-    assert tuple(np.shape(result)) == tuple(shape)
+def agree(result, expected, loose: float = 1e-9) -> bool:
+    """Whether a result is what another way gives, entry by entry."""
+    a, b = (np.asarray(x.detach() if isinstance(x, torch.Tensor) else x) for x in (result, expected))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=loose, atol=loose * 1e-3, equal_nan=True))
+
+
+def mentions(text: str, argument: str) -> bool:
+    """Whether a sentence names an argument, as code or in words."""
+    words = argument.rstrip("s").replace("_", " ")
+    return re.search(rf"\b{words}", text.replace("_", " "), flags=re.I) is not None
+
+
+def replicated(function: Callable) -> list[str]:
+    """Names of a function's arguments with replicas on the leading axis, if its result has them too.
+
+    The annotations say so: shapes that begin with R, and a list of generators, one for each replica.
+    """
+    hints = typing.get_type_hints(function)
+    if not _leading(hints.pop("return", None)) == {"R"}:
+        return []
+    return [name for name, hint in hints.items() if "R" in _leading(hint) or hint == list[torch.Generator]]
+
+
+def _leading(hint) -> set[str]:
+    """First axes of all shapes inside an annotation."""
+    if isinstance(shape := getattr(hint, "dim_str", None), str):
+        return {shape.split()[0] if shape else ""}
+    return set().union(*(_leading(part) for part in typing.get_args(hint)))

@@ -1,5 +1,6 @@
 """Every public function keeps its properties for all shapes, sizes, seeds and precisions that are drawn."""
 
+import inspect
 import pathlib
 
 import numpy as np
@@ -20,12 +21,6 @@ SETTINGS = {
     "phases": [Phase.explicit, Phase.generate],  # sizes are small as they are: a failure need not be made smaller
     "suppress_health_check": list(HealthCheck),
 }
-
-
-def reseeded(case, draw):
-    """Arguments and result, freshly made from what was drawn."""
-    arguments, named = case.build(draw)
-    return arguments, named, case.function(*arguments, **named)
 
 
 def floats(value):
@@ -54,66 +49,74 @@ def length(value):
     return len(value)
 
 
-def one_at_a_time(case, draw):
+def one_at_a_time(case, draw, names):
     """The result replica by replica, each piece put along the leading axis."""
-    arguments, named = case.build(draw.again())
-    chosen = [(arguments if isinstance(place, int) else named)[place] for place in case.each]
-    count = max(length(value) for value in chosen)
+    count = max(length(value) for name, value in case.arguments(draw.again()).items() if name in names)
     pieces = []
     for number in range(count):
-        arguments, named = case.build(draw.again())
-        arguments, named = list(arguments), dict(named)
-        for place in case.each:
-            holder = arguments if isinstance(place, int) else named
-            holder[place] = part(holder[place], number, count)
-        pieces.append([leaf for _, leaf in properties.leaves(case.function(*arguments, **named))])
+        arguments = case.arguments(draw.again())
+        alone = {name: part(value, number, count) if name in names else value for name, value in arguments.items()}
+        pieces.append([leaf for _, leaf in properties.leaves(case.call(alone))])
     return [np.concatenate([np.asarray(piece) for piece in column]) for column in zip(*pieces)]
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_property(name, explicit_devices):
     case = CASES[name]
+    names = case.each or properties.replicated(case.function)
 
     @settings(max_examples=case.examples, **SETTINGS)
     @given(st.data())
     def holds(data):
         draw = properties.Draw(data)
-        arguments, named, result = reseeded(case, draw)
-        untouched = case.build(draw.again())
-        assert properties.same((arguments, named), untouched), "the arguments were changed"
-        assert properties.same(result, reseeded(case, draw.again())[2]), "the same arguments gave another result"
-        if case.finite:
-            for path, leaf in floats(result):
-                assert bool(np.isfinite(np.asarray(leaf)).all()), f"result{path} is not finite"
-        tensors = [(path, leaf) for path, leaf in floats(result) if isinstance(leaf, torch.Tensor)]
-        assert all(leaf.dtype == torch.float64 for _, leaf in tensors), "float64 is lost"
+        arguments = case.arguments(draw)
+        result = case.call(arguments)
+        assert properties.same(arguments, case.arguments(draw.again())), "the arguments were changed"
+        assert properties.same(result, case.call(case.arguments(draw.again()))), (
+            "the same arguments gave another result"
+        )
+        tensors = [leaf for _, leaf in floats(result) if isinstance(leaf, torch.Tensor)]
+        assert all(leaf.dtype == torch.float64 and leaf.device == draw.rt.device for leaf in tensors), "float64 is lost"
         assert all(leaf.dtype == np.float64 for _, leaf in floats(result) if not isinstance(leaf, torch.Tensor))
-        assert all(leaf.device == draw.rt.device for _, leaf in tensors)
         if case.single and tensors:
-            _, _, single = reseeded(case, draw.again(torch.float32))
+            single = case.call(case.arguments(draw.again(torch.float32)))
             for path, leaf in floats(single):
                 assert not isinstance(leaf, torch.Tensor) or leaf.dtype == torch.float32, f"result{path}: {leaf.dtype}"
-        if case.each is not None:
-            pieces = one_at_a_time(case, draw)
+        if names:
+            pieces = one_at_a_time(case, draw, names)
             whole = [leaf for _, leaf in properties.leaves(result)]
             assert len(pieces) == len(whole)
             for together, alone in zip(whole, pieces):
                 assert properties.close(together, alone, case.loose), f"{together} is not {alone}"
         if case.check is not None:
-            case.check(result, *arguments, **named)
+            arguments = case.arguments(draw.again())
+            bound = inspect.BoundArguments(case.signature, arguments)
+            assert case.check(result, *bound.args, **bound.kwargs) in (None, True), f"{result}"
 
     holds()
 
 
-REFUSALS = [(name, number) for name in sorted(CASES) for number in range(len(CASES[name].refuses))]
+REFUSALS = [
+    pytest.param(name, argument, value, id=f"{name}-{argument}-{number}")
+    for name in sorted(CASES)
+    for argument, values in CASES[name].refuses.items()
+    for number, value in enumerate(values)
+]
 
 
-@pytest.mark.parametrize(("name", "number"), REFUSALS)
-def test_impossible_arguments_are_one_clear_sentence(name, number):
-    case = CASES[name]
-    built = case.refuses[number]()
-    arguments, named = built if isinstance(built, tuple) and isinstance(built[-1], dict) else (built, {})
-    with pytest.raises(ValueError) as error:
-        case.function(*arguments, **named)
-    text = str(error.value)
-    assert type(error.value) is ValueError and "\n" not in text and text.endswith("."), text
+@pytest.mark.parametrize(("name", "argument", "value"), REFUSALS)
+def test_an_impossible_argument_is_one_clear_sentence_that_names_it(name, argument, value):
+    case, (argument, *called) = CASES[name], argument.split(": ")
+
+    @settings(max_examples=1, **SETTINGS)
+    @given(st.data())
+    def refused(data):
+        arguments = case.arguments(properties.Draw(data))
+        impossible = value(arguments[argument]) if callable(value) else value
+        with pytest.raises(ValueError) as error:
+            case.call(dict(arguments) | {argument: impossible})
+        text = str(error.value)
+        assert type(error.value) is ValueError and "\n" not in text and text.endswith("."), text
+        assert properties.mentions(text, *called or [argument]), f"{argument}: {text}"
+
+    refused()
