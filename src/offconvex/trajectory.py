@@ -50,6 +50,7 @@ class Recorder:
     def __init__(self, record: Callable[..., Mapping[str, torch.Tensor]] | Mapping[int, Callable] | None):
         self._paced = record if isinstance(record, Mapping) else {1: record} if record else {}
         self._arrays: dict[int, dict[str, torch.Tensor]] = {}
+        self._shapes: dict[int, dict[str, torch.Size]] = {}
         self._count = 0
 
     def look(self, *state) -> None:
@@ -63,12 +64,15 @@ class Recorder:
             if wait:
                 continue
             taken = record(*state)
+            shapes = {name: value.shape for name, value in taken.items()}
             if row == 0:
+                self._shapes[pace] = shapes
                 self._arrays[pace] = {name: value.new_empty(1, *value.shape) for name, value in taken.items()}
             arrays = self._arrays[pace]
-            known, came = {n: x.shape[1:] for n, x in arrays.items()}, {n: x.shape for n, x in taken.items()}
-            if came != known:
-                raise ValueError(f"A record keeps the names and shapes that it begins with, {known}; got {came}.")
+            if shapes != self._shapes[pace]:
+                raise ValueError(
+                    f"A record keeps the names and shapes that it begins with, {self._shapes[pace]}; got {shapes}."
+                )
             for name, value in taken.items():
                 if row == len(arrays[name]):
                     arrays[name] = torch.cat([arrays[name], torch.empty_like(arrays[name])])
