@@ -15,16 +15,16 @@ from offconvex import runtime
 from offconvex.book.publication.performance import Comparison
 from offconvex.descent import descend
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 
 STEPS, ROUNDS, STEP, STD = 200, 9, 0.1, 1e-2
 CPU = runtime.resolve("cpu", threads=1)
-TASK = Completion(size=64, rank=5, observed=2048)
+TASK = MatrixCompletion(size=64, rank=5, observed=2048)
 
 
 def engine(replicas: int) -> Callable[[], object]:
     targets, masks = TASK.draw(CPU, 0, "benchmark", range(replicas))
-    layers = TASK.gaussian_start(CPU, 0, "benchmark", range(replicas), depth=3, std=STD)
+    layers = TASK.start(CPU, 0, "benchmark", range(replicas), depth=3, std=STD)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
     return lambda: descend(objective, layers, steps=STEPS, step_size=STEP, record_every=STEPS)
 
@@ -32,7 +32,7 @@ def engine(replicas: int) -> Callable[[], object]:
 def autograd(*, gather: bool) -> Callable[[], object]:
     """The loop one would write first: look the observed entries up, or mask the whole residual."""
     targets, masks = TASK.draw(CPU, 0, "benchmark", range(1))
-    start = TASK.gaussian_start(CPU, 0, "benchmark", range(1), depth=3, std=STD)
+    start = TASK.start(CPU, 0, "benchmark", range(1), depth=3, std=STD)
     target, mask = targets[0], masks[0]
     rows, columns = mask.nonzero(as_tuple=True)
     values = target[rows, columns]

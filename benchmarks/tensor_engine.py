@@ -31,7 +31,7 @@ Contraction = Callable[[list[torch.Tensor]], torch.Tensor]
 
 def problem(task: TensorCompletion, rt: runtime.Runtime) -> tuple[torch.Tensor, torch.Tensor, tensor.Factors]:
     one = range(1)
-    target, _ = task.target(rt, 0, "benchmark", one)
+    target = task.target(rt, 0, "benchmark", one)
     return target, task.mask(rt, 0, "benchmark", one), task.start(rt, 0, "benchmark", one, std=STD)
 
 

@@ -11,10 +11,10 @@ from offconvex.factorizations.matrix import incremental as matrix_incremental
 from offconvex.factorizations.matrix import laws as matrix_laws
 from offconvex.factorizations.matrix import recovery as matrix_recovery
 from offconvex.factorizations.matrix.nuclear_norm import minimize_nuclear_norm
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 
 CPU = runtime.resolve("cpu")
-SMALL = Completion(size=16, rank=2, observed=160)
+SMALL = MatrixCompletion(size=16, rank=2, observed=160)
 
 
 def test_growth_law_and_its_controls():
@@ -39,7 +39,7 @@ def test_layers_follow_the_closed_form():
 
 def test_escape_time_at_depth_three():
     config = matrix_laws.EscapeConfig(
-        Completion(size=10, rank=1, observed=50), depths=(2, 3), stds=(1e-3, 1e-4), replicas=1
+        MatrixCompletion(size=10, rank=1, observed=50), depths=(2, 3), stds=(1e-3, 1e-4), replicas=1
     )
     record = matrix_laws.measure_escape(config, CPU, 3)
     assert record.log_slopes[0, 0] == pytest.approx(1, abs=0.05)
@@ -58,7 +58,7 @@ def test_incremental_learning_of_two_values():
 
 def test_depth_comparison_and_single_layer():
     config = matrix_recovery.DepthConfig(
-        Completion(size=16, rank=1, observed=100), steps=(50, 50, 50), replicas=2, record_every=10
+        MatrixCompletion(size=16, rank=1, observed=100), steps=(50, 50, 50), replicas=2, record_every=10
     )
     record = matrix_recovery.compare_depths(config, CPU, 3)
     assert record.runs[0].unseen_motion.max() == 0

@@ -5,18 +5,17 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.descent import autograd_objective, descend
-from offconvex.factorizations.matrix import data
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 
 CPU = runtime.resolve("cpu")
-SMALL = Completion(size=7, rank=2, observed=30)
+SMALL = MatrixCompletion(size=7, rank=2, observed=30)
 
 
 def task_and_layers(depth, replicas=3, std=0.5):
     targets, masks = SMALL.draw(CPU, 0, "test", range(replicas))
-    return targets, masks, SMALL.gaussian_start(CPU, 0, "test", range(replicas), depth=depth, std=std)
+    return targets, masks, SMALL.start(CPU, 0, "test", range(replicas), depth=depth, std=std)
 
 
 def mean_square(targets, masks):
@@ -122,24 +121,12 @@ def test_identity_layers_multiply_to_the_scale_and_gaussian_ones_have_their_spre
     assert abs(layer.std() - 0.3) < 5 * 0.3 / (2 * 100**2) ** 0.5
 
 
-def test_target_and_mask():
-    target = data.low_rank_matrix(CPU, rng.generator(0, "t"), size=20, rank=3)
-    assert torch.linalg.matrix_rank(target) == 3
-    assert target.norm().item() == pytest.approx(20, rel=1e-12)
-    mask = data.observation_mask(CPU, rng.generator(0, "m"), size=20, observed=123)
-    assert mask.sum() == 123 and set(mask.unique().tolist()) == {0.0, 1.0}
-    fuller = data.observation_mask(CPU, rng.generator(0, "m"), size=20, observed=200)
-    assert ((fuller - mask) >= 0).all()
-
-
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Completion(size=10, rank=11), "1 <= rank <= size"),
-        (lambda: Completion(size=10, rank=2, observed=101), "observed <= size"),
-        (lambda: Completion(size=10, rank=2, observed=20), "36 degrees of freedom"),
-        (lambda: data.low_rank_matrix(CPU, rng.generator(0, "x"), size=3, rank=0), "`rank`"),
-        (lambda: data.observation_mask(CPU, rng.generator(0, "x"), size=3, observed=10), "`observed`"),
+        (lambda: MatrixCompletion(size=10, rank=11), "1 <= rank <= size"),
+        (lambda: MatrixCompletion(size=10, rank=2, observed=101), "observed <= size"),
+        (lambda: MatrixCompletion(size=10, rank=2, observed=20), "36 degrees of freedom"),
         (lambda: matrix.gaussian_layers(CPU, [], depth=0, size=3, std=1.0), "depth >= 1"),
         (lambda: matrix.gaussian_layers(CPU, [], depth=2, size=3, std=0.0), "`std`"),
         (lambda: matrix.identity_layers(CPU, depth=2, size=3, replicas=1, scale=-1.0), "`scale`"),

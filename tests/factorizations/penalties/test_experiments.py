@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from offconvex import runtime, stored
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.factorizations.penalties import experiments
 from offconvex.factorizations.penalties import laws as penalties_laws
 from offconvex.factorizations.penalties import ratings as penalties_ratings
 from offconvex.factorizations.penalties import stored as penalties_stored
 from offconvex.factorizations.penalties.experiments import Cell, Tasks
 
-TINY = Tasks(Completion(size=16, rank=1, observed=140), replicas=2, stream="test")
+TINY = Tasks(MatrixCompletion(size=16, rank=1, observed=140), replicas=2, stream="test")
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_step_sweep_covers_its_steps(rt):
 
 
 def test_targets_of_a_spectrum_have_it(rt):
-    tasks = Tasks(Completion(size=16, rank=3, observed=140), replicas=2, stream="test")
+    tasks = Tasks(MatrixCompletion(size=16, rank=3, observed=140), replicas=2, stream="test")
     values = np.linalg.svd(experiments.spectrum_targets(tasks, 0.5, rt, 0).numpy(), compute_uv=False)
     np.testing.assert_allclose(values[:, 1:3] / values[:, :2], 0.5)
     np.testing.assert_allclose((values**2).sum(1), 256)

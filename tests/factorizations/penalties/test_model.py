@@ -8,13 +8,13 @@ from offconvex import rng, runtime
 from offconvex.descent import autograd_objective
 from offconvex.factorizations.matrix.model import end_to_end, matrix_objective
 from offconvex.factorizations.matrix.nuclear_norm import minimize_nuclear_norm
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.factorizations.penalties import theory
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.model import PENALTIES, SHARPEST, Penalty, penalized_loss
 from offconvex.factorizations.penalties.proximal import duality_gap, proximal_ratio, soft_impute, soft_threshold
 
-TASK = Completion(size=20, rank=2, observed=240)
+TASK = MatrixCompletion(size=20, rank=2, observed=240)
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_the_tangent_equation_is_solved(drawn):
 
 
 def test_a_certificate_below_one_means_exact_recovery_by_the_nuclear_norm(rt):
-    task = Completion(size=20, rank=2, observed=340)
+    task = MatrixCompletion(size=20, rank=2, observed=340)
     targets, masks = task.draw(rt, 3, "test certificate", range(6))
     found = [theory.local_theory(t.numpy(), m.numpy(), 2, 1.0).certificate for t, m in zip(targets, masks)]
     sure = np.array(found) < 1

@@ -20,7 +20,7 @@ SMALL = TensorCompletion((5, 5, 5), rank=2, observed=100, norm=11.0, components=
 
 def problem(rt, task=SMALL, std=0.5):
     one = range(1)
-    target, _ = task.target(rt, 0, "test", one)
+    target = task.target(rt, 0, "test", one)
     objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, 0, "test", one)))
     return target, objective, task.start(rt, 0, "test", one, std=std)
 
@@ -73,7 +73,7 @@ def test_merging_counts_a_split_component_once(rt):
 
 
 def test_targets_have_the_norm_and_the_spread_that_were_asked_for(rt):
-    targets, norms = SMALL.target(rt, 3, "test", range(4))
+    targets, norms = (x(rt, 3, "test", range(4)) for x in (SMALL.target, SMALL.target_norms))
     torch.testing.assert_close(targets.flatten(1).norm(dim=1), rt.tensor([11.0] * 4), rtol=1e-12, atol=0)
     assert bool((norms[:, -1] >= SMALL.weakest * norms[:, 0]).all())
     assert SMALL.mask(rt, 3, "test", range(4)).flatten(1).sum(1).tolist() == [100.0] * 4

@@ -12,7 +12,7 @@ from offconvex.factorizations.hierarchical.measure import local_growth
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.factorizations.tensor.task import TensorCompletion
@@ -39,7 +39,7 @@ class OneLaw:
         duration: factor on all numbers of steps.
     """
 
-    matrices: tuple[tuple[int, Completion, float, int], ...]
+    matrices: tuple[tuple[int, MatrixCompletion, float, int], ...]
     tensors: tuple[tuple[int, TensorCompletion, float, int], ...]
     trees: tuple[tuple[int, TreeCompletion, float, int], ...]
     step_share: float = 0.05
@@ -54,7 +54,7 @@ class OneLaw:
             raise ValueError(f"A task must have components with the stated number of axes; it has not for K = {wrong}.")
 
 
-_SQUARE = Completion(size=16, rank=2, observed=192)
+_SQUARE = MatrixCompletion(size=16, rank=2, observed=192)
 
 
 def _tree(nested: hierarchical.Nested, length: int, observed: int) -> TreeCompletion:
@@ -90,7 +90,9 @@ def read_all(config: OneLaw, rt: Runtime, seed: int) -> dict[tuple[str, int], Ra
     return {(kind, entry[0]): run(config, rt, seed, *entry) for kind, run, entry in runs}
 
 
-def _matrix_run(config: OneLaw, rt: Runtime, seed: int, axes: int, task: Completion, size: float, steps: int) -> Rates:
+def _matrix_run(
+    config: OneLaw, rt: Runtime, seed: int, axes: int, task: MatrixCompletion, size: float, steps: int
+) -> Rates:
     stream, one = f"one law matrix {axes}", range(1)
     target, mask = task.draw(rt, seed, stream, one)
     loss = matrix.completion_loss(target, mask)
@@ -105,7 +107,7 @@ def _tensor_run(
     config: OneLaw, rt: Runtime, seed: int, axes: int, task: TensorCompletion, std: float, steps: int
 ) -> Rates:
     stream, one = f"one law tensor {axes}", range(1)
-    target, _ = task.target(rt, seed, stream, one)
+    target = task.target(rt, seed, stream, one)
     loss = tensor.completion_loss(target, task.mask(rt, seed, stream, one))
     factors = task.start(rt, seed, stream, one, std=std)
     norms = tensor_measure.vector_norms(factors)[:, 0]

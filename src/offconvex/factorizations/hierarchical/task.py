@@ -1,6 +1,5 @@
 """Tensor completion with targets of low hierarchical tensor rank."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,11 +7,12 @@ import torch
 from offconvex import rng
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.tasks import Completion
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class TreeCompletion:
+class TreeCompletion(Completion):
     """A completion task whose target is itself a hierarchical factorization (razin2022implicit, experiments).
 
     Attributes:
@@ -76,14 +76,6 @@ class TreeCompletion:
             splits = [hierarchical_measure.split_values(tensor, tree.nodes[c].axes)[0] for c in tree.nodes[-1].children]
             if all(values[min(self.rank, len(values)) - 1] * self.spread >= values[0] for values in splits):
                 return tensor * (self.norm / tensor.norm())
-
-    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Ones at the observed entries, drawn uniformly without replacement, (B, d_1, ..., d_N)."""
-        entries = math.prod(self.shape)
-        masks = rt.zeros(len(replicas), entries)
-        for mask, r in zip(masks, replicas):
-            mask[rt.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
-        return masks.view(-1, *self.shape)
 
     def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> hierarchical.Weights:
         """Gaussian weights of the given replicas."""

@@ -9,7 +9,7 @@ from offconvex.descent import Gradients, GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.runtime import Runtime
 
 
@@ -28,7 +28,7 @@ class IncrementalConfig:
         tail: last share of the adaptive run whose median error is the rule's floor.
     """
 
-    task: Completion = field(default_factory=Completion)
+    task: MatrixCompletion = field(default_factory=MatrixCompletion)
     depth: int = 3
     std: float = 1e-3
     rule: GroupRMSprop = field(default_factory=lambda: GroupRMSprop(rate=1e-2, floor=1e-6))
@@ -148,7 +148,7 @@ def _runs(
         return []
     task, kept = config.task, min(10, config.task.size)
     targets, masks = task.draw(rt, seed, "incremental", replicas)
-    layers = task.gaussian_start(rt, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
+    layers = task.start(rt, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
     loss = matrix.completion_loss(targets, masks)
     objective = matrix.matrix_objective(loss)
 

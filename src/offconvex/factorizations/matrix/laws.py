@@ -11,7 +11,7 @@ from offconvex.factorizations import theory
 from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.flow import flow, hitting_time
 from offconvex.runtime import Runtime
 
@@ -31,7 +31,7 @@ class GrowthConfig:
         layer_scales: factors on the layers of the start, or None; unequal ones make it unbalanced.
     """
 
-    task: Completion = field(default_factory=Completion)
+    task: MatrixCompletion = field(default_factory=MatrixCompletion)
     depth: int = 3
     std: float = 1e-2
     step_share: float = 0.075
@@ -66,7 +66,7 @@ def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> Rates:
     """Rates of the learned singular values along descent, to be held against L sigma^(2-2/L) gamma."""
     task, one = config.task, range(1)
     loss = matrix.completion_loss(*task.draw(rt, seed, "growth", one))
-    start = task.gaussian_start(rt, seed, "growth", one, depth=config.depth, std=config.std)
+    start = task.start(rt, seed, "growth", one, depth=config.depth, std=config.std)
     if config.layer_scales is not None:
         start = tuple(scale * layer for scale, layer in zip(config.layer_scales, start))
     return read_rates(
@@ -94,7 +94,7 @@ class BalanceConfig:
         records: of the flow.
     """
 
-    task: Completion = field(default_factory=Completion)
+    task: MatrixCompletion = field(default_factory=MatrixCompletion)
     depth: int = 3
     std: float = 3e-2
     stable_steps: float = 300.0
@@ -139,7 +139,7 @@ def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRec
     """Drift of W_{j+1}^T W_{j+1} - W_j W_j^T, by gradient descent at several steps and by the adaptive flow."""
     task, one = config.task, range(1)
     targets, masks = task.draw(rt, seed, "balance", one)
-    layers = task.gaussian_start(rt, seed, "balance", one, depth=config.depth, std=config.std)
+    layers = task.start(rt, seed, "balance", one, depth=config.depth, std=config.std)
     objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
     initial = matrix_measure.layer_gaps(layers)
 
@@ -172,7 +172,7 @@ class EscapeConfig:
         replicas: independent draws.
     """
 
-    task: Completion = field(default_factory=lambda: Completion(size=24, rank=2, observed=288))
+    task: MatrixCompletion = field(default_factory=lambda: MatrixCompletion(size=24, rank=2, observed=288))
     depths: tuple[int, ...] = (2, 3, 4)
     stds: tuple[float, ...] = (1e-2, 3e-3, 1e-3, 3e-4)
     replicas: int = 5
@@ -219,7 +219,7 @@ def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord
         pulls[r] = float(torch.linalg.matrix_norm(pull, 2))
         half = float(torch.linalg.matrix_norm(targets, 2)) / 2
         for d, depth in enumerate(config.depths):
-            start = config.task.gaussian_start(rt, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0)
+            start = config.task.start(rt, seed, f"escape {depth}", range(r, r + 1), depth=depth, std=1.0)
             for s, std in enumerate(config.stds):
                 times[d, s, r] = hitting_time(
                     objective,

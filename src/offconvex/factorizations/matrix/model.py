@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from offconvex.descent import Objective
+from offconvex.factorizations.tasks import Layers
 from offconvex.runtime import Runtime
 
-Layers = tuple[torch.Tensor, ...]
 EndLoss = Callable[..., torch.Tensor]
 """End-to-end matrix (R, n, n'), which it may overwrite, and a buffer that it fills with its gradient -> loss (R,).
 

@@ -7,11 +7,10 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import Gradients, GroupRMSprop, descend
-from offconvex.factorizations import measure, theory
-from offconvex.factorizations.matrix import data
+from offconvex.factorizations import measure, tasks, theory
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.nuclear_norm import minimize_nuclear_norm
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.runtime import Runtime
 
 
@@ -30,7 +29,7 @@ class DepthConfig:
         replicas: independent tasks.
     """
 
-    task: Completion = field(default_factory=lambda: Completion(size=100, rank=5, observed=2000))
+    task: MatrixCompletion = field(default_factory=lambda: MatrixCompletion(size=100, rank=5, observed=2000))
     depths: tuple[int, ...] = (1, 2, 3)
     steps: tuple[int, ...] = (30_000, 15_000, 20_000)
     scale: float = 1e-3
@@ -235,14 +234,14 @@ def sweep_recovery(config: SweepConfig, rt: Runtime, seed: int) -> SweepRecord:
 def _draw(
     config: SweepConfig, rt: Runtime, seed: int, fraction: float, replica: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    target = data.low_rank_matrix(
+    target = tasks.low_rank_matrix(
         rt, rng.generator(seed, "sweep", "target", replica), size=config.size, rank=config.rank
     )
     # One permutation a replica, so that more observations contain the fewer.
-    mask = data.observation_mask(
+    mask = tasks.uniform_mask(
         rt,
         rng.generator(seed, "sweep", "mask", replica),
-        size=config.size,
+        shape=(config.size, config.size),
         observed=max(1, round(fraction * config.size**2)),
     )
     return target, mask

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 
 from offconvex import rng
-from offconvex.factorizations.matrix import data
 from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.tasks import Completion, Layers, low_rank_matrix
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Completion:
+class MatrixCompletion(Completion):
     """A matrix completion task (razin2022implicit, Fig. 1): Gaussian target of a given rank, uniform observations.
 
     Attributes:
@@ -37,21 +37,22 @@ class Completion:
                 f"which has {freedom} degrees of freedom; observe more entries or lower the rank."
             )
 
-    def draw(self, rt: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
-        """Targets and masks (R, size, size) of the given replicas."""
-        targets = [
-            data.low_rank_matrix(rt, rng.generator(seed, stream, "target", r), size=self.size, rank=self.rank)
-            for r in replicas
-        ]
-        masks = [
-            data.observation_mask(rt, rng.generator(seed, stream, "mask", r), size=self.size, observed=self.observed)
-            for r in replicas
-        ]
-        return torch.stack(targets), torch.stack(masks)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Lengths of the axes."""
+        return self.size, self.size
 
-    def gaussian_start(
-        self, rt: Runtime, seed: int, stream: str, replicas: range, *, depth: int, std: float
-    ) -> matrix.Layers:
+    @property
+    def norm(self) -> float:
+        """Frobenius norm of the target, such that its entries have mean square one."""
+        return self.size
+
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+        """Targets (R, size, size) of the given replicas."""
+        draws = [rng.generator(seed, stream, "target", r) for r in replicas]
+        return torch.stack([low_rank_matrix(rt, draw, size=self.size, rank=self.rank) for draw in draws])
+
+    def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, depth: int, std: float) -> Layers:
         """Gaussian layers of the given replicas."""
         generators = [rng.generator(seed, stream, "layers", r) for r in replicas]
         return matrix.gaussian_layers(rt, generators, depth=depth, size=self.size, std=std)

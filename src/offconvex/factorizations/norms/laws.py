@@ -7,7 +7,6 @@ import numpy as np
 from offconvex.factorizations.norms import measure as norms_measure
 from offconvex.factorizations.norms import theory as norms_theory
 from offconvex.factorizations.norms.curves import Curve
-from offconvex.factorizations.norms.task import Completion
 
 POWERS = (0.5, 2 / 3, 1.0, 2.0, np.inf)
 """Schatten powers shown: two quasi-norms, the nuclear, Frobenius and spectral norms."""

@@ -8,7 +8,7 @@ import torch
 from offconvex import rng
 from offconvex.factorizations import theory
 from offconvex.factorizations.matrix import model as matrix
-from offconvex.factorizations.matrix.task import Completion
+from offconvex.factorizations.matrix.task import MatrixCompletion
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.measure import scores
 from offconvex.factorizations.penalties.model import PENALTIES, SHARPEST
@@ -82,7 +82,7 @@ class Tasks:
         stream: name of their random stream.
     """
 
-    task: Completion = field(default_factory=lambda: Completion(size=100, rank=5, observed=2000))
+    task: MatrixCompletion = field(default_factory=lambda: MatrixCompletion(size=100, rank=5, observed=2000))
     replicas: int = 5
     stream: str = "penalties"
 
@@ -93,10 +93,10 @@ class Tasks:
     def small_start(self, rt: Runtime, seed: int, depth: int, alpha: float = 1e-3) -> matrix.Layers:
         """Gaussian layers with entries of variance alpha^(2/L) / size (arora2019implicit, code)."""
         std = alpha ** (1 / depth) / self.task.size**0.5
-        return self.task.gaussian_start(rt, seed, self.stream, range(self.replicas), depth=depth, std=std)
+        return self.task.start(rt, seed, self.stream, range(self.replicas), depth=depth, std=std)
 
 
-def default_rate(cell: Cell, task: Completion) -> float:
+def default_rate(cell: Cell, task: MatrixCompletion) -> float:
     """First step of a cell: 0.03 for Adam, a tenth of it on layers; for descent half the largest stable step.
 
     The largest singular value of a target is near half of its Frobenius norm.

@@ -134,7 +134,7 @@ class Learned:
 def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
     """Complete one tensor with the adaptive rule, then finish with a constant step."""
     task, one = config.task, range(replica, replica + 1)
-    target, target_norms = task.target(rt, seed, stream, one)
+    target, target_norms = task.target(rt, seed, stream, one), task.target_norms(rt, seed, stream, one)
     mask = task.mask(rt, seed, stream, one)
     objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
     mean_square = task.norm**2 / target[0].numel()

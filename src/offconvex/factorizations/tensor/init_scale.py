@@ -72,7 +72,7 @@ def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> 
 def repeat_slice(config: InitScales) -> np.ndarray:
     """Ten largest component norms of the first task from the largest start, over `slice_steps` iterations, (T, 10)."""
     rt, task, one = runtime.resolve(config.device), config.task, range(1)
-    target, _ = task.target(rt, config.seed, STREAM, one)
+    target = task.target(rt, config.seed, STREAM, one)
     run = descend(
         tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, config.seed, STREAM, one))),
         task.start(rt, config.seed, STREAM, one, std=config.stds[0]),

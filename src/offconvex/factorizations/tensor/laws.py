@@ -68,7 +68,7 @@ GROWTH = (
 def measure_growth(config: Growth, rt: Runtime, seed: int) -> Rates:
     """Rates of the component norms along descent, to be held against the balanced law and the exact one."""
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
-    target, _ = task.target(rt, seed, stream, one)
+    target = task.target(rt, seed, stream, one)
     start = tensor.balanced_factors(task.start(rt, seed, stream, one, std=config.std))
     if config.axis_scales is not None:
         start = tuple(scale * factor for scale, factor in zip(config.axis_scales, start))
@@ -144,7 +144,7 @@ class BalanceRecord:
 def measure_balance(config: Balance, rt: Runtime, seed: int) -> BalanceRecord:
     """Drift of the differences of squared vector norms, by gradient descent at several steps and by the flow."""
     task, one = config.task, range(1)
-    target, _ = task.target(rt, seed, "balance", one)
+    target = task.target(rt, seed, "balance", one)
     start = task.start(rt, seed, "balance", one, std=config.std)
     objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, "balance", one)))
     initial = tensor_measure.imbalance(start)
@@ -220,7 +220,7 @@ def complete_repeatedly(config: Completions, rt: Runtime, seed: int) -> Completi
     """Complete every task from every size of start."""
     task, all_tasks = config.task, range(config.replicas)
     stream = f"rank {task.rank}"
-    target, _ = task.target(rt, seed, stream, all_tasks)
+    target = task.target(rt, seed, stream, all_tasks)
     objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, stream, all_tasks)))
     finish_step = config.finish_share * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
     norms, counts, errors, losses = [], [], [], []

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 
 from offconvex import rng
+from offconvex.factorizations.tasks import Completion
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class TensorCompletion:
+class TensorCompletion(Completion):
     """A tensor completion task with Gaussian components and uniform observations (razin2021implicit, Fig. 4).
 
     Attributes:
@@ -53,14 +54,17 @@ class TensorCompletion:
         """Number of axes N."""
         return len(self.shape)
 
-    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
-        """Targets (B, d_1, ..., d_N) and the norms of their components in decreasing order, (B, rank).
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+        """Targets (R, d_1, ..., d_N).
 
         The factors are N(0, 1) and share one scale, chosen for the target's norm, so that components keep the spread of
         products of Gaussian norms, up to `weakest`.
         """
-        targets, norms = zip(*(self._draw(rt, rng.generator(seed, stream, "target", r)) for r in replicas))
-        return torch.stack(targets), torch.stack(norms)
+        return torch.stack([self._draw(rt, rng.generator(seed, stream, "target", r))[0] for r in replicas])
+
+    def target_norms(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
+        """Norms of the targets' components in decreasing order, (R, rank)."""
+        return torch.stack([self._draw(rt, rng.generator(seed, stream, "target", r))[1] for r in replicas])
 
     def _draw(self, rt: Runtime, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         while True:
@@ -70,14 +74,6 @@ class TensorCompletion:
                 plain = tensor.end_tensor(factors)[0]
                 scale = self.norm / plain.norm()
                 return scale * plain, scale * norms
-
-    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Ones at the observed entries, drawn uniformly without replacement, (B, d_1, ..., d_N)."""
-        entries = math.prod(self.shape)
-        masks = rt.zeros(len(replicas), entries)
-        for mask, r in zip(masks, replicas):
-            mask[rt.permutation(rng.generator(seed, stream, "mask", r), entries)[: self.observed]] = 1
-        return masks.view(-1, *self.shape)
 
     def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> tensor.Factors:
         """Gaussian factors of the given replicas."""
