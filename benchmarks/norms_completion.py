@@ -18,7 +18,7 @@ from offconvex.factorizations.tensor.model import gaussian_factors
 
 SLICE = 200
 CPU = runtime.resolve("cpu", threads=1)
-CONFIG = norms_tensor.TensorCompletion(stds=(1e-3,))
+CONFIG = norms_tensor.RankOneCompletion(stds=(1e-3,))
 
 
 def loop(count: int) -> None:

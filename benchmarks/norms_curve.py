@@ -15,11 +15,11 @@ import timing
 from offconvex import runtime
 from offconvex.book.publication.performance import Comparison
 from offconvex.descent import descend
-from offconvex.factorizations.norms.curves import SOURCE, Curves, coordinate_curve, start_layers
+from offconvex.factorizations.norms.curves import SOURCE, CornerRuns, coordinate_curve, start_layers
 
 LEVEL, SLICE = 1e-4, 20_000
 CPU = runtime.resolve("cpu", threads=1)
-CONFIG = Curves(SOURCE[2], replicas=1, smallest_loss=LEVEL)
+CONFIG = CornerRuns(SOURCE[2], replicas=1, smallest_loss=LEVEL)
 
 
 def loop(steps: int) -> tuple[int, float]:
@@ -51,7 +51,7 @@ def flow() -> tuple[float, float]:
 
 def engine(replicas: int) -> None:
     """A slice of the steps of the batched engine."""
-    config = Curves(SOURCE[2], replicas=replicas)
+    config = CornerRuns(SOURCE[2], replicas=replicas)
     layers = start_layers(config, CPU, 0, balanced=True)
     descend(config.task.objective(CPU), layers, steps=SLICE, step_size=config.setting.rate, record_every=SLICE)
 

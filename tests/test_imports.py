@@ -28,12 +28,8 @@ ATTACKED = {"instahide/keys.py", "instahide/prng.py"}
 # Names of classes that still mean two things; the list may only shrink.
 AMBIGUOUS = {
     "BalanceRecord",
-    "Completion",
-    "Fit",
-    "Images",
     "Learned",
     "Learning",
-    "TensorCompletion",
 }
 
 

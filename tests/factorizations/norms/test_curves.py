@@ -11,8 +11,8 @@ from offconvex import rng, runtime
 from offconvex.descent import autograd_objective
 from offconvex.factorizations.matrix.model import end_to_end, gaussian_layers
 from offconvex.factorizations.norms import coordinates
-from offconvex.factorizations.norms.curves import SOURCE, Curves, coordinate_curve, descent_gap, weight_curve
-from offconvex.factorizations.norms.task import Completion, determinant, gaussian_products, unbalanced_layers
+from offconvex.factorizations.norms.curves import SOURCE, CornerRuns, coordinate_curve, descent_gap, weight_curve
+from offconvex.factorizations.norms.task import CornerCompletion, determinant, gaussian_products, unbalanced_layers
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def generators(count):
 
 @pytest.mark.parametrize("depth", [2, 3, 4])
 def test_the_loss_ignores_the_free_entry_and_its_gradient_is_right(rt, depth):
-    task = Completion(-2.0, 0.5, 0.1)
+    task = CornerCompletion(-2.0, 0.5, 0.1)
     layers = gaussian_layers(rt, generators(3), depth=depth, size=2, std=1.0)
 
     def loss(parameters):
@@ -40,10 +40,10 @@ def test_the_loss_ignores_the_free_entry_and_its_gradient_is_right(rt, depth):
 
 
 def test_the_sign_that_no_fit_has():
-    assert Completion().opposite_sign == 1
-    assert Completion(-2.0, 0.5, 0.1).opposite_sign == -1
+    assert CornerCompletion().opposite_sign == 1
+    assert CornerCompletion(-2.0, 0.5, 0.1).opposite_sign == -1
     with pytest.raises(ValueError, match="must not be zero"):
-        Completion(right=0.0)
+        CornerCompletion(right=0.0)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -89,7 +89,7 @@ def test_a_singular_matrix_has_no_coordinates():
 @pytest.mark.parametrize("depth", [2, 3, 5])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_field_is_the_end_to_end_flow(depth, sign):
-    task = Completion(-1.3, 0.7, 0.2)
+    task = CornerCompletion(-1.3, 0.7, 0.2)
     draws = rng.numpy_generator(1, "test field", depth, sign).normal(size=(10, 2, 2))
     for matrix in draws:
         w = matrix if np.linalg.det(matrix) * sign > 0 else matrix[::-1]
@@ -110,19 +110,19 @@ def test_the_field_is_the_end_to_end_flow(depth, sign):
 
 def test_the_coordinates_need_two_layers_and_a_sign():
     with pytest.raises(ValueError, match="depth >= 2"):
-        coordinates.field(Completion(), depth=1, sign=1)
+        coordinates.field(CornerCompletion(), depth=1, sign=1)
 
 
 @pytest.mark.parametrize("setting", SOURCE[2::2])
 def test_layers_and_coordinates_follow_the_same_curve(rt, setting):
-    config = Curves(setting, replicas=1, smallest_loss=0.1, points=40)
+    config = CornerRuns(setting, replicas=1, smallest_loss=0.1, points=40)
     ours, layers = coordinate_curve(config, rt, 5), weight_curve(config, rt, 5, rtol=1e-9)
     np.testing.assert_allclose(ours.product, layers.product, atol=1e-6 * np.abs(layers.product).max())
     np.testing.assert_allclose(ours.loss, layers.loss, atol=1e-6)
 
 
 def test_descent_stays_on_the_flow_in_proportion_to_its_step(rt):
-    coarse = Curves(SOURCE[2], replicas=2, smallest_loss=1e-2, points=60)
+    coarse = CornerRuns(SOURCE[2], replicas=2, smallest_loss=1e-2, points=60)
     fine = replace(coarse, setting=replace(SOURCE[2], rate=SOURCE[2].rate / 4))
     gaps = [
         descent_gap(config, rt, 5, levels=(0.3,), steps=steps).max() for config, steps in ((coarse, 200), (fine, 800))
@@ -133,4 +133,4 @@ def test_descent_stays_on_the_flow_in_proportion_to_its_step(rt):
 
 def test_a_configuration_that_cannot_run_is_refused():
     with pytest.raises(ValueError, match="smallest loss"):
-        Curves(SOURCE[0], smallest_loss=1.0)
+        CornerRuns(SOURCE[0], smallest_loss=1.0)

@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 
 from offconvex import rng, runtime
 from offconvex.factorizations.norms import baselines, measure, theory
-from offconvex.factorizations.norms.task import Completion
+from offconvex.factorizations.norms.task import CornerCompletion
 
 
 def near_fits(right, below, corner, sign, count=200_000):
@@ -91,7 +91,7 @@ def test_values_at_a_loss_are_read_off_the_first_crossing():
 )
 def test_the_entry_of_least_norm(power, corner, expected):
     # Nuclear: 2 x 2 formula |W|_F^2 + 2 |det W|; p = 1/2 prefers the rank-one fit W11 = 1 / corner.
-    assert baselines.least_norm_entry(Completion(corner=corner), power) == pytest.approx(expected, abs=1e-6)
+    assert baselines.least_norm_entry(CornerCompletion(corner=corner), power) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_spiked_minimizer_against_a_grid():

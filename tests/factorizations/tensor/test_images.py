@@ -77,7 +77,7 @@ def test_a_predictor_of_rank_one_is_fitted_by_rank_one_and_noise_is_not(rt):
         inputs,
         torch.cat((clean, noise), 1),
         components=1,
-        settings=tensor_fit.Fit(log_steps=400, factor_steps=100, batch=500, log_rate=3e-2),
+        settings=tensor_fit.FitSettings(log_steps=400, factor_steps=100, batch=500, log_rate=3e-2),
         start=rng.generator(0, "start"),
         order=rng.generator(0, "order"),
         rt=rt,
@@ -88,7 +88,7 @@ def test_a_predictor_of_rank_one_is_fitted_by_rank_one_and_noise_is_not(rt):
 
 
 def test_random_variants_keep_the_classes(monkeypatch):
-    config = tensor_images.Images(full=False, labels=(0, 6))
+    config = tensor_images.ImageFits(full=False, labels=(0, 6))
     rt = runtime.resolve("cpu", torch.float32)
     pictures = tensor_images.binary_split(config, "pictures", "test", rt)
     noise = tensor_images.binary_split(config, "noise", "test", rt)
@@ -102,11 +102,11 @@ def test_random_variants_keep_the_classes(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda rt: tensor_fit.Fit(batch=0), "batch"),
-        (lambda rt: tensor_fit.Fit(ridge=0.0), "positive"),
-        (lambda rt: tensor_images.Images(labels=(11,)), "labels"),
-        (lambda rt: tensor_images.Images(ranks=()), "ranks"),
-        (lambda rt: tensor_images.binary_split(tensor_images.Images(full=False), "photos", "test", rt), "design"),
+        (lambda rt: tensor_fit.FitSettings(batch=0), "batch"),
+        (lambda rt: tensor_fit.FitSettings(ridge=0.0), "positive"),
+        (lambda rt: tensor_images.ImageFits(labels=(11,)), "labels"),
+        (lambda rt: tensor_images.ImageFits(ranks=()), "ranks"),
+        (lambda rt: tensor_images.binary_split(tensor_images.ImageFits(full=False), "photos", "test", rt), "design"),
         (lambda rt: tensor_binary.products(rt.zeros(1, 1, 2, 3), rt.zeros(5, 4)), "inputs"),
     ],
 )
@@ -116,7 +116,7 @@ def test_bad_input_is_one_clear_sentence(rt, call, message):
 
 
 def test_stored_parts_fit_together():
-    config = tensor_images.Images(ranks=(1, 2))
+    config = tensor_images.ImageFits(ranks=(1, 2))
     parts = tensor_images.parts(config)
     assert list(parts) == ["pictures-2", "noise-2", "pictures-1", "noise-1", "slice"]
 

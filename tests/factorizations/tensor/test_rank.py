@@ -74,7 +74,7 @@ def test_bad_input_is_refused():
 
 def test_a_small_completion_is_solved_and_the_linear_method_is_arithmetic():
     rt = runtime.resolve("cpu")
-    config = norms_tensor.TensorCompletion(3, 5, observed=(80, 125), stds=(1e-2,), starts=2)
+    config = norms_tensor.RankOneCompletion(3, 5, observed=(80, 125), stds=(1e-2,), starts=2)
     record = norms_tensor.sweep(config, rt, 0)
     target, order = norms_tensor.draw_target(config, rt, 0)
     assert target.norm().item() == pytest.approx(1)
@@ -87,11 +87,11 @@ def test_a_small_completion_is_solved_and_the_linear_method_is_arithmetic():
 
 def test_observations_are_nested():
     rt = runtime.resolve("cpu")
-    target, order = norms_tensor.draw_target(norms_tensor.TensorCompletion(), rt, 0)
+    target, order = norms_tensor.draw_target(norms_tensor.RankOneCompletion(), rt, 0)
     few, many = (norms_tensor.observe(target, order, count)[0] for count in (50, 100))
     assert few.sum() == 50 and many.sum() == 100 and bool((few <= many).all())
 
 
 def test_an_impossible_completion_is_refused():
     with pytest.raises(ValueError, match="observed entries"):
-        norms_tensor.TensorCompletion(observed=(513,))
+        norms_tensor.RankOneCompletion(observed=(513,))

@@ -10,11 +10,11 @@ from offconvex.descent import descend
 from offconvex.factorizations.matrix.model import end_to_end, gaussian_layers, matrix_objective, squared_loss
 from offconvex.factorizations.norms import theory as norms_theory
 from offconvex.factorizations.norms.measure import schatten
-from offconvex.factorizations.norms.task import Completion
+from offconvex.factorizations.norms.task import CornerCompletion
 from offconvex.runtime import Runtime
 
 
-def completion_norm(free: np.ndarray, task: Completion, power: float) -> np.ndarray:
+def completion_norm(free: np.ndarray, task: CornerCompletion, power: float) -> np.ndarray:
     """Schatten (quasi-)norm of the fits of a 2 x 2 task with W11 = free (n,), (n,)."""
     fits = np.empty((*np.shape(free), 2, 2))
     fits[..., 0, 0], fits[..., 0, 1] = free, task.right
@@ -22,7 +22,7 @@ def completion_norm(free: np.ndarray, task: Completion, power: float) -> np.ndar
     return schatten(np.log(np.linalg.svd(fits, compute_uv=False)), power)
 
 
-def least_norm_entry(task: Completion, power: float, *, extent: float = 10.0) -> float:
+def least_norm_entry(task: CornerCompletion, power: float, *, extent: float = 10.0) -> float:
     """W11 of the fit with least Schatten (quasi-)norm, by SciPy: a grid on [-extent, extent], then golden section."""
     grid = np.linspace(-extent, extent, 1002)
     best = grid[completion_norm(grid, task, power).argmin()]

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 
-from offconvex.factorizations.norms.task import Completion
+from offconvex.factorizations.norms.task import CornerCompletion
 from offconvex.flow import Field
 
 
-def field(task: Completion, *, depth: int, sign: int) -> Field:
+def field(task: CornerCompletion, *, depth: int, sign: int) -> Field:
     """Velocity of (log sigma_1, log sigma_2, theta, phi) under gradient flow over `depth` balanced layers.
 
     With G the loss gradient at W and H = U(theta)^T G U(phi):

@@ -11,13 +11,13 @@ from offconvex.factorizations.matrix.model import Layers, balanced_layers, end_t
 from offconvex.factorizations.norms import coordinates as norms_coordinates
 from offconvex.factorizations.norms import measure as norms_measure
 from offconvex.factorizations.norms import theory as norms_theory
-from offconvex.factorizations.norms.task import Completion, determinant, gaussian_products, unbalanced_layers
+from offconvex.factorizations.norms.task import CornerCompletion, determinant, gaussian_products, unbalanced_layers
 from offconvex.flow import flow, integrate
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Setting:
+class CornerSetting:
     """One of the six settings of the source's first experiment (razin2020implicit, code).
 
     Attributes:
@@ -39,18 +39,18 @@ class Setting:
 
 
 SOURCE = (
-    Setting(2, 6e-3, 1e-5),
-    Setting(2, 3e-3, 1e-6),
-    Setting(3, 6e-3, 1e-5),
-    Setting(3, 3e-3, 1e-6),
-    Setting(4, 3e-3, 1e-3),
-    Setting(4, 1.5e-3, 1e-4),
+    CornerSetting(2, 6e-3, 1e-5),
+    CornerSetting(2, 3e-3, 1e-6),
+    CornerSetting(3, 6e-3, 1e-5),
+    CornerSetting(3, 3e-3, 1e-6),
+    CornerSetting(4, 3e-3, 1e-3),
+    CornerSetting(4, 1.5e-3, 1e-4),
 )
 """Depths, steps and starts of the source."""
 
 
 @dataclass(frozen=True)
-class Curves:
+class CornerRuns:
     """Runs of one setting from several starts.
 
     Attributes:
@@ -62,12 +62,12 @@ class Curves:
         task: observed entries.
     """
 
-    setting: Setting
+    setting: CornerSetting
     replicas: int = 16
     sign: int = 0
     smallest_loss: float = 1e-6
     points: int = 500
-    task: Completion = Completion()
+    task: CornerCompletion = CornerCompletion()
 
     def __post_init__(self):
         if self.replicas < 1 or self.sign not in (-1, 0, 1) or self.points < 10 or not 0 < self.smallest_loss < 0.5:
@@ -119,12 +119,12 @@ class Curve:
         return np.exp(norms_measure.at_loss(self.loss, np.log(self.entry), level))
 
 
-def draw_products(config: Curves, rt: Runtime, seed: int) -> torch.Tensor:
+def draw_products(config: CornerRuns, rt: Runtime, seed: int) -> torch.Tensor:
     """Products at the start, (R, 2, 2): N(0, std^2) entries, given the determinant's sign."""
     return gaussian_products(rt, _generators(config, seed), std=config.setting.std, sign=config.start_sign)
 
 
-def start_layers(config: Curves, rt: Runtime, seed: int, *, balanced: bool) -> Layers:
+def start_layers(config: CornerRuns, rt: Runtime, seed: int, *, balanced: bool) -> Layers:
     """Layers at the start: balanced with the products of `draw_products`, or independent Gaussian ones."""
     depth, std = config.setting.depth, config.setting.std
     if balanced:
@@ -132,7 +132,7 @@ def start_layers(config: Curves, rt: Runtime, seed: int, *, balanced: bool) -> L
     return unbalanced_layers(rt, _generators(config, seed), depth=depth, std=std, sign=config.start_sign)
 
 
-def coordinate_curve(config: Curves, rt: Runtime, seed: int) -> Curve:
+def coordinate_curve(config: CornerRuns, rt: Runtime, seed: int) -> Curve:
     """Gradient flow from balanced starts, integrated in singular value coordinates."""
     task, depth = config.task, config.setting.depth
     states = []
@@ -147,7 +147,7 @@ def coordinate_curve(config: Curves, rt: Runtime, seed: int) -> Curve:
     return Curve(config.times, loss, product, states[..., :2], sign * np.exp(states[..., :2].sum(-1)))
 
 
-def weight_curve(config: Curves, rt: Runtime, seed: int, *, balanced: bool = True, rtol: float = 1e-8) -> Curve:
+def weight_curve(config: CornerRuns, rt: Runtime, seed: int, *, balanced: bool = True, rtol: float = 1e-8) -> Curve:
     """Gradient flow of the layers themselves, balanced from the same products as `coordinate_curve`, or Gaussian."""
     layers = start_layers(config, rt, seed, balanced=balanced)
     run = flow(
@@ -157,7 +157,7 @@ def weight_curve(config: Curves, rt: Runtime, seed: int, *, balanced: bool = Tru
 
 
 def descent_gap(
-    config: Curves,
+    config: CornerRuns,
     rt: Runtime,
     seed: int,
     *,
@@ -186,12 +186,12 @@ def descent_gap(
     return np.abs(reached / np.array(ends) - 1).reshape(len(levels), -1)
 
 
-def with_depths(config: Curves, settings: tuple[Setting, ...]) -> tuple[Curves, ...]:
+def with_depths(config: CornerRuns, settings: tuple[CornerSetting, ...]) -> tuple[CornerRuns, ...]:
     """The same runs for every setting."""
     return tuple(replace(config, setting=setting) for setting in settings)
 
 
-def _generators(config: Curves, seed: int) -> list[torch.Generator]:
+def _generators(config: CornerRuns, seed: int) -> list[torch.Generator]:
     task, setting = config.task, config.setting
     stream = ("norms", setting.depth, setting.std, config.start_sign, task.right, task.below, task.corner)
     return [rng.generator(seed, *map(str, stream), replica) for replica in range(config.replicas)]

@@ -7,6 +7,7 @@ import numpy as np
 from offconvex.factorizations.norms import measure as norms_measure
 from offconvex.factorizations.norms import theory as norms_theory
 from offconvex.factorizations.norms.curves import Curve
+from offconvex.factorizations.norms.task import CornerCompletion
 
 POWERS = (0.5, 2 / 3, 1.0, 2.0, np.inf)
 """Schatten powers shown: two quasi-norms, the nuclear, Frobenius and spectral norms."""
@@ -31,13 +32,13 @@ def arrival_times(curves: Sequence[Curve], level: float, depths: Sequence[int]) 
     return np.array(rows)
 
 
-def entry_over_bound(curve: Curve, task: Completion) -> float:
+def entry_over_bound(curve: Curve, task: CornerCompletion) -> float:
     """Least |W11| over its lower bound, along all runs where the bound is positive; at least 1 by the theorem."""
     bound = _bound(curve, task)
     return float((curve.entry[bound > 0] / bound[bound > 0]).min())
 
 
-def norms_over_bound(curve: Curve, task: Completion) -> np.ndarray:
+def norms_over_bound(curve: Curve, task: CornerCompletion) -> np.ndarray:
     """Least Schatten (quasi-)norm over the bound on |W11|, for every power of `POWERS`, (powers,)."""
     bound = _bound(curve, task)
     keep = bound > 0
@@ -92,13 +93,13 @@ def rank_bounds(loss: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def same_branch(curve: Curve, task: Completion) -> np.ndarray:
+def same_branch(curve: Curve, task: CornerCompletion) -> np.ndarray:
     """Whether a run ends with the sign of W11 that a rank-one fit has, sign(W12 W21 W22), (R,); all if W22 = 0."""
     wanted = np.sign(task.right * task.below * task.corner)
     return np.sign(curve.product[-1, :, 0, 0]) * wanted >= 0
 
 
-def perturbed_constants(curve: Curve, task: Completion, level: float) -> np.ndarray:
+def perturbed_constants(curve: Curve, task: CornerCompletion, level: float) -> np.ndarray:
     """|W11| over |W12 W21| / (|W22| + (2 loss)^(1/2)) at a loss, for the runs on the branch of a rank-one fit."""
     expected = norms_theory.entry_curve(level, right=task.right, below=task.below, corner=task.corner)
     return curve.entry_at(level)[same_branch(curve, task)] / expected
@@ -125,6 +126,6 @@ def decay_rates(curve: Curve, high: float, low: float) -> np.ndarray:
     return (ends[1][0] - ends[0][0]) / (ends[1][1] - ends[0][1])
 
 
-def _bound(curve: Curve, task: Completion) -> np.ndarray:
+def _bound(curve: Curve, task: CornerCompletion) -> np.ndarray:
     loss = np.maximum(curve.loss, SMALLEST)
     return norms_theory.entry_lower_bound(loss, right=task.right, below=task.below, corner=task.corner)

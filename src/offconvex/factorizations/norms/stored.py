@@ -9,10 +9,10 @@ import torch
 from offconvex import runtime
 from offconvex.descent import Gradients, descend
 from offconvex.factorizations.matrix.model import Layers, end_to_end
-from offconvex.factorizations.norms.curves import SOURCE, Curves, start_layers
+from offconvex.factorizations.norms.curves import SOURCE, CornerRuns, start_layers
 from offconvex.factorizations.norms.task import determinant
 from offconvex.factorizations.norms.tensor import (
-    TensorCompletion,
+    RankOneCompletion,
     collect,
     complete,
     complete_and_rank,
@@ -64,7 +64,7 @@ def run_descent(config: NormsDescent, setting: int, *, steps: int | None = None)
         "iterations" (T,), "loss", "entry" (W11, signed) and "determinant", each (T, 2 replicas).
     """
     rt = runtime.resolve(config.device)
-    curves = Curves(SOURCE[setting], replicas=config.replicas)
+    curves = CornerRuns(SOURCE[setting], replicas=config.replicas)
     both = [start_layers(curves, rt, config.seed, balanced=balanced) for balanced in (True, False)]
     run = descend(
         curves.task.objective(rt),
@@ -159,9 +159,9 @@ class NormsOrderFour:
     device: str = "cpu"
 
     @property
-    def completion(self) -> TensorCompletion:
+    def completion(self) -> RankOneCompletion:
         """The sweep's settings."""
-        return TensorCompletion(4, observed=self.observed, starts=self.starts, floor=self.floor, steps=self.steps)
+        return RankOneCompletion(4, observed=self.observed, starts=self.starts, floor=self.floor, steps=self.steps)
 
 
 def order_four_parts(config: NormsOrderFour) -> dict[str, tuple[int | None]]:

@@ -10,7 +10,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Completion:
+class CornerCompletion:
     """Three observed entries of a 2 x 2 matrix; W11 is free (razin2020implicit, Section 3.2).
 
     If W12 W21 is not zero and W22 = 0, every matrix that fits has determinant -W12 W21; with W22 = epsilon close to

@@ -13,7 +13,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class TensorCompletion:
+class RankOneCompletion:
     """The source's second experiment (razin2020implicit, code); defaults are its order-3 part.
 
     One target and one random order of its entries: with m observations the first m of them are seen, so that tasks
@@ -70,7 +70,9 @@ class TensorCompletion:
         return self.size ** (self.order - 1)
 
 
-def draw_target(config: TensorCompletion, rt: Runtime, seed: int, target: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def draw_target(
+    config: RankOneCompletion, rt: Runtime, seed: int, target: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Rank-one tensor of norm one, with normal factors, and a random order of its entries.
 
     Args:
@@ -109,7 +111,7 @@ class CompletedTensors:
     steps: int
 
 
-def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, std: float) -> CompletedTensors:
+def complete(config: RankOneCompletion, rt: Runtime, seed: int, *, count: int, std: float) -> CompletedTensors:
     """Factorizations trained on the first `count` entries from `starts` starts."""
     target, order = draw_target(config, rt, seed)
     mask, _ = observe(target, order, count)
@@ -129,7 +131,7 @@ def complete(config: TensorCompletion, rt: Runtime, seed: int, *, count: int, st
     return CompletedTensors(end_tensor(run.parameters).cpu().numpy(), run.loss[-1].cpu().numpy(), run.steps)
 
 
-def complete_and_rank(config: TensorCompletion, rt: Runtime, seed: int, count: int) -> dict[str, np.ndarray]:
+def complete_and_rank(config: RankOneCompletion, rt: Runtime, seed: int, count: int) -> dict[str, np.ndarray]:
     """Errors and estimated ranks with `count` observed entries, of the factorization and of zeros in the gaps.
 
     Returns:
@@ -150,17 +152,17 @@ def complete_and_rank(config: TensorCompletion, rt: Runtime, seed: int, count: i
     }
 
 
-def sweep(config: TensorCompletion, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def sweep(config: RankOneCompletion, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
     """`complete_and_rank` for every number of observations, which becomes the first axis, and "observed"."""
     return collect(config, [complete_and_rank(config, rt, seed, count) for count in config.observed])
 
 
-def collect(config: TensorCompletion, rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def collect(config: RankOneCompletion, rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Rows of `complete_and_rank`, one per number of observations, as arrays with that axis first."""
     return {"observed": np.array(config.observed)} | {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def linear_ranks(config: TensorCompletion, rt: Runtime, seed: int, count: int, targets: int) -> np.ndarray:
+def linear_ranks(config: RankOneCompletion, rt: Runtime, seed: int, count: int, targets: int) -> np.ndarray:
     """Estimated rank of `count` observed entries with zeros elsewhere for further targets, (targets,)."""
     tensors = [observe(*draw_target(config, rt, seed, 1 + k), count)[1] for k in range(targets)]
     return np.array([_rank(tensor.cpu().numpy(), config, seed) for tensor in tensors])
@@ -171,7 +173,7 @@ def rank_by_tolerance(tensors: np.ndarray, tolerances: tuple[float, ...], seed: 
     return np.array([[tensor_rank(t, _starts(seed, tries), tolerance=tol) for t in tensors] for tol in tolerances])
 
 
-def _rank(tensor: np.ndarray, config: TensorCompletion, seed: int) -> int:
+def _rank(tensor: np.ndarray, config: RankOneCompletion, seed: int) -> int:
     return tensor_rank(tensor, _starts(seed, 1), tolerance=config.tolerance)
 
 

@@ -51,7 +51,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Fitted:
     """The end of a run.
 
     Attributes:
@@ -73,7 +73,7 @@ def fit(
     penalty: Penalty | None = None,
     weight: float | torch.Tensor = 0.0,
     keep: tuple[int, ...] = (),
-) -> Fit:
+) -> Fitted:
     """Minimize mean squared error + weight * penalty over the layers, all replicas together.
 
     Args:
@@ -109,7 +109,7 @@ def fit(
         # An eigenproblem of infinities would raise for all replicas: a run that left every scale is held far away.
         for layer in layers:
             layer.nan_to_num_(nan=FAR).clamp_(-FAR, FAR)
-    return Fit(end_to_end(layers), torch.stack(kept) if kept else None)
+    return Fitted(end_to_end(layers), torch.stack(kept) if kept else None)
 
 
 def _descent(layers: Parameters, gradients: Parameters, rates: torch.Tensor) -> None:

@@ -13,7 +13,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitSettings:
     """Settings of one fit.
 
     Adam on the factors alone needs very many small steps (razin2021implicit, code: 120,000): a factor shared by most
@@ -95,7 +95,7 @@ def fit(
     targets: torch.Tensor,
     *,
     components: int,
-    settings: Fit,
+    settings: FitSettings,
     start: torch.Generator,
     order: torch.Generator,
     rt: Runtime,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
-from offconvex.factorizations.tensor.fit import Fit, fit, mean_error
+from offconvex.factorizations.tensor.fit import FitSettings, fit, mean_error
 from offconvex.runtime import Runtime
 from offconvex.stored import StoredExperiment
 
@@ -38,7 +38,7 @@ TRIVIAL = 0.09
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageFits:
     """Ranks, labels and steps of the figure on Fashion-MNIST (razin2021implicit, Fig. 5).
 
     The images, their order, the tensor's order and the ranks are the source's; five of the ten labels are taken, and a
@@ -57,8 +57,8 @@ class Images:
     ranks: tuple[int, ...] = (1, 2, 4, 8, 15)
     labels: tuple[int, ...] = (0, 2, 5, 6, 9)
     full: bool = True
-    fit: Fit = field(default_factory=Fit)
-    slice: Fit = field(default_factory=lambda: Fit(log_steps=80, factor_steps=40))
+    fit: FitSettings = field(default_factory=FitSettings)
+    slice: FitSettings = field(default_factory=lambda: FitSettings(log_steps=80, factor_steps=40))
     seed: int = 0
     device: str = "cpu"
 
@@ -82,7 +82,7 @@ class Split:
     targets: torch.Tensor
 
 
-def binary_split(config: Images, design: str, split: str, rt: Runtime) -> Split:
+def binary_split(config: ImageFits, design: str, split: str, rt: Runtime) -> Split:
     """One split with the inputs of a design: pixels above one half, or fair coins in their place.
 
     Random labels are the labels of the same split in another order, so the classes keep their sizes.
@@ -103,7 +103,7 @@ def binary_split(config: Images, design: str, split: str, rt: Runtime) -> Split:
     return Split((images.pixels.flatten(1) > 0.5).to(torch.uint8), torch.cat((targets, shuffled), 1))
 
 
-def fit_design(config: Images, design: str, components: int, settings: Fit) -> tuple[torch.Tensor, dict]:
+def fit_design(config: ImageFits, design: str, components: int, settings: FitSettings) -> tuple[torch.Tensor, dict]:
     """Weights (P, R, 2, 784) of all labels and variants of a design, and their errors.
 
     Returns:
@@ -131,17 +131,17 @@ def fit_design(config: Images, design: str, components: int, settings: Fit) -> t
     return weights, {name: e.view(variants, -1).cpu().numpy() for name, e in errors.items()}
 
 
-def fit_slice(config: Images) -> dict[str, np.ndarray]:
+def fit_slice(config: ImageFits) -> dict[str, np.ndarray]:
     """Short fits of rank one on the images inside the package, {"train", "test"}: (3, labels) errors, as `VARIANTS`."""
-    small = Images(ranks=(1,), labels=config.labels, full=False, seed=config.seed, device=config.device)
+    small = ImageFits(ranks=(1,), labels=config.labels, full=False, seed=config.seed, device=config.device)
     errors = [fit_design(small, design, 1, config.slice)[1] for design in DESIGNS]
     return {name: np.concatenate([e[name] for e in errors]) for name in ("train", "test")}
 
 
-def errors_inside_package(config: Images, weights: np.ndarray) -> dict[str, np.ndarray]:
+def errors_inside_package(config: ImageFits, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Errors (labels,) of stored weights (labels, R, 2, 784) on the original images inside the package."""
     rt = runtime.resolve(config.device, torch.float32)
-    small = Images(labels=config.labels, full=False, seed=config.seed, device=config.device)
+    small = ImageFits(labels=config.labels, full=False, seed=config.seed, device=config.device)
     unit, count = POSITIVE**2, len(config.labels)
     errors = {}
     for name, cap in (("train", np.inf), ("test", unit)):
@@ -150,13 +150,13 @@ def errors_inside_package(config: Images, weights: np.ndarray) -> dict[str, np.n
     return {name: e.numpy() for name, e in errors.items()}
 
 
-def parts(config: Images) -> dict[str, tuple]:
+def parts(config: ImageFits) -> dict[str, tuple]:
     """One part per design and rank, the longest first, and the slice that the chapter repeats."""
     ranks = sorted(config.ranks, reverse=True)
     return {f"{design}-{rank}": (design, rank) for rank in ranks for design in DESIGNS} | {"slice": ()}
 
 
-def run_part(config: Images, *which: str | int) -> dict[str, np.ndarray]:
+def run_part(config: ImageFits, *which: str | int) -> dict[str, np.ndarray]:
     """Errors of a design and rank, or of the slice.
 
     For the original images also the weights, and their errors on images inside the package.
@@ -172,7 +172,7 @@ def run_part(config: Images, *which: str | int) -> dict[str, np.ndarray]:
     return errors
 
 
-def assemble(config: Images, results: Mapping[tuple, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def assemble(config: ImageFits, results: Mapping[tuple, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Everything stored: errors (ranks, variants, labels), weights of the original fits, the slice."""
 
     def errors(name: str, rank: int) -> np.ndarray:
@@ -185,4 +185,4 @@ def assemble(config: Images, results: Mapping[tuple, dict[str, np.ndarray]]) -> 
     return stored | {f"slice_{name}": value for name, value in results[()].items()}
 
 
-IMAGES = StoredExperiment("tensor-images", "tensor-factorization", Images(), parts, run_part, assemble)
+IMAGES = StoredExperiment("tensor-images", "tensor-factorization", ImageFits(), parts, run_part, assemble)
