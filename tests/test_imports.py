@@ -27,7 +27,6 @@ SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64"}
 ATTACKED = {"instahide/keys.py", "instahide/prng.py"}
 # Names of classes that still mean two things; the list may only shrink.
 AMBIGUOUS = {
-    "BalanceRecord",
     "Learned",
     "Learning",
 }

@@ -18,27 +18,21 @@ SMALL = MatrixCompletion(size=16, rank=2, observed=160)
 
 
 def test_growth_law_and_its_controls():
-    held = matrix_laws.measure_growth(matrix_laws.GrowthConfig(SMALL, steps=6000), CPU, 3)
+    held = matrix_laws.measure_growth(matrix_laws.MatrixGrowth(SMALL, steps=6000), CPU, 3)
     assert held.deviation < 0.01 and abs(held.exponent - 4 / 3) < 0.03
-    unbalanced = matrix_laws.GrowthConfig(SMALL, steps=3000, layer_scales=(30, 1, 1 / 30))
+    unbalanced = matrix_laws.MatrixGrowth(SMALL, steps=3000, layer_scales=(30, 1, 1 / 30))
     assert matrix_laws.measure_growth(unbalanced, CPU, 3).deviation > 0.05
-    single = matrix_laws.GrowthConfig(SMALL, depth=1, std=1e-3, step_share=0.01, steps=600, record_every=3)
+    single = matrix_laws.MatrixGrowth(SMALL, depth=1, std=1e-3, step_share=0.01, steps=600, record_every=3)
     assert abs(matrix_laws.measure_growth(single, CPU, 3).exponent) < 0.01
 
 
-def test_flow_keeps_the_layer_gaps_and_descent_loses_them_in_step():
-    record = matrix_laws.measure_balance(matrix_laws.BalanceConfig(SMALL, steps=(800, 1600)), CPU, 3)
-    assert record.flow_drifts.max() < 1e-6 < record.drifts.min()
-    assert record.slope == pytest.approx(1, abs=0.1)
-
-
 def test_layers_follow_the_closed_form():
-    config = matrix_laws.QuadraticConfig(depths=(1, 2, 3), duration=(2.0, 2.0, 3.0), records=8)
+    config = matrix_laws.Quadratic(depths=(1, 2, 3), duration=(2.0, 2.0, 3.0), records=8)
     assert matrix_laws.solve_quadratic(config, CPU, 3).errors.max() < 1e-8
 
 
 def test_escape_time_at_depth_three():
-    config = matrix_laws.EscapeConfig(
+    config = matrix_laws.Escape(
         MatrixCompletion(size=10, rank=1, observed=50), depths=(2, 3), stds=(1e-3, 1e-4), replicas=1
     )
     record = matrix_laws.measure_escape(config, CPU, 3)
@@ -57,7 +51,7 @@ def test_incremental_learning_of_two_values():
 
 
 def test_depth_comparison_and_single_layer():
-    config = matrix_recovery.DepthConfig(
+    config = matrix_recovery.Depths(
         MatrixCompletion(size=16, rank=1, observed=100), steps=(50, 50, 50), replicas=2, record_every=10
     )
     record = matrix_recovery.compare_depths(config, CPU, 3)
@@ -67,7 +61,7 @@ def test_depth_comparison_and_single_layer():
 
 
 def test_sweep_cells_are_single_runs():
-    config = matrix_recovery.SweepConfig(
+    config = matrix_recovery.RecoverySweep(
         size=8, rank=1, fractions=(0.5, 0.8), scales=(1.0, 0.1), depths=(2,), replicas=2, steps=60, finish_steps=20
     )
     together = matrix_recovery.sweep_recovery(config, CPU, 3)
@@ -104,16 +98,15 @@ def test_nuclear_norm_of_a_solved_case():
         (lambda: matrix_incremental.IncrementalConfig(depth=5), "depth 3 and 4"),
         (lambda: matrix_incremental.IncrementalConfig(std=0.0), "`std`"),
         (lambda: matrix_incremental.IncrementalConfig(replicas=0), "at least 1"),
-        (lambda: matrix_laws.GrowthConfig(depth=0), "depth >= 1"),
-        (lambda: matrix_laws.GrowthConfig(layer_scales=(1.0,)), "one factor a layer"),
-        (lambda: matrix_laws.BalanceConfig(depth=1), "depth 1"),
-        (lambda: matrix_laws.BalanceConfig(steps=(10,)), "increasing"),
-        (lambda: matrix_laws.EscapeConfig(depths=(1, 2)), "depths >= 2"),
-        (lambda: matrix_laws.QuadraticConfig(depths=(1,)), "one time a depth"),
-        (lambda: matrix_recovery.DepthConfig(steps=(1,)), "one count a depth"),
-        (lambda: matrix_recovery.SweepConfig(fractions=(0.0,)), "`fractions`"),
-        (lambda: matrix_recovery.SweepConfig(depths=(0,)), "`depths`"),
-        (lambda: matrix_laws.measure_growth(matrix_laws.GrowthConfig(SMALL, steps=5), CPU, 0), "more `steps`"),
+        (lambda: matrix_laws.MatrixGrowth(depth=0), "depth >= 1"),
+        (lambda: matrix_laws.MatrixGrowth(layer_scales=(1.0,)), "one factor a layer"),
+        (lambda: matrix_laws.MatrixBalance(depth=1), "depth 1"),
+        (lambda: matrix_laws.Escape(depths=(1, 2)), "depths >= 2"),
+        (lambda: matrix_laws.Quadratic(depths=(1,)), "one time a depth"),
+        (lambda: matrix_recovery.Depths(steps=(1,)), "one count a depth"),
+        (lambda: matrix_recovery.RecoverySweep(fractions=(0.0,)), "`fractions`"),
+        (lambda: matrix_recovery.RecoverySweep(depths=(0,)), "`depths`"),
+        (lambda: matrix_laws.measure_growth(matrix_laws.MatrixGrowth(SMALL, steps=5), CPU, 0), "more `steps`"),
         (
             lambda: minimize_nuclear_norm(CPU.zeros(1, 2, 2), CPU.zeros(1, 2, 3)),
             "one shape",

@@ -102,7 +102,7 @@ def _velocities(
 
 
 @dataclass(frozen=True)
-class LocalGrowth:
+class TreeGrowth:
     """Plain gradient descent along which the law is read off at every node.
 
     Attributes:
@@ -123,8 +123,8 @@ class LocalGrowth:
 
 
 GROWTH = (
-    LocalGrowth(),
-    LocalGrowth(
+    TreeGrowth(),
+    TreeGrowth(
         TreeCompletion(hierarchical.THREE_CHILDREN, length=6, rank=3, observed=648, norm=36.0),
         steps=3000,
         step_share=0.2,
@@ -133,7 +133,7 @@ GROWTH = (
 """The binary tree, all of whose nodes have K = 3, and the tree with a node of three children, K = 4."""
 
 
-def measure_growth(config: LocalGrowth, rt: Runtime, seed: int) -> dict[int, Rates]:
+def measure_growth(config: TreeGrowth, rt: Runtime, seed: int) -> dict[int, Rates]:
     """Rates of the local components by the number of axes K of their nodes."""
     task, tree, one = config.task, config.task.tree, range(1)
     stream = f"growth {task.nested}"

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from offconvex import fits, rng
-from offconvex.descent import Gradients, descend
 from offconvex.factorizations import theory
+from offconvex.factorizations.balance import Drift, Ladder, measure_drift
 from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
@@ -17,7 +17,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class GrowthConfig:
+class MatrixGrowth:
     """Plain gradient descent along which the growth law is read off (task of razin2022implicit, Fig. 1).
 
     Attributes:
@@ -55,14 +55,14 @@ class GrowthConfig:
 
 
 GROWTH = (
-    GrowthConfig(depth=2, std=1e-3, step_share=0.0125, steps=4_000),
-    GrowthConfig(depth=3),
-    GrowthConfig(depth=4, std=3e-2, step_share=0.1, steps=13_000),
+    MatrixGrowth(depth=2, std=1e-3, step_share=0.0125, steps=4_000),
+    MatrixGrowth(depth=3),
+    MatrixGrowth(depth=4, std=3e-2, step_share=0.1, steps=13_000),
 )
 """The three depths of the chapter. Starts shrink with decreasing depth so that all of them escape in about as long."""
 
 
-def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> Rates:
+def measure_growth(config: MatrixGrowth, rt: Runtime, seed: int) -> Rates:
     """Rates of the learned singular values along descent, to be held against L sigma^(2-2/L) gamma."""
     task, one = config.task, range(1)
     loss = matrix.completion_loss(*task.draw(rt, seed, "growth", one))
@@ -81,88 +81,43 @@ def measure_growth(config: GrowthConfig, rt: Runtime, seed: int) -> Rates:
 
 
 @dataclass(frozen=True)
-class BalanceConfig:
-    """One start followed for one flow time, with gradient descent at several steps and with the flow itself.
+class MatrixBalance:
+    """One start whose layer gaps are followed.
 
     Attributes:
         task: what is completed.
         depth: number of layers, at least 2.
         std: of every entry of every layer at the start.
-        stable_steps: flow time in units of the largest stable step, long enough to learn the whole matrix.
-        steps: numbers of equal steps that the duration is cut into, increasing.
-        tolerance: relative tolerance of the adaptive integrator.
-        records: of the flow.
+        ladder: steps, and time.
     """
 
     task: MatrixCompletion = field(default_factory=MatrixCompletion)
     depth: int = 3
     std: float = 3e-2
-    stable_steps: float = 300.0
-    steps: tuple[int, ...] = (800, 1600, 3200)
-    tolerance: float = 1e-8
-    records: int = 40
+    ladder: Ladder = Ladder()
 
     def __post_init__(self):
         if self.depth < 2:
             raise ValueError(f"Balance is a property of neighboring layers; got depth {self.depth}.")
-        if len(self.steps) < 2 or any(b <= a for a, b in zip(self.steps, self.steps[1:])):
-            raise ValueError(f"`steps` must be at least two increasing counts; got {self.steps}.")
-
-    @property
-    def duration(self) -> float:
-        """Flow time of every run."""
-        return self.stable_steps * theory.stable_step(self.task.size, observed=self.task.observed, depth=self.depth)
 
 
-@dataclass(frozen=True)
-class BalanceRecord:
-    """Drift of the layer gaps, relative to the largest squared layer norm reached.
-
-    Attributes:
-        step_sizes: (S,) of gradient descent, decreasing.
-        drifts: (S,) at the end of the duration.
-        slope: d log drift / d log step.
-        line: (S,) drift proportional to the step, through the smallest one.
-        flow_times: (T,) of the flow's records.
-        flow_drifts: (T,) along the flow.
-    """
-
-    step_sizes: np.ndarray
-    drifts: np.ndarray
-    slope: float
-    line: np.ndarray
-    flow_times: np.ndarray
-    flow_drifts: np.ndarray
-
-
-def measure_balance(config: BalanceConfig, rt: Runtime, seed: int) -> BalanceRecord:
+def measure_balance(config: MatrixBalance, rt: Runtime, seed: int) -> Drift:
     """Drift of W_{j+1}^T W_{j+1} - W_j W_j^T, by gradient descent at several steps and by the adaptive flow."""
     task, one = config.task, range(1)
-    targets, masks = task.draw(rt, seed, "balance", one)
-    layers = task.start(rt, seed, "balance", one, depth=config.depth, std=config.std)
-    objective = matrix.matrix_objective(matrix.completion_loss(targets, masks))
-    initial = matrix_measure.layer_gaps(layers)
-
-    def drift(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
-        moved = (matrix_measure.layer_gaps(layers) - initial).flatten(2).norm(dim=2).amax(1)
-        scale = torch.stack([layer.flatten(1).norm(dim=1) for layer in layers]).amax(0) ** 2
-        return {"moved": moved, "scale": scale}
-
-    sizes = np.array([config.duration / count for count in config.steps])
-    drifts = []
-    for count, size in zip(config.steps, sizes):
-        run = descend(objective, layers, steps=count, step_size=float(size), record=drift, record_every=count)
-        drifts.append(float(run["moved"][-1, 0] / run["scale"][-1, 0]))
-    times = np.linspace(0.0, config.duration, config.records)
-    path = flow(objective, layers, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
-    slope, _ = fits.power_law(sizes, np.array(drifts))
-    moved, scale = path["moved"][:, 0].cpu().numpy(), float(path["scale"].max())
-    line = drifts[-1] * sizes / sizes[-1]
-    return BalanceRecord(sizes, np.array(drifts), slope, line, times, moved / scale)
+    objective = matrix.matrix_objective(matrix.completion_loss(*task.draw(rt, seed, "balance", one)))
+    return measure_drift(
+        objective,
+        task.start(rt, seed, "balance", one, depth=config.depth, std=config.std),
+        matrix_measure.layer_gaps,
+        lambda layers: torch.stack([layer.flatten(1).norm(dim=1) for layer in layers]).amax(0) ** 2,
+        config.ladder,
+        stable_step=theory.stable_step(task.norm, observed=task.observed, depth=config.depth),
+        std=config.std,
+    )
 
 
 @dataclass(frozen=True)
-class EscapeConfig:
+class Escape:
     """Gradient flow timed until the leading singular value reaches half of the target's.
 
     Attributes:
@@ -206,7 +161,7 @@ class EscapeRecord:
     log_slopes: np.ndarray
 
 
-def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord:
+def measure_escape(config: Escape, rt: Runtime, seed: int) -> EscapeRecord:
     """Escape time against the size of the start, for the same draws scaled down."""
     stds = np.array(config.stds)
     times = np.empty((len(config.depths), len(stds), config.replicas))
@@ -243,7 +198,7 @@ def measure_escape(config: EscapeConfig, rt: Runtime, seed: int) -> EscapeRecord
 
 
 @dataclass(frozen=True)
-class QuadraticConfig:
+class Quadratic:
     """Balanced layers under (1/2) |W - T|_F^2, started on the target's singular vectors.
 
     Attributes:
@@ -284,7 +239,7 @@ class QuadraticRecord:
     errors: np.ndarray
 
 
-def solve_quadratic(config: QuadraticConfig, rt: Runtime, seed: int) -> QuadraticRecord:
+def solve_quadratic(config: Quadratic, rt: Runtime, seed: int) -> QuadraticRecord:
     """Integrate the layers and evaluate the closed form at the same times."""
     size = len(config.target_values)
     draws = rt.normal(rng.generator(seed, "quadratic", "vectors"), 2, size, size)

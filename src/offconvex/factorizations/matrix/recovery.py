@@ -15,7 +15,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class DepthConfig:
+class Depths:
     """Depths 1, 2, 3 on one task at the setting of arora2019implicit (code): identity start, plain gradient descent.
 
     Attributes:
@@ -89,7 +89,7 @@ class DepthRecord:
     convex_gap: float
 
 
-def compare_depths(config: DepthConfig, rt: Runtime, seed: int) -> DepthRecord:
+def compare_depths(config: Depths, rt: Runtime, seed: int) -> DepthRecord:
     """Train every depth on the same tasks, and solve the same tasks by nuclear norm."""
     targets, masks = config.task.draw(rt, seed, "depths", range(config.replicas))
     convex = minimize_nuclear_norm(targets, masks)
@@ -104,7 +104,7 @@ def compare_depths(config: DepthConfig, rt: Runtime, seed: int) -> DepthRecord:
     )
 
 
-def _train(config: DepthConfig, depth: int, steps: int, targets: torch.Tensor, masks: torch.Tensor) -> DepthRun:
+def _train(config: Depths, depth: int, steps: int, targets: torch.Tensor, masks: torch.Tensor) -> DepthRun:
     task = config.task
     rt = Runtime(targets.device, targets.dtype)
     start = matrix.identity_layers(rt, depth=depth, size=task.size, replicas=config.replicas, scale=config.scale)
@@ -138,7 +138,7 @@ def _mean_square(residual: torch.Tensor) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class SweepConfig:
+class RecoverySweep:
     """Observed fraction x size of the start x depth, at a size where every cell takes seconds.
 
     Attributes:
@@ -192,7 +192,7 @@ class SweepRecord:
     medians: np.ndarray
 
 
-def sweep_recovery(config: SweepConfig, rt: Runtime, seed: int) -> SweepRecord:
+def sweep_recovery(config: RecoverySweep, rt: Runtime, seed: int) -> SweepRecord:
     """Run all cells of one depth together, as replicas; a cell's tasks are the same for every scale and depth."""
     size, cells = config.size, [(f, a) for f in config.fractions for a in config.scales]
     counts = torch.tensor(
@@ -232,7 +232,7 @@ def sweep_recovery(config: SweepConfig, rt: Runtime, seed: int) -> SweepRecord:
 
 
 def _draw(
-    config: SweepConfig, rt: Runtime, seed: int, fraction: float, replica: int
+    config: RecoverySweep, rt: Runtime, seed: int, fraction: float, replica: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     target = tasks.low_rank_matrix(
         rt, rng.generator(seed, "sweep", "target", replica), size=config.size, rank=config.rank

@@ -5,19 +5,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex import fits
-from offconvex.descent import Gradients, GroupRMSprop, descend
+from offconvex.descent import GroupRMSprop, descend
 from offconvex.factorizations import measure, theory
+from offconvex.factorizations.balance import Drift, Ladder, measure_drift
 from offconvex.factorizations.growth import Rates, Window, read_rates
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.factorizations.tensor.task import CUBE, TensorCompletion
-from offconvex.flow import flow
 from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Growth:
+class TensorGrowth:
     """Plain gradient descent along which the growth law is read off.
 
     Attributes:
@@ -58,14 +57,14 @@ class Growth:
 
 
 GROWTH = (
-    Growth(),
-    Growth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2),
-    Growth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3),
+    TensorGrowth(),
+    TensorGrowth(TensorCompletion((8, 8, 8, 8), rank=3, observed=2048, norm=64.0, components=128), std=0.2),
+    TensorGrowth(TensorCompletion((6, 6, 6, 6, 6), rank=3, observed=3888, norm=64.0, components=128), std=0.3),
 )
 """Orders 3, 4 and 5. Starts grow with the order so that all of them escape in about as long."""
 
 
-def measure_growth(config: Growth, rt: Runtime, seed: int) -> Rates:
+def measure_growth(config: TensorGrowth, rt: Runtime, seed: int) -> Rates:
     """Rates of the component norms along descent, to be held against the balanced law and the exact one."""
     task, one, stream = config.task, range(1), f"growth {config.task.order}"
     target = task.target(rt, seed, stream, one)
@@ -92,78 +91,33 @@ def measure_growth(config: Growth, rt: Runtime, seed: int) -> Rates:
 
 
 @dataclass(frozen=True)
-class Balance:
-    """One start followed for one flow time, with gradient descent at several steps and with the flow itself.
+class TensorBalance:
+    """One start whose differences of squared vector norms are followed.
 
     Attributes:
         task: what is completed; of a width that the adaptive integrator follows in seconds.
         std: of every entry of every factor at the start.
-        stable_steps: flow time in units of the largest stable step, long enough to learn the whole tensor.
-        steps: numbers of equal steps that the duration is cut into, increasing.
-        tolerance: relative tolerance of the adaptive integrator.
+        ladder: steps, and time.
     """
 
     task: TensorCompletion = field(
         default_factory=lambda: TensorCompletion((8, 8, 8), rank=2, observed=256, norm=22.6, components=64)
     )
     std: float = 5e-2
-    stable_steps: float = 300.0
-    steps: tuple[int, ...] = (800, 1600, 3200)
-    tolerance: float = 1e-9
-
-    def __post_init__(self):
-        if len(self.steps) < 2 or any(b <= a for a, b in zip(self.steps, self.steps[1:])):
-            raise ValueError(f"`steps` must be at least two increasing counts; got {self.steps}.")
-
-    @property
-    def duration(self) -> float:
-        """Flow time of every run."""
-        task = self.task
-        return self.stable_steps * theory.stable_step(task.norm, observed=task.observed, depth=task.order)
+    ladder: Ladder = Ladder(tolerance=1e-9, records=20)
 
 
-@dataclass(frozen=True)
-class BalanceRecord:
-    """Drift of |w_r^n|^2 - |w_r^1|^2, relative to the largest squared vector norm reached.
-
-    Attributes:
-        step_sizes: (S,) of gradient descent, decreasing.
-        drifts: (S,) largest over components and axes, at the end of the duration.
-        slope: d log drift / d log step.
-        flow_drift: largest along the flow.
-        moved: how far the largest squared vector norm has grown: end over start.
-    """
-
-    step_sizes: np.ndarray
-    drifts: np.ndarray
-    slope: float
-    flow_drift: float
-    moved: float
-
-
-def measure_balance(config: Balance, rt: Runtime, seed: int) -> BalanceRecord:
-    """Drift of the differences of squared vector norms, by gradient descent at several steps and by the flow."""
+def measure_balance(config: TensorBalance, rt: Runtime, seed: int) -> Drift:
+    """Drift of |w_r^n|^2 - |w_r^1|^2, by gradient descent at several steps and by the adaptive flow."""
     task, one = config.task, range(1)
-    target = task.target(rt, seed, "balance", one)
-    start = task.start(rt, seed, "balance", one, std=config.std)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, seed, "balance", one)))
-    initial = tensor_measure.imbalance(start)
-
-    def drift(factors: tensor.Factors, _: Gradients) -> dict[str, torch.Tensor]:
-        moved = (tensor_measure.imbalance(factors) - initial).abs().amax((1, 2))
-        return {"moved": moved, "scale": tensor_measure.vector_norms(factors).square().amax((1, 2))}
-
-    sizes = np.array([config.duration / count for count in config.steps])
-    drifts = []
-    for count, size in zip(config.steps, sizes):
-        run = descend(objective, start, steps=count, step_size=float(size), record=drift, record_every=count)
-        drifts.append(float(run["moved"][-1, 0] / run["scale"][-1, 0]))
-    times = np.linspace(0.0, config.duration, 20)
-    path = flow(objective, start, times, record=drift, rtol=config.tolerance, atol=config.tolerance * config.std)
-    slope, _ = fits.power_law(sizes, np.array(drifts))
-    scale = path["scale"][:, 0]
-    return BalanceRecord(
-        sizes, np.array(drifts), slope, float(path["moved"].max() / scale.max()), float(scale[-1] / scale[0])
+    return measure_drift(
+        tensor.TensorObjective(tensor.completion_loss(*task.draw(rt, seed, "balance", one))),
+        task.start(rt, seed, "balance", one, std=config.std),
+        lambda factors: tensor_measure.imbalance(factors).flatten(1).unsqueeze(2),
+        lambda factors: tensor_measure.vector_norms(factors).square().amax((1, 2)),
+        config.ladder,
+        stable_step=theory.stable_step(task.norm, observed=task.observed, depth=task.order),
+        std=config.std,
     )
 
 
