@@ -14,7 +14,7 @@ from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical import network as hierarchical_network
 from offconvex.factorizations.hierarchical import separation as hierarchical_separation
 from offconvex.factorizations.hierarchical import wide as hierarchical_wide
-from offconvex.factorizations.hierarchical.incremental import Learning, learn, mean_overlap
+from offconvex.factorizations.hierarchical.incremental import TreeLearning, learn_trees, mean_overlap
 from offconvex.factorizations.hierarchical.one_law import STARTS, read_all
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.factorizations.tensor import measure as tensor_measure
@@ -71,21 +71,21 @@ def test_separation_rank_counts_terms():
 
 
 def test_small_run_learns_and_keeps_its_records_in_order():
-    config = Learning(task=SMALL, std=3e-2, steps=1500, finish_steps=500)
-    run, other = learn(config, CPU, 0, stream="test", replicas=range(2))
-    (alone,) = learn(config, CPU, 0, stream="test", replicas=range(1, 2))
-    np.testing.assert_allclose(other.final_all[:2], alone.final_all[:2], rtol=1e-6)
-    assert run.root.shape == (1501, 8) and run.law.shape == (1501, 2)
-    assert run.final_error < 0.9 and 1 <= measure.counted(run.final_root) <= 2
+    config = TreeLearning(task=SMALL, std=3e-2, steps=1500, finish_steps=500)
+    run, other = learn_trees(config, CPU, 0, stream="test", replicas=range(2))
+    (alone,) = learn_trees(config, CPU, 0, stream="test", replicas=range(1, 2))
+    np.testing.assert_allclose(other.all_final[:2], alone.all_final[:2], rtol=1e-6)
+    assert run.norms.shape == (1501, 8) and run.law.shape == (1501, 2)
+    assert run.final_error < 0.9 and 1 <= measure.counted(run.final) <= 2
     assert run.law_deviation < 0.05
     whole = torch.from_numpy(run.tensor - run.target)
     assert run.final_error == pytest.approx(float(whole.norm() / np.linalg.norm(run.target)), rel=1e-12)
-    (large,) = learn(replace(config, std=0.7, rule=GroupRMSprop(rate=1e-2)), CPU, 0, stream="test")
-    assert measure.counted(large.final_all) > 2 >= measure.counted(run.final_all)
+    (large,) = learn_trees(replace(config, std=0.7, rule=GroupRMSprop(rate=1e-2)), CPU, 0, stream="test")
+    assert measure.counted(large.all_final) > 2 >= measure.counted(run.all_final)
 
 
 def test_law_is_only_taken_where_every_iteration_is_recorded():
-    (run,) = learn(Learning(task=SMALL, steps=40, finish_steps=1, record_every=2), CPU, 0, stream="test")
+    (run,) = learn_trees(TreeLearning(task=SMALL, steps=40, finish_steps=1, record_every=2), CPU, 0, stream="test")
     assert np.isnan(run.law).all() and len(run.iterations) == 21
 
 
@@ -121,8 +121,8 @@ def test_stored_parts_assemble_and_a_slice_repeats_them():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Learning(steps=0), "at least 1"),
-        (lambda: Learning(kept=3), "`kept`"),
+        (lambda: TreeLearning(steps=0), "at least 1"),
+        (lambda: TreeLearning(kept=3), "`kept`"),
         (lambda: replace(STARTS, tensors=((3, STARTS.tensors[0][1], 0.1, 5),)), "K = "),
         (lambda: hierarchical_separation.Separation(terms=(17,)), "summands"),
         (lambda: hierarchical_wide.Wide(replicas=0), "`replicas`"),

@@ -41,13 +41,13 @@ def test_escape_time_at_depth_three():
 
 
 def test_incremental_learning_of_two_values():
-    config = matrix_incremental.IncrementalConfig(SMALL, steps=2500, replicas=2)
+    config = matrix_incremental.MatrixLearning(SMALL, steps=2500, replicas=2)
     record = matrix_incremental.learn_incrementally(config, CPU, 3)
     assert record.components.tolist() == [2, 2]
     assert record.overlaps.max() < 0.1 and record.lowest_errors.max() < 1e-3
     # The other replicas do not change the drawn one.
     alone = matrix_incremental.learn_incrementally(replace(config, replicas=1), CPU, 3)
-    np.testing.assert_array_equal(alone.values, record.values)
+    np.testing.assert_array_equal(alone.drawn.norms, record.drawn.norms)
 
 
 def test_depth_comparison_and_single_layer():
@@ -94,10 +94,10 @@ def test_nuclear_norm_of_a_solved_case():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: matrix_incremental.IncrementalConfig(depth=2), "depth 3 and 4"),
-        (lambda: matrix_incremental.IncrementalConfig(depth=5), "depth 3 and 4"),
-        (lambda: matrix_incremental.IncrementalConfig(std=0.0), "`std`"),
-        (lambda: matrix_incremental.IncrementalConfig(replicas=0), "at least 1"),
+        (lambda: matrix_incremental.MatrixLearning(depth=2), "depth 3 and 4"),
+        (lambda: matrix_incremental.MatrixLearning(depth=5), "depth 3 and 4"),
+        (lambda: matrix_incremental.MatrixLearning(std=0.0), "`std`"),
+        (lambda: matrix_incremental.MatrixLearning(replicas=0), "at least 1"),
         (lambda: matrix_laws.MatrixGrowth(depth=0), "depth >= 1"),
         (lambda: matrix_laws.MatrixGrowth(layer_scales=(1.0,)), "one factor a layer"),
         (lambda: matrix_laws.MatrixBalance(depth=1), "depth 1"),

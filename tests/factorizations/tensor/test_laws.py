@@ -12,7 +12,7 @@ from offconvex.factorizations.tensor import init_scale as tensor_init_scale
 from offconvex.factorizations.tensor import laws as tensor_laws
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
-from offconvex.factorizations.tensor.incremental import Learning, learn
+from offconvex.factorizations.tensor.incremental import TensorLearning, learn_task
 from offconvex.factorizations.tensor.task import TensorCompletion
 
 SMALL = TensorCompletion((5, 5, 5), rank=2, observed=100, norm=11.0, components=25)
@@ -81,8 +81,8 @@ def test_targets_have_the_norm_and_the_spread_that_were_asked_for(rt):
 
 def test_a_small_start_learns_as_many_components_as_the_target_has(rt):
     task = TensorCompletion((8, 8, 8), rank=2, observed=300, norm=22.6, components=64)
-    small = learn(Learning(task, std=1e-3, steps=4000), rt, 0, stream="test")
-    large = learn(Learning(task, std=0.4, steps=600, record_every=10), rt, 0, stream="test")
+    small = learn_task(TensorLearning(task, std=1e-3, steps=4000), rt, 0, stream="test")
+    large = learn_task(TensorLearning(task, std=0.4, steps=600, record_every=10), rt, 0, stream="test")
     assert (small.merged_norms > 0.01 * small.merged_norms[0]).sum() == 2
     assert small.final_error < 1e-3 and small.norm_mismatch < 1e-3
     assert small.law_deviation < 0.05 and small.overlap < 0.2
@@ -91,7 +91,7 @@ def test_a_small_start_learns_as_many_components_as_the_target_has(rt):
 
 
 def test_curves_are_resampled_on_any_grid_and_rest_after_the_last_record(rt):
-    run = learn(Learning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
+    run = learn_task(TensorLearning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
     end = run.iterations[-1]
     moved = run.at(np.array([0, 3, end, end + 50]))
     np.testing.assert_array_equal(moved.norms[:3], run.norms[[0, 3, end]])
@@ -101,12 +101,12 @@ def test_curves_are_resampled_on_any_grid_and_rest_after_the_last_record(rt):
 
 
 def test_the_law_is_judged_on_learned_components_only(rt):
-    run = learn(Learning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
+    run = learn_task(TensorLearning(SMALL, std=0.1, steps=300, finish_steps=10, kept=5), rt, 0, stream="test")
     law, norms, final = np.full_like(run.law, 2.0), run.norms.copy(), np.array([2.0, 2e-3, 0, 0, 0])
     norms[:, 0], norms[:, 1] = 1.9, 0.5
-    judged = replace(run, law=law, norms=norms, final_norms=final)
+    judged = replace(run, law=law, norms=norms, final=final)
     assert judged.law_deviation == pytest.approx(0.05)
-    assert replace(judged, final_norms=np.array([2.0, 1.0, 0, 0, 0])).law_deviation == pytest.approx(1.5)
+    assert replace(judged, final=np.array([2.0, 1.0, 0, 0, 0])).law_deviation == pytest.approx(1.5)
 
 
 def test_stored_parts_of_the_starts_come_together(rt):
@@ -140,8 +140,8 @@ def test_a_run_that_learns_nothing_is_refused(rt):
         (lambda: replace(SMALL, observed=10), "degrees of freedom"),
         (lambda: replace(SMALL, rank=0), "rank >= 1"),
         (lambda: replace(SMALL, weakest=0.95), "weakest"),
-        (lambda: Learning(TensorCompletion((5, 5), 1, 20, 1.0, 5)), "order 3"),
-        (lambda: Learning(SMALL, kept=1), "kept"),
+        (lambda: TensorLearning(TensorCompletion((5, 5), 1, 20, 1.0, 5)), "order 3"),
+        (lambda: TensorLearning(SMALL, kept=1), "kept"),
         (lambda: tensor_laws.TensorGrowth(SMALL, axis_scales=(1.0,)), "one factor an axis"),
         (lambda: tensor_laws.Completions(SMALL, replicas=0), "replicas"),
         (lambda: tensor_init_scale.InitScales(stds=(0.1, 0.2), steps=(1, 1)), "decrease"),

@@ -8,7 +8,7 @@ import torch
 from offconvex import runtime
 from offconvex.descent import GroupRMSprop
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
-from offconvex.factorizations.hierarchical.incremental import Learned, Learning, learn
+from offconvex.factorizations.hierarchical.incremental import TreeLearned, TreeLearning, learn_trees
 from offconvex.factorizations.hierarchical.task import TreeCompletion
 from offconvex.stored import StoredExperiment
 
@@ -63,9 +63,9 @@ class Wide:
             )
 
     @property
-    def learning(self) -> Learning:
+    def learning(self) -> TreeLearning:
         """The run of one task."""
-        return Learning(
+        return TreeLearning(
             task=self.task,
             std=self.std,
             rule=GroupRMSprop(rate=self.rate, floor=self.floor),
@@ -84,20 +84,20 @@ def parts(config: Wide) -> dict[str, tuple[int]]:
 def run_part(config: Wide, replica: int) -> dict[str, np.ndarray]:
     """Curves, thinned, and end state of one task."""
     rt = runtime.resolve(config.device, getattr(torch, config.precision))
-    (run,) = learn(config.learning, rt, config.seed, stream=STREAM, replicas=range(replica, replica + 1))
+    (run,) = learn_trees(config.learning, rt, config.seed, stream=STREAM, replicas=range(replica, replica + 1))
     rows, end = slice(None, None, config.thinning), config.slice_steps // config.record_every
     return {
         "iterations": run.iterations[rows],
-        "root": run.root[rows].astype(np.float32),
+        "root": run.norms[rows].astype(np.float32),
         "inner": run.inner[rows].astype(np.float32),
         "law": run.law[rows].astype(np.float32),
         "error": run.error[rows],
         "law_deviation": np.asarray(run.law_deviation),
-        "final_root": run.final_root,
+        "final_root": run.final,
         "final_inner": run.final_inner,
-        "final_all": run.final_all,
+        "final_all": np.sort(run.all_final)[::-1],
         "final_error": np.asarray(run.final_error),
-        "slice": run.all_root[[0, end - config.thinning, end]],
+        "slice": run.curves["norms"][[0, end - config.thinning, end]],
         "split_values": split_values(run.tensor),
         "target_split_values": split_values(run.target),
     }
@@ -109,10 +109,10 @@ def split_values(tensor: np.ndarray) -> np.ndarray:
     return torch.stack([hierarchical_measure.split_values(whole, (0, other))[0] for other in (1, 2, 3)]).numpy()
 
 
-def repeat_slice(config: Wide) -> Learned:
+def repeat_slice(config: Wide) -> TreeLearned:
     """The first task again, over the first `slice_steps` iterations, in float64."""
     short = replace(config.learning, steps=config.slice_steps, finish_steps=1)
-    return learn(short, runtime.resolve(config.device), config.seed, stream=STREAM)[0]
+    return learn_trees(short, runtime.resolve(config.device), config.seed, stream=STREAM)[0]
 
 
 def tail(values: np.ndarray, rank: int) -> np.ndarray:
@@ -133,10 +133,10 @@ class SliceDistance:
     control: float
 
 
-def slice_distance(arrays: dict[str, np.ndarray], again: Learned) -> SliceDistance:
+def slice_distance(arrays: dict[str, np.ndarray], again: TreeLearned) -> SliceDistance:
     """Compare the ways from the start rather than the norms, most of which hardly move on the first plateau."""
     first, earlier, last = arrays["slice"][0]
-    way, own = np.linalg.norm(last - first), again.all_root[-1] - again.all_root[0]
+    way, own = np.linalg.norm(last - first), again.curves["norms"][-1] - again.curves["norms"][0]
     return SliceDistance(*(float(np.linalg.norm(own - (end - first)) / way) for end in (last, earlier)))
 
 

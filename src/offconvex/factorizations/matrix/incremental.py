@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from offconvex.descent import Gradients, GroupRMSprop, descend
+from offconvex.descent import Gradients, GroupRMSprop
 from offconvex.factorizations import measure, theory
+from offconvex.factorizations.incremental import Learned, Phase, Reading, learn
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.task import MatrixCompletion
@@ -14,7 +15,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class IncrementalConfig:
+class MatrixLearning:
     """Figure 1 of razin2022post at its own setting (razin2022implicit, code).
 
     Attributes:
@@ -61,128 +62,79 @@ class IncrementalConfig:
 
 
 @dataclass(frozen=True)
-class IncrementalRecord:
-    """What `learn_incrementally` measures; replica 0 is the one that is drawn.
+class MatrixLearned:
+    """What `learn_incrementally` measures, (R,) replicas.
 
     Attributes:
-        iterations: (T,).
-        values: (T, k) ten largest singular values of replica 0 (fewer for a smaller matrix).
-        law: (T, rank) growth law taken with the run's own steps, from one percent of the final height until the
-            matrix is learned; nan elsewhere.
-        error: (T,) relative error of replica 0.
+        drawn: replica 0: norms are its ten largest singular values (fewer for a smaller matrix), and their law is taken
+            from one percent of the final height until the matrix is learned.
         target_values: (rank,) singular values of its target.
         take_offs: (R, rank) iterations at half height.
         overlaps: (R,) largest share already learned of any value when the one before it takes off.
         components: (R,) singular values above 1 % of the largest, after the finish.
         lowest_errors: (R,) running minimum of the relative error, finish included.
         floors: (R,) median relative error over the tail of the adaptive run.
-        law_deviation: largest over the target's values of median |law - measured| / final value, replica 0.
     """
 
-    iterations: np.ndarray
-    values: np.ndarray
-    law: np.ndarray
-    error: np.ndarray
+    drawn: Learned
     target_values: np.ndarray
     take_offs: np.ndarray
     overlaps: np.ndarray
     components: np.ndarray
     lowest_errors: np.ndarray
     floors: np.ndarray
-    law_deviation: float
+
+    @property
+    def law_deviation(self) -> float:
+        """Largest over the target's values of median |law - measured| / final value, replica 0."""
+        # A value that never came to one percent of its final height has no law to compare: it counts as wholly off.
+        return float(np.nan_to_num(self.drawn.law_deviations, nan=1.0).max())
 
 
-def learn_incrementally(config: IncrementalConfig, rt: Runtime, seed: int) -> IncrementalRecord:
+def learn_incrementally(config: MatrixLearning, rt: Runtime, seed: int) -> MatrixLearned:
     """Complete matrices with the adaptive rule, then finish with a constant step."""
     # The law needs the drawn replica at every step; the others only need their rises, at a tenth of the records.
-    drawn = _runs(config, rt, seed, range(1), record_every=1, projections=True)
-    others = _runs(config, rt, seed, range(1, config.replicas), record_every=10, projections=False)
-    rank = config.task.rank
-    runs = [*drawn, *others]
-    first = runs[0]
-    steps = np.diff(first.times)
-    # Once the matrix is learned the run only bounces: no value grows, and a sum of bounces would be drawn as a law.
-    end = int(np.argmax(first.error <= 2 * first.error.min()))
-    law = np.full((len(first.times), rank), np.nan)
-    for r in range(rank):
-        start = measure.last_rise(first.values[:, r], 0.01 * first.final[r])
-        law[start : end + 1, r] = theory.discrete_growth(
-            steps[start:end], first.projections[start:end, r], first.values[start, r], depth=config.depth
-        )
-    distances = np.abs(law - first.values[:, :rank]) / first.final[:rank]
-    # A value that never came to one percent of its final height has no law to compare: it counts as wholly off.
-    deviation = max(np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 1.0 for d in distances.T)
-    return IncrementalRecord(
-        iterations=first.iterations,
-        values=first.values,
-        law=law,
-        error=first.error,
-        target_values=first.target_values,
-        take_offs=np.stack([measure.take_offs(x.iterations, x.values[:, :rank], x.final[:rank]) for x in runs]),
-        overlaps=np.array([measure.overlap(x.iterations, x.values[:, :rank], x.final[:rank]) for x in runs]),
-        components=np.array([int(measure.counted(x.final)) for x in runs]),
-        lowest_errors=np.array([x.lowest for x in runs]),
-        floors=np.array([np.median(x.error[-max(1, int(config.tail * len(x.error))) :]) for x in runs]),
-        law_deviation=float(deviation),
+    drawn, spectrum, lowest = _runs(config, rt, seed, range(1), record_every=1)
+    runs, lowest = [drawn[0]], [*lowest]
+    if config.replicas > 1:
+        others, _, more = _runs(config, rt, seed, range(1, config.replicas), record_every=10)
+        runs, lowest = [*runs, *others], [*lowest, *more]
+    return MatrixLearned(
+        drawn=runs[0],
+        target_values=spectrum,
+        take_offs=np.stack([run.take_offs for run in runs]),
+        overlaps=np.array([run.overlap for run in runs]),
+        components=np.array([run.components for run in runs]),
+        lowest_errors=np.array(lowest),
+        floors=np.array([np.median(run.error[-max(1, int(config.tail * len(run.error))) :]) for run in runs]),
     )
-
-
-@dataclass(frozen=True)
-class _Run:
-    """One replica: its adaptive run, and what the finish reached."""
-
-    iterations: np.ndarray
-    times: np.ndarray
-    values: np.ndarray
-    projections: np.ndarray | None
-    error: np.ndarray
-    final: np.ndarray
-    lowest: float
-    target_values: np.ndarray
 
 
 def _runs(
-    config: IncrementalConfig, rt: Runtime, seed: int, replicas: range, *, record_every: int, projections: bool
-) -> list[_Run]:
-    if not len(replicas):
-        return []
+    config: MatrixLearning, rt: Runtime, seed: int, replicas: range, *, record_every: int
+) -> tuple[list[Learned], np.ndarray, np.ndarray]:
+    """Replicas, singular values of the first target, and every replica's lowest error."""
     task, kept = config.task, min(10, config.task.size)
     targets, masks = task.draw(rt, seed, "incremental", replicas)
-    layers = task.start(rt, seed, "incremental", replicas, depth=config.depth, std=config.layer_std)
     loss = matrix.completion_loss(targets, masks)
-    objective = matrix.matrix_objective(loss)
+    growth = matrix_measure.singular_growth(loss, kept)
 
-    def record(layers: matrix.Layers, _: Gradients) -> dict[str, torch.Tensor]:
-        product = matrix.end_to_end(layers)
-        error = measure.relative_error(product, targets)
-        if projections:
-            gradient = matrix.end_gradient(loss, product)
-            return matrix_measure.growth_projections(product, gradient, kept) | {"error": error}
-        return {"values": torch.linalg.svdvals(product)[:, :kept], "error": error}
+    def values(layers: matrix.Layers) -> torch.Tensor:
+        return torch.linalg.svdvals(matrix.end_to_end(layers))[:, :kept]
 
-    run = descend(
-        objective, layers, steps=config.steps, step_size=config.rule, record=record, record_every=record_every
+    def record(layers: matrix.Layers, gradients: Gradients) -> dict[str, torch.Tensor]:
+        error = measure.relative_error(matrix.end_to_end(layers), targets)
+        return (growth(layers, gradients) if record_every == 1 else {"norms": values(layers)}) | {"error": error}
+
+    runs, finish = learn(
+        matrix.matrix_objective(loss),
+        task.start(rt, seed, "incremental", replicas, depth=config.depth, std=config.layer_std),
+        record,
+        Phase(config.steps, config.rule, record_every),
+        Phase(config.finish_steps, config.finish_step, max(1, config.finish_steps // 10)),
+        lambda layers: record(layers, ())["norms"],
+        Reading(task.rank, kept, config.depth, lambda e: int(np.argmax(e <= 2 * e.min())), by_size=True, late=False),
+        finish_record=record,
     )
-    finish = descend(
-        objective,
-        run.parameters,
-        steps=config.finish_steps,
-        step_size=config.finish_step,
-        record=record,
-        record_every=max(1, config.finish_steps // 10),
-    )
-    spectrum = torch.linalg.svdvals(targets)[:, : task.rank]
-    lowest = torch.minimum(run["error"].amin(0), finish["error"].amin(0))
-    return [
-        _Run(
-            iterations=run.iterations.numpy(),
-            times=run.times[:, r].numpy(),
-            values=run["values"][:, r].cpu().numpy(),
-            projections=run["projections"][:, r].cpu().numpy() if projections else None,
-            error=run["error"][:, r].cpu().numpy(),
-            final=finish["values"][-1, r].cpu().numpy(),
-            lowest=float(lowest[r]),
-            target_values=spectrum[r].cpu().numpy(),
-        )
-        for r in range(len(replicas))
-    ]
+    lowest = np.minimum([run.error.min() for run in runs], finish["error"].amin(0).cpu().numpy())
+    return runs, torch.linalg.svdvals(targets)[0, : task.rank].cpu().numpy(), lowest

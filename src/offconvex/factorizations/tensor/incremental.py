@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from offconvex.descent import GroupRMSprop, descend
+from offconvex.descent import GroupRMSprop
 from offconvex.factorizations import measure, theory
+from offconvex.factorizations.incremental import LEARNED, Learned, Phase, Reading, learn
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.factorizations.tensor.task import CUBE, TensorCompletion
@@ -14,7 +15,7 @@ from offconvex.runtime import Runtime
 
 
 @dataclass(frozen=True)
-class Learning:
+class TensorLearning:
     """One task learned from one start (razin2022post, Fig. 2; razin2021post, Fig. 4; settings of their code).
 
     Attributes:
@@ -63,42 +64,27 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What `learn` measures. Components are in the order in which they are learned, those that are not learned last.
+class TensorLearned(Learned):
+    """What `learn_task` measures besides.
 
     Attributes:
-        iterations: (T,).
-        norms: (T, k) component norms.
-        law: (T, rank) growth law taken with the run's own steps, from 1 % of the final norm on; nan before, and
-            everywhere where not every iteration was recorded.
-        error: (T,) relative error over all entries.
         target_norms: (rank,) in decreasing order.
-        final_norms: (k,) after the finish.
         observed_shares: (k,) share of the squared norm that lies on the observed entries, after the finish.
         merged_norms: (k,) after the finish, parallel components counted as one, in decreasing order.
-        components: number of components above 1 % of the largest, after the finish.
         final_error: relative error after the finish.
-        overlap: see `measure.overlap`, over as many components as the target has.
     """
 
-    iterations: np.ndarray
-    norms: np.ndarray
-    law: np.ndarray
-    error: np.ndarray
     target_norms: np.ndarray
-    final_norms: np.ndarray
     observed_shares: np.ndarray
     merged_norms: np.ndarray
-    components: int
     final_error: float
-    overlap: float
 
     @property
     def distinct(self) -> int:
         """Number of components above 1 % of the largest, parallel ones counted as one."""
         return int(measure.counted(self.merged_norms))
 
-    def at(self, iterations: np.ndarray) -> "Learned":
+    def at(self, iterations: np.ndarray) -> "TensorLearned":
         """The same with its curves at these iterations, interpolated, and at rest after the last one recorded.
 
         The iteration at which a run ends may change with rounding; curves on a fixed grid keep their length.
@@ -124,80 +110,43 @@ class Learned:
         A run may end before it has learned as many components as the target has. What is left of the others, below 1 %
         of the largest, comes and goes with the steps of the rest.
         """
-        final = self.final_norms[: self.law.shape[1]]
-        learned = final > 0.01 * final.max()
-        gaps = np.abs(self.law - self.norms[:, : len(final)])[:, learned] / final[learned]
-        known = [gap[np.isfinite(gap)] for gap in gaps.T]
-        return max((float(np.median(gap)) for gap in known if len(gap)), default=np.nan)
+        final = self.final[: self.law.shape[1]]
+        known = [d for d in self.law_deviations[final > LEARNED * final.max()] if np.isfinite(d)]
+        return float(max(known, default=np.nan))
 
 
-def learn(config: Learning, rt: Runtime, seed: int, *, stream: str, replica: int = 0) -> Learned:
+def learn_task(config: TensorLearning, rt: Runtime, seed: int, *, stream: str, replica: int = 0) -> TensorLearned:
     """Complete one tensor with the adaptive rule, then finish with a constant step."""
     task, one = config.task, range(replica, replica + 1)
-    target, target_norms = task.target(rt, seed, stream, one), task.target_norms(rt, seed, stream, one)
-    mask = task.mask(rt, seed, stream, one)
-    objective = tensor.TensorObjective(tensor.completion_loss(target, mask))
+    target, mask = task.draw(rt, seed, stream, one)
     mean_square = task.norm**2 / target[0].numel()
 
     def record(factors: tensor.Factors, gradients: tensor.Factors) -> dict[str, torch.Tensor]:
         error = measure.relative_error(tensor.end_tensor(factors), target)
         return tensor_measure.growth_projections(factors, gradients) | {"error": error}
 
-    run = descend(
-        objective,
+    reading = Reading(task.rank, config.kept, task.order, lambda error: len(error) - 1)
+    (run,), finish = learn(
+        tensor.TensorObjective(tensor.completion_loss(target, mask)),
         task.start(rt, seed, stream, one, std=config.std),
-        steps=config.steps,
-        step_size=config.rule,
-        record=record,
-        record_every=config.record_every,
-        stop=lambda loss: bool(loss < config.settled * mean_square),
+        record,
+        Phase(config.steps, config.rule, config.record_every, config.settled * mean_square),
+        Phase(config.finish_steps, config.finish_step, 100, config.finished * mean_square),
+        tensor_measure.component_norms,
+        reading,
     )
-    finish = descend(
-        objective,
-        run.parameters,
-        steps=config.finish_steps,
-        step_size=config.finish_step,
-        record_every=100,
-        stop=lambda loss: bool(loss < config.finished * mean_square),
-    )
-    final = tensor_measure.component_norms(finish.parameters)[0].cpu().numpy()
-    iterations, norms = run.iterations.numpy(), run["norms"][:, 0].cpu().numpy()
-    order = _order_of_learning(iterations, norms, final, config)
-    norms, projections = norms[:, order], run["projections"][:, 0].cpu().numpy()[:, order]
-    law = np.full((len(iterations), task.rank), np.nan)
-    if config.record_every == 1:
-        steps = np.diff(run.times[:, 0].numpy())
-        for r in range(task.rank):
-            # A component that the finish alone has learned has no rise here, and no law.
-            start = min(measure.last_rise(norms[:, r], 0.01 * final[order[r]]), len(steps))
-            law[start:, r] = theory.discrete_growth(
-                steps[start:], projections[start:, r], norms[start, r], depth=task.order
-            )
-    return Learned(
-        iterations=iterations,
-        norms=norms,
-        law=law,
-        error=run["error"][:, 0].cpu().numpy(),
-        target_norms=target_norms[0].cpu().numpy(),
-        final_norms=final[order],
-        observed_shares=tensor_measure.observed_shares(finish.parameters, mask)[0].cpu().numpy()[order],
-        merged_norms=tensor_measure.merged_norms(finish.parameters, config.kept)[0].cpu().numpy(),
-        components=int(measure.counted(final)),
-        final_error=float(measure.relative_error(tensor.end_tensor(finish.parameters), target)[0]),
-        overlap=measure.overlap(iterations, norms[:, : task.rank], final[order][: task.rank]),
+    factors, order = finish.parameters, reading.order(run.iterations, run.curves["norms"], run.all_final)
+    return TensorLearned(
+        **vars(run),
+        target_norms=task.target_norms(rt, seed, stream, one)[0].cpu().numpy(),
+        observed_shares=tensor_measure.observed_shares(factors, mask)[0].cpu().numpy()[order],
+        merged_norms=tensor_measure.merged_norms(factors, config.kept)[0].cpu().numpy(),
+        final_error=float(measure.relative_error(tensor.end_tensor(factors), target)[0]),
     )
 
 
-def learn_several(config: Learning, rt: Runtime, seed: int, *, stream: str, replicas: int) -> list[Learned]:
+def learn_several(config: TensorLearning, rt: Runtime, seed: int, *, stream: str, replicas: int) -> list[TensorLearned]:
     """Independent tasks one after another; the law is taken for the first, the others are recorded less often."""
     sparse = replace(config, record_every=10)
-    first = learn(config, rt, seed, stream=stream)
-    return [first, *(learn(sparse, rt, seed, stream=stream, replica=r) for r in range(1, replicas))]
-
-
-def _order_of_learning(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray, config: Learning) -> np.ndarray:
-    """Indices of the `kept` components that end largest: those of the target by take-off, others by size."""
-    largest = np.argsort(final)[::-1][: config.kept]
-    learned = largest[: config.task.rank]
-    starts = measure.take_offs(iterations, norms[:, learned], final[learned])
-    return np.concatenate((learned[np.argsort(starts)], largest[config.task.rank :]))
+    first = learn_task(config, rt, seed, stream=stream)
+    return [first, *(learn_task(sparse, rt, seed, stream=stream, replica=r) for r in range(1, replicas))]

@@ -9,7 +9,7 @@ from offconvex import runtime
 from offconvex.descent import descend
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
-from offconvex.factorizations.tensor.incremental import Learned, Learning, learn
+from offconvex.factorizations.tensor.incremental import TensorLearned, TensorLearning, learn_task
 from offconvex.factorizations.tensor.task import FOURTH_ORDER, TensorCompletion
 from offconvex.stored import StoredExperiment
 
@@ -24,7 +24,7 @@ class InitScales:
         task: what is completed.
         stds: of every entry of every factor at the start, decreasing.
         steps: most iterations from each.
-        settled: see `Learning`; the source stops at the same size, a mean squared error of 1e-8.
+        settled: see `TensorLearning`; the source stops at the same size, a mean squared error of 1e-8.
         finish_steps: most iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
         finish_share: their step over the largest stable one for the target's norm.
         replicas: independent tasks; curves are kept of the first.
@@ -55,9 +55,9 @@ class InitScales:
             raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
 
 
-def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> Learned:
+def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> TensorLearned:
     """One task from one start; the growth law is only taken where curves are wanted, as it needs every iteration."""
-    learning = Learning(
+    learning = TensorLearning(
         task=config.task,
         std=config.stds[scale],
         steps=config.steps[scale],
@@ -66,7 +66,7 @@ def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> 
         finish_share=config.finish_share,
         record_every=1 if curves else config.thinning,
     )
-    return learn(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
+    return learn_task(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
 
 
 def repeat_slice(config: InitScales) -> np.ndarray:
@@ -77,7 +77,7 @@ def repeat_slice(config: InitScales) -> np.ndarray:
         tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, config.seed, STREAM, one))),
         task.start(rt, config.seed, STREAM, one, std=config.stds[0]),
         steps=config.slice_steps,
-        step_size=Learning().rule,
+        step_size=TensorLearning().rule,
         record=lambda factors, _: {"norms": tensor_measure.component_norms(factors).topk(10).values},
         record_every=config.thinning,
     )
@@ -97,8 +97,8 @@ def run_part(config: InitScales, *which: int) -> dict[str, np.ndarray]:
     scale, replica = which
     run = learn_one(config, scale, replica, curves=replica == 0)
     kept = {name: getattr(run, name) for name in ("final_error", "components", "overlap", "norm_mismatch")}
-    kept |= {name: getattr(run, name) for name in ("target_norms", "final_norms", "observed_shares", "merged_norms")}
-    kept["iterations"] = run.iterations[-1]
+    kept |= {name: getattr(run, name) for name in ("target_norms", "observed_shares", "merged_norms")}
+    kept |= {"final_norms": run.final, "iterations": run.iterations[-1]}
     if replica == 0:
         rows = slice(None, None, config.thinning)
         curves = {"curve_iterations": run.iterations[rows], "curve_norms": run.norms[rows].astype(np.float32)}
