@@ -2,7 +2,7 @@
 
 `book/moved.toml` has a table for each part and a line for each old name in it: old = new, both without the part's own
 name, or new as a whole, "offconvex. ...", if it is in another part now. The line of a module or a class holds for every
-name inside that is still called the same; the line of a longer name goes before it.
+name inside that is still called the same, unless it went to another part; the line of a longer name goes before it.
 """
 
 import tomllib
@@ -36,6 +36,7 @@ def targets(lines: dict[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for old, new in sorted(lines.items(), key=lambda line: -len(line[0])):
         for name in api.places():
-            if name == new or name.startswith(f"{new}."):
+            inside = part_of(old) == part_of(new) and name.startswith(f"{new}.")
+            if name == new or inside:
                 found.setdefault(old + name.removeprefix(new), name)
     return {old: name for old, name in found.items() if old not in api.places()}
