@@ -44,6 +44,22 @@ def test_lanczos_finds_the_ends_of_the_dense_spectrum(slope):
     assert found.error < 1e-4 and found.products > 20
 
 
+def test_lanczos_draws_from_its_stream_alone(monkeypatch):
+    network, states = Network((49, 4, 10), 0.0), []
+    start = network.start(CPU, 0, "dense")
+    _, product = network_loss(network, images(CPU, count=30, side=7)).linearize(start)
+
+    def watched(*arguments, rng, **options):
+        states.append(str(rng.bit_generator.state))  # SciPy would take the system's entropy without it
+        return eigsh(*arguments, rng=rng, **options)
+
+    eigsh = curvature.eigsh
+    monkeypatch.setattr(curvature, "eigsh", watched)
+    for seed in (0, 0, 1):
+        curvature.extremes(product, start, rng.numpy_generator(seed, "test"))
+    assert states[:2] == states[2:4] and not set(states[2:4]) & set(states[4:])
+
+
 @pytest.mark.parametrize("make", [plane.bowl, plane.chain, plane.saddle])
 def test_descent_stays_in_the_tube_and_derivatives_are_those_of_the_value(make):
     objective = make()

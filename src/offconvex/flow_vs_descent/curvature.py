@@ -58,7 +58,18 @@ def extremes(
     for end in ("SA", "LA"):
         start = draws.standard_normal(size)
         try:
-            value, vector = eigsh(operator, k=1, which=end, tol=tolerance, v0=start, ncv=min(40, size), maxiter=300)
+            # Where a Krylov space closes, as it does with units that never fire, SciPy draws a new direction; from the
+            # operating system's entropy, unless it is given a generator.
+            value, vector = eigsh(
+                operator,
+                k=1,
+                which=end,
+                tol=tolerance,
+                v0=start,
+                ncv=min(40, size),
+                maxiter=300,
+                rng=draws.spawn(1)[0],
+            )
         except ArpackNoConvergence:
             raise ArithmeticError(
                 f"Lanczos did not converge in {count} products; give a larger `tolerance` than {tolerance}."
