@@ -21,7 +21,7 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     Finished parts wait in `_build/stored/`, under the settings and the code that made them, until the whole is stored.
 
     Raises:
-        ValueError: if there is no such experiment, it offers no choice of device, or two parts are one.
+        ValueError: if there is no such experiment, it offers no choice of device, or parts have the same arguments.
     """
     experiment = find(name)
     if device is not None:
