@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from offconvex import claims, paths
-from offconvex.book.execution import chapters, checksums, compare, convert, normalise, sweep
+from offconvex.book.execution import chapters, checksums, compare, convert, sweep
 
 ROOT = paths.project_root()
 CHAPTERS = chapters.names()
@@ -31,7 +31,7 @@ def test_notebook_is_in_step_with_its_source(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_notebook_was_executed_cleanly(chapter):
-    assert normalise.faults(committed(chapter)) == []
+    assert convert.faults(committed(chapter)) == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -118,7 +118,7 @@ def test_no_committed_text_names_a_machines_path():
         if file.suffix in (".py", ".md", ".toml", ".yml", ".yaml", ".json", ".ipynb", ".txt", ".css", ".cff"):
             found += [f"{file.name}: {m.group()}" for m in pattern.finditer(file.read_text(encoding="utf-8"))]
     # The pattern itself and the normaliser's are the only places that may spell such a path.
-    assert [f for f in found if not f.startswith(("test_chapters.py", "normalise.py", "test_normalise.py"))] == []
+    assert [f for f in found if not f.startswith(("test_chapters.py", "convert.py", "test_normalise.py"))] == []
 
 
 # The checks above, shown to fail: each edits a good notebook in one way.
@@ -135,7 +135,7 @@ def figure_cell(notebook):
 
 def test_a_removed_execution_is_found(notebook):
     checks.code_cells(notebook)[1].execution_count = None
-    assert any("never executed" in fault for fault in normalise.faults(notebook))
+    assert any("never executed" in fault for fault in convert.faults(notebook))
 
 
 def test_an_edited_source_is_found(notebook):

@@ -5,7 +5,7 @@ import copy
 import nbformat
 import pytest
 
-from offconvex.book.execution import normalise
+from offconvex.book.execution import convert
 
 v4 = nbformat.v4
 
@@ -25,16 +25,16 @@ def stream(text, name="stdout"):
 
 
 def test_timestamps_go_tags_stay_and_a_stream_cut_in_two_is_joined():
-    one = normalise.normalise(executed(stream("a\n"), stream("b\n")))
-    other = normalise.normalise(executed(stream("a\nb\n")))
+    one = convert.normalise(executed(stream("a\n"), stream("b\n")))
+    other = convert.normalise(executed(stream("a\nb\n")))
     assert one.cells[0].outputs == other.cells[0].outputs
     assert one.cells[0].metadata == {"tags": ["a"]}
     assert set(one.metadata) == {"kernelspec", "language_info"}
 
 
 def test_normalising_twice_changes_nothing():
-    once = normalise.normalise(executed(stream("a\n"), stream("b\n")))
-    assert normalise.normalise(copy.deepcopy(once)) == once
+    once = convert.normalise(executed(stream("a\n"), stream("b\n")))
+    assert convert.normalise(copy.deepcopy(once)) == once
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_normalising_twice_changes_nothing():
 )
 def test_an_unfit_notebook_is_refused_with_the_reason(notebook, words):
     with pytest.raises(ValueError, match=words):
-        normalise.normalise(notebook)
+        convert.normalise(notebook)
 
 
 @pytest.mark.parametrize("text", ["1/2 of the mass", "and/or", "http://example.org/" + "home/x", "a/b"])
 def test_a_slash_is_not_a_path(text):
-    assert normalise.normalise(executed(stream(text))).cells[0].outputs[0].text == text
+    assert convert.normalise(executed(stream(text))).cells[0].outputs[0].text == text

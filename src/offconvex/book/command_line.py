@@ -83,6 +83,16 @@ def _sweep(options: argparse.Namespace) -> int:
     return int(any(wrong))
 
 
+def _carry(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from offconvex.book.execution import carry
+
+    for line in carry.carry(options.chapters, Path(options.checkout)):
+        print(line)
+    return 0
+
+
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book.publication import cite
 
@@ -216,6 +226,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--jobs", type=_count, default=2, help="seeds at a time on this machine (default: 2)")
     command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
     command.set_defaults(command=_sweep)
+
+    command = commands.add_parser(
+        "carry",
+        help="carry seeds over to code that gives the same bytes",
+        description="After a change of code that changes no number: records of seeds by the code of CHECKOUT, a "
+        "checkout of an earlier commit, become records by this one's. First execute the chapters in both, on one "
+        "machine; every array, table and claim must be the same bytes. Records by yet other code stay as they are.",
+    )
+    command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
+    command.add_argument("--from", dest="checkout", required=True, metavar="CHECKOUT")
+    command.set_defaults(command=_carry)
 
     command = commands.add_parser("cite", help="print how to cite a figure")
     command.add_argument("figure", metavar="fig-...")

@@ -2,9 +2,12 @@
 
 import concurrent.futures
 import contextlib
+import multiprocessing
+import multiprocessing.connection
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +16,7 @@ from pathlib import Path
 import filelock
 
 from offconvex import files, paths
-from offconvex.book.execution import chapters, convert, install, normalise, provenance
-from offconvex.book.execution import workers as processes
+from offconvex.book.execution import chapters, code, convert, install, provenance
 
 PATIENCE = 3.5  # seconds that a killed run may take to be really gone, and its lock with it
 CELL_TIMEOUT = 1800  # seconds; a chapter takes minutes, so a cell that takes longer hangs
@@ -79,7 +81,7 @@ def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
     """Execute jobs, `workers` at a time, each in its own process; report each as it ends."""
     install.finish_all()
     outcomes = []
-    with processes.pool(workers) as pool:
+    with worker_pool(workers) as pool:
         futures = [pool.submit(execute, job) for job in jobs]
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -89,6 +91,16 @@ def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return outcomes
+
+
+def worker_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
+    """A pool of `workers` fresh processes; a forked torch may deadlock, so they are spawned.
+
+    When the process that made the pool dies, however suddenly, so do its workers, in the middle of what they do: nobody
+    would hear of their results, and files that nobody asked for any more must not be replaced.
+    """
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_together)
 
 
 def execute(job: Job) -> Outcome:
@@ -105,6 +117,7 @@ def execute(job: Job) -> Outcome:
         notebook, output = folder / install.NOTEBOOK, folder / "results"
         output.mkdir(parents=True)
         files.replace(notebook, convert.content(convert.to_notebook(job.chapter)))
+        version = _code_version(job.chapter)  # before anybody may change it
         working_directory = chapters.notebook_path(job.chapter).parent
         working_directory.mkdir(parents=True, exist_ok=True)
         try:
@@ -119,14 +132,14 @@ def execute(job: Job) -> Outcome:
                     start_timeout=120,
                     progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
                 )
-            executed = normalise.normalise(executed)
+            executed = convert.normalise(executed)
         except PapermillExecutionError as error:
             return Outcome(job.chapter, *_failed(job, notebook, start), error=_screen(error))
         except Exception as error:  # whatever stops a chapter is reported like a failing cell, beside the others
             return Outcome(job.chapter, *_failed(job, notebook, start), error=f"{type(error).__name__}: {error}")
         seconds = time.monotonic() - start
         defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
-        record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
+        record = provenance.describe(job.chapter, defaults | job.parameters, seconds) | {"code": version}
         files.write_json(output / "provenance.json", record)
         files.replace(notebook, convert.content(executed))
         if job.label:
@@ -139,6 +152,22 @@ def run_folder(job: Job) -> Path:
     """Where a job is executed, and where a run with other parameters stays."""
     build = paths.build_folder()
     return build / "runs" / job.chapter / job.label if job.label else build / "execute" / job.chapter
+
+
+def _code_version(chapter: str) -> str:
+    try:
+        return code.version(chapter)
+    except SyntaxError:
+        return ""  # the execution will fail there, and say in which cell
+
+
+def _end_together() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _label(profile: str | None, given: list[tuple[str, str]], device: str | None) -> str:

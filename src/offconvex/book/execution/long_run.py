@@ -10,8 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from offconvex import files, paths, stored
-from offconvex.book.execution import code, provenance
-from offconvex.book.execution import workers as processes
+from offconvex.book.execution import code, execute, provenance
 from offconvex.book.execution.chapters import nearest
 
 
@@ -36,7 +35,7 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     missing = [part for part in parts if _read(folder, part) is None]
     os.environ["OMP_NUM_THREADS"] = "1"
     with (
-        processes.pool(workers) as pool,
+        execute.worker_pool(workers) as pool,
         tqdm(total=len(parts), initial=len(parts) - len(missing), desc=name, unit="part", disable=None) as bar,
     ):
         futures = [pool.submit(_run_part, name, device, part, folder) for part in missing]

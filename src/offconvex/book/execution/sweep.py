@@ -14,11 +14,10 @@ import filelock
 
 from offconvex import claims, files, paths
 from offconvex.book.execution import chapters, code, execute
-from offconvex.book.execution import workers as processes
 
 SeedRecord = dict[str, object]
 """One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
-"seconds" and "date"."""
+"seconds" and "date"; after `carry` also "carried", from which code and by how many equal files."""
 
 _ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
 
@@ -84,6 +83,15 @@ def save(chapter: str, records: Mapping[int, SeedRecord]) -> None:
     """Write the records of a chapter, by seed, with a checksum of them all."""
     content = {str(seed): records[seed] for seed in sorted(records)}
     files.write_sealed(place(chapter), content)
+
+
+@contextlib.contextmanager
+def alone(chapter: str) -> Iterator[None]:
+    """While it lasts, nobody else changes the records of a chapter."""
+    locks = paths.build_folder()
+    locks.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(locks / f".sweep-{chapter}.lock"):
+        yield
 
 
 def measure(chapter: str, seed: int) -> SeedRecord:
@@ -153,7 +161,7 @@ def _complete(record: SeedRecord | None, present: str) -> bool:
 
 
 def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, SeedRecord]]:
-    with processes.pool(workers) as pool:
+    with execute.worker_pool(workers) as pool:
         futures = {pool.submit(measure, chapter, seed): seed for seed in seeds}
         try:
             for future in concurrent.futures.as_completed(futures):
@@ -180,9 +188,7 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
 
 
 def _keep(chapter: str, seed: int, record: SeedRecord) -> None:
-    locks = paths.build_folder()
-    locks.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(locks / f".sweep-{chapter}.lock"):  # two sweeps may add to one file
+    with alone(chapter):  # two sweeps may add to one file
         save(chapter, load(chapter) | {seed: record})
 
 
