@@ -6,10 +6,10 @@ from torch.nn import functional
 
 from offconvex import rng
 from offconvex.descent import Objective, Parameters, autograd_objective, descend
+from offconvex.files import Arrays
 from offconvex.flow_vs_descent.model import ImageColumns, images
 from offconvex.flow_vs_descent.step_sizes import StepSizes, distance
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 NAMES = ("adapted", "lenet")
 """Strides instead of pooling and no offsets, 61,470 parameters; and LeNet with max-pooling and offsets, 61,706."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from offconvex.descent import descend
+from offconvex.files import Arrays
 from offconvex.flow_vs_descent.backward_error import first_order_gap, flatten, modified_flow
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)

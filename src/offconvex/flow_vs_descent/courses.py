@@ -7,6 +7,7 @@ import torch
 
 from offconvex import rng
 from offconvex.descent import Gradients, Parameters, descend
+from offconvex.files import Arrays
 from offconvex.flow import flow
 from offconvex.flow_vs_descent import theory
 from offconvex.flow_vs_descent.backward_error import NetworkLoss, flatten, unflatten
@@ -14,7 +15,6 @@ from offconvex.flow_vs_descent.curvature import extremes
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)

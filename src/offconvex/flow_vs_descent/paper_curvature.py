@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from offconvex import rng, runtime
+from offconvex.files import Arrays
 from offconvex.flow_vs_descent import courses
 from offconvex.flow_vs_descent.courses import Course
 from offconvex.flow_vs_descent.curvature import extremes
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 
 NETWORKS = tuple(PAPER_NETWORKS)
 

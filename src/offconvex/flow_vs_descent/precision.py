@@ -8,9 +8,10 @@ import torch
 
 from offconvex import runtime
 from offconvex.descent import descend
+from offconvex.files import Arrays
 from offconvex.flow_vs_descent.model import Network, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 
 
 @dataclass(frozen=True)

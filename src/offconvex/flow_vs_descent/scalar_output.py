@@ -8,8 +8,8 @@ import torch
 from offconvex import rng
 from offconvex.descent import descend
 from offconvex.factorizations.matrix.model import Layers, matrix_objective, squared_loss
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)

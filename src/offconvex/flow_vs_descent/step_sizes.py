@@ -8,11 +8,12 @@ import torch
 
 from offconvex import runtime
 from offconvex.descent import Gradients, Parameters, descend
+from offconvex.files import Arrays
 from offconvex.flow import flow
 from offconvex.flow_vs_descent.dual import DualLoss
 from offconvex.flow_vs_descent.model import PAPER_NETWORKS, images
 from offconvex.flow_vs_descent.objective import network_loss
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 
 NETWORKS = tuple(PAPER_NETWORKS)
 

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.files import Arrays
 from offconvex.holdout.networks import CHOICES, FAMILIES, Trial, shrink, train
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 SHAPE_FIELDS = ("width", "activation", "norm", "batch", "epochs", "cosine", "shift")
 FREE_FIELDS = ("rate", "momentum", "decay")  # may differ inside a group that trains together

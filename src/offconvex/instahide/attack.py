@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.files import Arrays
 from offconvex.instahide import measure
 from offconvex.instahide.assign import assign, names
 from offconvex.instahide.decode import DecoderDescent, Likelihood, Mixtures, Prior, descend, maximize, prior_of
@@ -15,7 +16,7 @@ from offconvex.instahide.photographs import pool
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Similarity, SimilarityTraining, learn, share
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 HALF = 5000  # of the training images inside the package: the first half is private, the second public
 DECODERS = ("published", "likelihood")

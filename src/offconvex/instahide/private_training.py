@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from offconvex import datasets, rng, runtime
-from offconvex.stored import Arrays, StoredExperiment, stack
+from offconvex.files import Arrays
+from offconvex.stored import StoredExperiment, stack
 
 PACKAGE = "opacus"
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.files import Arrays
 from offconvex.instahide import photographs
 from offconvex.instahide.classifier import ClassifierTraining, ConvolutionalClassifier, train
 from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Scheme, cross, draw_coefficients, encrypt, inside, mixup
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment, stack
+from offconvex.stored import StoredExperiment, stack
 
 
 def _identity(images: torch.Tensor) -> torch.Tensor:

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.files import Arrays
 from offconvex.prediction import baselines, gan, mixture
 from offconvex.prediction.classifiers import FAMILIES, RECIPES, Classifier, Member, shapes, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 FEATURES = 32  # coordinates in which samples are compared: principal components of a classifier's last hidden layer
 FEATURE_NET = Member("cnn", wide=True, twin=-1)  # not of the pool

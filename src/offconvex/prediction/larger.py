@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from offconvex import datasets, rng, runtime
+from offconvex.files import Arrays
 from offconvex.prediction import gan
 from offconvex.prediction.baselines import share
 from offconvex.prediction.classifiers import FAMILIES, Member, standardize, train
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from offconvex import rng, runtime
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 from offconvex.tangents.two_layer import TwoLayer, draw
 
 MODELS = {"linear": 1e-2, "network": 0.0, "decayed": 1e-2, "signed": 1e-2, "quadratic": 1e-2}

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from offconvex import fits, runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.files import Arrays
+from offconvex.stored import Stored, StoredExperiment
 from offconvex.tangents.training import TaylorTraining, record_steps, train
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from offconvex import rng
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 from offconvex.tangents.two_layer import TwoLayer, draw
 
 

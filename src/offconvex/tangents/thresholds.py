@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from offconvex import rng, runtime
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 from offconvex.tangents import theory
 from offconvex.tangents.learners import even_kernel, kernel_fit, least_nuclear, quadratic_values, tangent_kernel
 from offconvex.tangents.polynomials import quadratic_features, sphere

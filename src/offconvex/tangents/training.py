@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 
 from offconvex import datasets, rng
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 from offconvex.tangents.series import network, taylor
 
 

@@ -19,7 +19,8 @@ from offconvex.factorizations.norms.tensor import (
     draw_target,
     linear_ranks,
 )
-from offconvex.stored import Arrays, Stored, StoredExperiment
+from offconvex.files import Arrays
+from offconvex.stored import Stored, StoredExperiment
 
 
 @dataclass(frozen=True)

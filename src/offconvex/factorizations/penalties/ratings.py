@@ -11,7 +11,8 @@ from offconvex import rng, runtime
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
 from offconvex.factorizations.penalties.model import PENALTIES
 from offconvex.factorizations.penalties.proximal import soft_impute
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.files import Arrays
+from offconvex.stored import StoredExperiment
 
 SHAPE = (943, 1682)
 COUNTS = (6110, 11370, 27145, 34174, 21201)

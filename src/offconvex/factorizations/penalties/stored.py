@@ -8,7 +8,8 @@ import numpy as np
 from offconvex import runtime
 from offconvex.factorizations.penalties.experiments import Cell, Steps, Tasks, run_cell, step_sweep, with_observed
 from offconvex.factorizations.penalties.measure import SCORES
-from offconvex.stored import Arrays, Stored, StoredExperiment, stack
+from offconvex.files import Arrays
+from offconvex.stored import Stored, StoredExperiment, stack
 
 ROWS = (
     Cell("none"),

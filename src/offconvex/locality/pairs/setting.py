@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 
 from offconvex import runtime
+from offconvex.files import Arrays
 from offconvex.locality import theory, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.pairs import same_class
 from offconvex.locality.pairs.same_class import Pairs
 from offconvex.locality.training import History, PatchPair, TrainingSchedule
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 NAMES = ("train", "loss", "test", "similarity")
 """What is kept of a network's history."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from offconvex import configs
+from offconvex.files import Arrays
 from offconvex.locality.pairs import setting as settings
 from offconvex.locality.pairs.setting import NAMES, PairSetting
 from offconvex.locality.training import TrainingSchedule
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from offconvex import trials
+from offconvex.files import Arrays
 from offconvex.locality.pairs import setting as settings
 from offconvex.locality.pairs.setting import NAMES, PairSetting
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 from offconvex.trials import TriedSetting
 
 START = PairSetting()

@@ -6,13 +6,13 @@ from functools import partial
 import torch
 
 from offconvex import configs, runtime
+from offconvex.files import Arrays
 from offconvex.locality import regularizer, training
 from offconvex.locality.networks import Architecture
 from offconvex.locality.pathfinder import images as pathfinder
 from offconvex.locality.pathfinder.images import Pathfinder
 from offconvex.locality.training import History, TrainingSchedule
 from offconvex.runtime import Runtime
-from offconvex.stored import Arrays
 
 NAMES = ("train", "test", "similarity")
 """What is kept of a network's history."""

@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from offconvex import configs
+from offconvex.files import Arrays
 from offconvex.locality.pathfinder import small
 from offconvex.locality.pathfinder.small import NAMES, SMALL, PathSetting
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 
 
 class Groups(Protocol):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from offconvex import trials
+from offconvex.files import Arrays
 from offconvex.locality.pathfinder import small, study
 from offconvex.locality.pathfinder.small import NAMES, SMALL, PathSetting
-from offconvex.stored import Arrays, StoredExperiment
+from offconvex.stored import StoredExperiment
 from offconvex.trials import TriedSetting
 
 

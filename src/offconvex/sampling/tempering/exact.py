@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from offconvex.files import Arrays
 from offconvex.runtime import Runtime
 from offconvex.sampling.langevin import log_acceptance
 from offconvex.sampling.model import TwoModes
 from offconvex.sampling.tempering import grid_theory, theory
 from offconvex.sampling.tempering.dynamics import Levels, ladder, swap_log_ratio
-from offconvex.stored import Arrays
 
 
 @dataclass(frozen=True)
