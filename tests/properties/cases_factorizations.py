@@ -8,13 +8,13 @@ import torch
 from properties import Draw, agree, case, within
 
 from offconvex import rng, runtime
-from offconvex.factorizations import measure, theory
+from offconvex.factorizations import measure, tasks, theory
 from offconvex.factorizations.hierarchical import measure as split_measure
 from offconvex.factorizations.hierarchical import model as hierarchical
 from offconvex.factorizations.hierarchical import wide
-from offconvex.factorizations.matrix import data, nuclear_norm
 from offconvex.factorizations.matrix import measure as matrix_measure
 from offconvex.factorizations.matrix import model as matrix
+from offconvex.factorizations.matrix import nuclear_norm
 from offconvex.factorizations.norms import coordinates, laws, task
 from offconvex.factorizations.norms import measure as norms_measure
 from offconvex.factorizations.norms import tensor as norms_tensor
@@ -83,7 +83,7 @@ def low_rank(d):
 
 
 case(
-    data.low_rank_matrix,
+    tasks.low_rank_matrix,
     low_rank,
     lambda r, *_, size, rank: agree(r.norm(), size) and int((torch.linalg.svdvals(r) > 1e-9 * size).sum()) == rank,
     refuses={"rank": [0, -1, 9]},
@@ -92,14 +92,14 @@ case(
 
 def mask_arguments(d):
     size = d.int(1, 8)
-    return (d.rt, d.generator()), {"size": size, "observed": d.int(1, size * size)}
+    return (d.rt, d.generator()), {"shape": (size, size), "observed": d.int(1, size * size)}
 
 
 case(
-    data.observation_mask,
+    tasks.uniform_mask,
     mask_arguments,
-    lambda r, *_, size, observed: (
-        r.shape == (size, size) and sorted(r.flatten())[-observed:] == [1] * observed == [*r[r != 0]]
+    lambda r, *_, shape, observed: (
+        r.shape == shape and sorted(r.flatten())[-observed:] == [1] * observed == [*r[r != 0]]
     ),
     refuses={"observed": [0, -1, 65]},
 )
