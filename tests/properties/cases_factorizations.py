@@ -211,7 +211,7 @@ case(
 def check_projections(result, product, gradient, count):
     u, s, vh = torch.linalg.svd(product)
     pull = -torch.diagonal(u.mT @ gradient @ vh.mT, dim1=1, dim2=2)
-    return agree(result["values"], s[:, :count]) and agree(result["projections"], pull[:, :count], 1e-6)
+    return agree(result["norms"], s[:, :count]) and agree(result["projections"], pull[:, :count], 1e-6)
 
 
 case(

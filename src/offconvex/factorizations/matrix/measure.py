@@ -7,7 +7,7 @@ from offconvex.factorizations.matrix.model import EndLoss, Layers, end_gradient,
 
 
 def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
-    """The `count` largest singular values of W and gamma_r = <-G, u_r v_r^T>, each (R, count).
+    """The `count` largest singular values of W, "norms", and "projections" gamma_r = <-G, u_r v_r^T>, each (R, count).
 
     Args:
         product: end-to-end matrix W (R, n, n').
@@ -16,7 +16,7 @@ def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int
     """
     left, values, right = torch.linalg.svd(product, full_matrices=False)
     projections = -((left.mT @ gradient) * right).sum(-1)
-    return {"values": values[:, :count], "projections": projections[:, :count]}
+    return {"norms": values[:, :count], "projections": projections[:, :count]}
 
 
 def singular_growth(loss: EndLoss, count: int) -> Record:
@@ -28,8 +28,7 @@ def singular_growth(loss: EndLoss, count: int) -> Record:
 
     def growth(layers: Layers, _: Layers) -> dict[str, torch.Tensor]:
         product = end_to_end(layers)
-        read = growth_projections(product, end_gradient(loss, product), count)
-        return {"norms": read["values"], "projections": read["projections"]}
+        return growth_projections(product, end_gradient(loss, product), count)
 
     return growth
 

@@ -52,14 +52,17 @@ def growth_law(
     quotients: Sequence[np.ndarray],
     grid: np.ndarray,
     laws: Sequence[np.ndarray],
+    *,
+    symbol: str = "L",
+    size: float = 6,
+    alpha: float = 0.5,
 ) -> None:
-    """Measured rate over projection against singular value, one color a depth, and the law on the common grid."""
+    """Measured rate over projection against size, one color a number of factors, and the law on the common grid."""
     for depth, x, y, law, color in zip(depths, values, quotients, laws, figures.ordered_colors(len(depths))):
-        ax.loglog(x, y, "o", color=color, markersize=6, markeredgewidth=0, alpha=0.5)
+        ax.loglog(x, y, "o", color=color, markersize=size, markeredgewidth=0, alpha=alpha)
         ax.loglog(grid, law, **figures.THEORY)
-        ax.annotate(
-            f"$L={depth}$", (grid[-1], law[-1]), xytext=(7, 0), textcoords="offset points", va="center", color=color
-        )
+        place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(f"${symbol}={depth}$", (grid[-1], law[-1]), color=color, **place)
     ax.set(xlabel=r"singular value $\sigma$", ylabel=r"$\dot\sigma \, / \, \langle -G, u v^\top \rangle$")
     ax.margins(x=0.14)
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from offconvex import figures
+from offconvex.factorizations.matrix import plots as matrix_plots
 from offconvex.factorizations.matrix.plots import predicted_spectrum, spectrum, target_ticks
 
 VARIANT_COLORS = dict(zip(("original", "random labels", "random images"), figures.KIND_COLORS))
@@ -30,23 +31,10 @@ def error_curve(ax: Axes, iterations: np.ndarray, error: np.ndarray, *, logarith
         ax.set_ylim(0, None)
 
 
-def growth_law(
-    ax: Axes,
-    orders: Sequence[int],
-    values: Sequence[np.ndarray],
-    quotients: Sequence[np.ndarray],
-    grid: np.ndarray,
-    laws: Sequence[np.ndarray],
-) -> None:
-    """Measured rate over pull against component norm, one color an order, and the balanced law on the common grid."""
-    for order, x, y, law, color in zip(orders, values, quotients, laws, figures.ordered_colors(len(orders))):
-        ax.loglog(x, y, "o", color=color, markersize=3.2, markeredgewidth=0, alpha=0.8)
-        ax.loglog(grid, law, **figures.THEORY)
-        ax.annotate(
-            f"$N={order}$", (grid[-1], law[-1]), xytext=(6, 0), textcoords="offset points", va="center", color=color
-        )
+def growth_law(ax: Axes, orders: Sequence[int], *curves: Sequence[np.ndarray]) -> None:
+    """The law of singular values, for component norms: measured rate over pull, one color an order."""
+    matrix_plots.growth_law(ax, orders, *curves, symbol="N", size=3.2, alpha=0.8)
     ax.set(xlabel=r"component norm $\sigma$", ylabel=r"$\dot\sigma \, / \, \langle -G, C \rangle$")
-    ax.margins(x=0.12)
 
 
 def init_errors(ax: Axes, stds: np.ndarray, errors: np.ndarray, medians: np.ndarray, published: np.ndarray) -> None:
