@@ -2,7 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html offline test lint unit notebooks fresh site bench killed release clean
+.PHONY: help env book execute chapter smoke html offline test quick chapters lint types unit notebooks fresh site bench \
+  killed release clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -13,7 +14,10 @@ unexport MPLBACKEND
 
 help:
 	@echo "make book                 environment, every chapter executed, HTML, PDF and archive in _build/html"
-	@echo "make test                 environment, lint, unit tests, notebooks re-executed, book built and checked"
+	@echo "make test                 all checks, in three stages, of which each is a command:"
+	@echo "make quick                lint, types, unit tests"
+	@echo "make chapters             notebooks re-executed and compared"
+	@echo "make site                 book built, and checked in a browser"
 	@echo "make html                 HTML from the committed notebooks"
 	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
@@ -51,13 +55,21 @@ html: env
 offline: env html
 	$(BIN)/offconvex offline
 
-test: lint unit notebooks fresh html offline site
+test: quick chapters site
 	@echo "All checks passed."
+
+quick: lint types unit
+
+chapters: notebooks fresh
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/book/lint_cells.py
+
+# Shapes that annotations name are checked by the tests themselves: tests/conftest.py.
+types: env
+	$(BIN)/mypy
 
 unit: env
 	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh" tests

@@ -2,9 +2,12 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-AnyRecord = TypeVar("AnyRecord")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnyRecord = TypeVar("AnyRecord", bound="DataclassInstance")
 
 
 def varied(record: AnyRecord, /, **changes: object) -> AnyRecord:
@@ -19,13 +22,13 @@ def varied(record: AnyRecord, /, **changes: object) -> AnyRecord:
     """
     kind = type(record).__name__
     known = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    made = {}
+    made: dict[str, Any] = {}
     for name, value in changes.items():
         if name not in known:
             raise ValueError(f"{kind} has no {name!r}; it has {', '.join(known)}.")
         old = known[name]
         if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
-            value = varied(old, **value)
+            value = varied(known[name], **value)
         elif isinstance(old, tuple) and isinstance(value, list):
             value = tuple(value)
         elif isinstance(old, float) and type(value) is int:
@@ -36,7 +39,7 @@ def varied(record: AnyRecord, /, **changes: object) -> AnyRecord:
     return dataclasses.replace(record, **made)
 
 
-def flat(config: object, names: Sequence[str]) -> dict[str, object]:
+def flat(config: Any, names: Sequence[str]) -> dict[str, object]:
     """Settings of a config that holds records, in one level: how a stored result knows them.
 
     A setting that is not named is the same for all results; should it ever depart from the default of the config's
@@ -51,8 +54,8 @@ def flat(config: object, names: Sequence[str]) -> dict[str, object]:
     return {name.rpartition(".")[2]: every[name] for name in names} | departing
 
 
-def _leaves(record: object) -> dict[str, object]:
-    found = {}
+def _leaves(record: Any) -> dict[str, object]:
+    found: dict[str, object] = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
         inner = _leaves(value) if dataclasses.is_dataclass(value) else None

@@ -178,26 +178,25 @@ class _Stepper:
 
     def __call__(self, parameters: Parameters, gradients: Gradients) -> None:
         self.count += 1
-        step = self._adaptive_step(gradients) if self.rule else self.step
+        step = self._adaptive_step(self.rule, gradients) if self.rule else self.step
         # In double precision: after a plateau of huge steps a single precision clock no longer sees ordinary ones.
-        wide = isinstance(step, torch.Tensor) and step.device.type != "mps"
-        self.elapsed = self.elapsed + (step.double() if wide else step)
+        wide = step.double() if isinstance(step, torch.Tensor) and step.device.type != "mps" else step
+        self.elapsed = self.elapsed + wide
         for p, g in zip(parameters, gradients):
-            factor = step if isinstance(step, float) else step.view(-1, *(1,) * (p.ndim - 1))
-            if isinstance(g, LowRank) and isinstance(step, float):
-                p.baddbmm_(g.left.mT, g.right, alpha=-step)
-            elif isinstance(g, LowRank):
+            if isinstance(step, float):
+                p.baddbmm_(g.left.mT, g.right, alpha=-step) if isinstance(g, LowRank) else p.sub_(g, alpha=step)
+                continue
+            factor = step.view(-1, *(1,) * (p.ndim - 1))
+            if isinstance(g, LowRank):
                 p.baddbmm_((g.left * factor).mT, g.right, alpha=-1)
-            elif isinstance(step, float):
-                p.sub_(g, alpha=step)
             else:
                 p.addcmul_(g, factor, value=-1)
 
-    def _adaptive_step(self, gradients: Gradients) -> torch.Tensor:
+    def _adaptive_step(self, rule: GroupRMSprop, gradients: Gradients) -> torch.Tensor:
         square = sum(g.square if isinstance(g, LowRank) else _square(g) for g in gradients)
-        self.mean_square.mul_(self.rule.decay).add_(square, alpha=1 - self.rule.decay)
-        unbiased = self.mean_square / (1 - self.rule.decay**self.count)
-        return self.rule.rate / (unbiased.sqrt() + self.rule.floor)
+        self.mean_square.mul_(rule.decay).add_(square, alpha=1 - rule.decay)
+        unbiased = self.mean_square / (1 - rule.decay**self.count)
+        return rule.rate / (unbiased.sqrt() + rule.floor)
 
     def time(self, like: torch.Tensor) -> torch.Tensor:
         """Flow time so far, one number per replica."""
@@ -216,8 +215,8 @@ def replica_count(parameters: Parameters) -> int:
     Raises:
         ValueError: if they do not share one.
     """
-    sizes = {p.shape[0] if p.ndim else None for p in parameters}
-    if len(sizes) != 1 or None in sizes:
+    sizes = {p.shape[0] for p in parameters if p.ndim}
+    if len(sizes) != 1 or not all(p.ndim for p in parameters):
         shapes = [tuple(p.shape) for p in parameters]
         raise ValueError(f"Every parameter needs the same leading replica axis; got shapes {shapes}.")
     return sizes.pop()

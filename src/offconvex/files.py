@@ -9,7 +9,7 @@ import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def read_sealed(path: Path, remedy: str, *, name: str = "") -> dict:
 def pack(arrays: Arrays) -> bytes:
     """Arrays as the bytes of a compressed .npz; equal arrays give equal bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **cast(dict[str, Any], arrays))
     return buffer.getvalue()
 
 

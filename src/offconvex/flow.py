@@ -1,6 +1,7 @@
 """Gradient flow by an adaptive integrator of SciPy."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -108,10 +109,10 @@ def flow(
         loss, gradients = objective(state)
         losses.append(loss.clone())
         recorder.look(state, gradients)
-    times = torch.as_tensor(np.asarray(times, dtype=np.float64), device="cpu")
+    clock = torch.as_tensor(np.asarray(times, dtype=np.float64), device="cpu")
     return Trajectory(
         iterations=torch.arange(len(history), device="cpu"),
-        times=times[:, None].expand(-1, replicas).contiguous(),
+        times=clock[:, None].expand(-1, replicas).contiguous(),
         loss=torch.stack(losses),
         fields=recorder.fields(),
         parameters=history[-1],
@@ -150,9 +151,10 @@ def hitting_time(
         raise ValueError(f"`horizon` must be positive and finite; got {horizon}.")
     unflatten, field = _coordinates(objective, parameters)
 
-    def event(_: float, state: np.ndarray) -> float:
+    def reached(_: float, state: np.ndarray) -> float:
         return until(unflatten(state))
 
+    event: Any = reached  # SciPy reads what to do at an event from attributes of the function
     event.terminal, event.direction = True, 1
     initial = _flatten(parameters)
     _check_start(field, initial, 0.0)
@@ -180,7 +182,7 @@ def _coordinates(objective: Objective, like: Parameters) -> tuple[Callable[[np.n
         return tuple(piece.reshape(1, *shape) for piece, shape in zip(pieces, shapes))
 
     def field(state: np.ndarray) -> np.ndarray:
-        return -_flatten(objective(unflatten(state))[1])
+        return -_flatten(cast(Parameters, objective(unflatten(state))[1]))
 
     return unflatten, field
 

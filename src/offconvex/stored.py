@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def experiments() -> dict[str, StoredExperiment]:
     The modules whose text declares one are imported, and their constants looked at. So there is no list beside the
     declarations that could forget one, nothing else is imported, and importing a module does no more than define.
     """
-    found = {}
+    found: dict[str, StoredExperiment] = {}
     for file in sorted(paths.PACKAGE.rglob("*.py")):
         if "= StoredExperiment(" in file.read_text(encoding="utf-8"):
             place = file.relative_to(paths.PACKAGE.parent).with_suffix("")
@@ -105,7 +105,7 @@ def experiments() -> dict[str, StoredExperiment]:
     return found
 
 
-def settings(config: object) -> dict[str, object]:
+def settings(config: Any) -> dict[str, object]:
     """Settings of a config as they come back from JSON, so that stored and present ones can be compared.
 
     They are its fields, or what its method `settings` says: a config that holds records names its settings itself.

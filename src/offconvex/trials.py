@@ -4,11 +4,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from offconvex import configs, paths
 
-AnySetting = TypeVar("AnySetting")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnySetting = TypeVar("AnySetting", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def load(experiment: str, base: AnySetting, path: Path | None = None) -> tuple[T
     return found
 
 
-def _parse(where: str, entry: object, table: Mapping, base: AnySetting) -> TriedSetting[AnySetting]:
+def _parse(where: str, entry: Any, table: Mapping, base: AnySetting) -> TriedSetting[AnySetting]:
     _check(where, entry, {"name": str}, more=True)
     where, entry = f"{where} ({entry['name']})", {"seed": table["seed"], "networks": table["networks"]} | entry
     _check(where, entry, {"seed": int, "networks": list}, more=True)

@@ -123,7 +123,7 @@ class Case:
     function: Callable
     build: Callable[[Draw], Arguments]
     check: Callable[..., object] | None = None
-    each: Sequence[str] = ()
+    each: Sequence[str] | None = None
     loose: float = 1e-9
     refuses: Mapping[str, Sequence] = field(default_factory=dict)
     examples: int = 5
@@ -240,5 +240,5 @@ def replicated(function: Callable) -> list[str]:
 def _leading(hint) -> set[str]:
     """First axes of all shapes inside an annotation."""
     if isinstance(shape := getattr(hint, "dim_str", None), str):
-        return {shape.split()[0] if shape else ""}
+        return {shape.split()[0].lstrip("#*") if shape else ""}
     return set().union(*(_leading(part) for part in typing.get_args(hint)))

@@ -63,7 +63,7 @@ def one_at_a_time(case, draw, names):
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_property(name, explicit_devices):
     case = CASES[name]
-    names = case.each or properties.replicated(case.function)
+    names = properties.replicated(case.function) if case.each is None else case.each
 
     @settings(max_examples=case.examples, **SETTINGS)
     @given(st.data())

@@ -1,22 +1,25 @@
 """From states and trajectories of any factorization to numbers: errors, counts, take-offs and their overlap."""
 
 import numpy as np
-import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
 
 from offconvex import fits
 
 
-def relative_error(found: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def relative_error(found: Float[Tensor, "R ..."], target: Float[Tensor, "R ..."]) -> Float[Tensor, " R"]:
     """|W - T|_F / |T|_F over all entries, observed or not, of matrices or tensors (R, ...), (R,)."""
     return (found - target).flatten(1).norm(dim=1) / target.flatten(1).norm(dim=1)
 
 
-def counted(values: np.ndarray, *, share: float = 0.01) -> np.ndarray:
+def counted(values: Float[np.ndarray, "*rows n"], *, share: float = 0.01) -> Shaped[np.ndarray, "*rows"] | np.integer:
     """Number of values above `share` of the largest, along the last axis."""
     return (values > share * values.max(-1, keepdims=True)).sum(-1)
 
 
-def take_offs(times: np.ndarray, values: np.ndarray, final: np.ndarray) -> np.ndarray:
+def take_offs(
+    times: Shaped[np.ndarray, " T"], values: Float[np.ndarray, "T n"], final: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
     """Take-off times (k,) of k curves (T, k): when each first reaches half of its final value."""
     return np.array([fits.crossing(times, curve, end / 2) for curve, end in zip(values.T, final)])
 

@@ -4,11 +4,13 @@ import math
 from typing import Protocol
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
 
-Layers = tuple[torch.Tensor, ...]
+Layers = tuple[Float[Tensor, "R ..."], ...]
 """Parameters of a factorization: layers of a product, factors of a sum, or weights of a tree, each (R, ...)."""
 
 
@@ -41,7 +43,9 @@ class Completion(Protocol):
         return self.target(rt, seed, stream, replicas), self.mask(rt, seed, stream, replicas)
 
 
-def uniform_mask(rt: Runtime, generator: torch.Generator, *, shape: tuple[int, ...], observed: int) -> torch.Tensor:
+def uniform_mask(
+    rt: Runtime, generator: torch.Generator, *, shape: tuple[int, ...], observed: int
+) -> Float[Tensor, "..."]:
     """Ones at `observed` entries of one matrix or tensor, drawn uniformly without replacement, zeros elsewhere.
 
     Raises:
@@ -55,7 +59,7 @@ def uniform_mask(rt: Runtime, generator: torch.Generator, *, shape: tuple[int, .
     return mask.view(shape)
 
 
-def low_rank_matrix(rt: Runtime, generator: torch.Generator, *, size: int, rank: int) -> torch.Tensor:
+def low_rank_matrix(rt: Runtime, generator: torch.Generator, *, size: int, rank: int) -> Float[Tensor, "{size} {size}"]:
     """Random target U V^T with Gaussian factors (size, rank), rescaled to Frobenius norm `size`, (size, size).
 
     Its entries then have mean square one, so the squared relative error is the mean squared error over all entries

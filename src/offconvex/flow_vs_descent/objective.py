@@ -5,6 +5,7 @@ one matrix product with the images, and its gradient another. These two products
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -168,7 +169,7 @@ class CollapsedLoss:
 
         def apply(directions: Parameters) -> Parameters:
             # Changes of S_l, from the last layer down; that of S_L = 1 is zero.
-            changes: list[torch.Tensor | None] = [None]
+            changes: list[Any] = [None]
             for layer, direction, s in zip(reversed(layers), reversed(directions), reversed(above[1:])):
                 own = direction if s is None else s @ direction
                 changes.append(own if changes[-1] is None else torch.baddbmm(own, changes[-1], layer))
@@ -191,9 +192,9 @@ class CollapsedLoss:
         return (residual.flatten(0, 1) @ self.entropy.inputs.T).view(*residual.shape[:2], -1)
 
 
-def _above(layers: Parameters) -> list[torch.Tensor | None]:
-    """Products S_l = W_L ... W_{l+1} for l = 0, ..., L - 1, and None for S_L = 1."""
-    above = [None, layers[-1]]
+def _above(layers: Parameters) -> list[Any]:
+    """Products S_l = W_L ... W_{l+1} for l = 0, ..., L - 1, and None, which no type says here, for S_L = 1."""
+    above: list[Any] = [None, layers[-1]]
     for layer in reversed(layers[:-1]):
         above.append(above[-1] @ layer)
     return above[::-1]

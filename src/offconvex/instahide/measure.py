@@ -1,12 +1,14 @@
 """How well an attack did: similarity, assignment, and pictures."""
 
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 PEAK = 2.0  # gray levels lie in [-1, 1]
 
 
-def auc(scores: torch.Tensor, positive: torch.Tensor) -> float:
+def auc(scores: Float[Tensor, " n"], positive: Bool[Tensor, " n"]) -> float:
     """Chance that a positive scores above a negative, from scores (m,) and bool (m,), by ranks."""
     order = scores.argsort()
     ranks = torch.empty(len(scores), dtype=torch.float64, device=scores.device)
@@ -17,13 +19,13 @@ def auc(scores: torch.Tensor, positive: torch.Tensor) -> float:
     return ((ranks[positive].sum() - count * (count + 1) / 2) / (count * (len(positive) - count))).item()
 
 
-def psnr(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def psnr(images: Float[Tensor, "R h w"], truth: Float[Tensor, "R h w"]) -> Float[Tensor, " R"]:
     """Peak signal-to-noise ratio (n,) in dB of images (n, height, width) with gray levels in [-1, 1]."""
     error = ((images - truth) ** 2).flatten(1).mean(1)
     return 10 * torch.log10(PEAK**2 / error.clamp(min=1e-30))
 
 
-def ssim(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def ssim(images: Float[Tensor, "R h w"], truth: Float[Tensor, "R h w"]) -> Float[Tensor, " R"]:
     """Structural similarity (n,) with the usual Gaussian window of 11 pixels and deviation 1.5 (wang2004image)."""
     place = torch.arange(-5, 6, dtype=truth.dtype, device=truth.device)
     line = torch.exp(-(place**2) / (2 * 1.5**2))
@@ -39,7 +41,7 @@ def ssim(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return (quality / ((mean_a**2 + mean_b**2 + first) * (var_a + var_b + second))).flatten(1).mean(1)
 
 
-def owners_found(found: torch.Tensor, truth: torch.Tensor) -> float:
+def owners_found(found: Int[Tensor, "n 2"], truth: Int[Tensor, "n 2"]) -> float:
     """Share of the true owners (N, 2) among the owners found (N, 2), each found owner serving once."""
     straight = (found == truth).sum(1)
     crossed = (found == truth.flip(1)).sum(1)

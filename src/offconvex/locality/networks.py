@@ -45,7 +45,8 @@ class Architecture:
     @property
     def receptive_field(self) -> tuple[int, int]:
         """Rows and columns of the image that one place of the last layer can see."""
-        return tuple(theory.receptive_field([(k, 1)] * self.depth) for k in self.kernel)
+        rows, columns = (theory.receptive_field([(k, 1)] * self.depth) for k in self.kernel)
+        return rows, columns
 
 
 def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> NetworkWeights:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 Model = Callable[[torch.Tensor], torch.Tensor]
 """Inputs (..., N, C, H, W) to one output per sample, (..., N)."""
@@ -51,7 +53,7 @@ class Patch:
         )
 
 
-def swapped(inputs: torch.Tensor, patch: Patch) -> torch.Tensor:
+def swapped(inputs: Float[Tensor, "n ..."], patch: Patch) -> Float[Tensor, "n ..."]:
     """Copy of inputs (..., N, C, H, W) in which sample b has sample b+1's pixels at `patch`, the last the first's.
 
     Raises:
@@ -83,7 +85,9 @@ def input_gradient(model: Model, inputs: torch.Tensor, *, differentiable: bool) 
     return outputs, gradient
 
 
-def absolute_cosine(one: torch.Tensor, other: torch.Tensor, *, epsilon: float = 1e-12) -> torch.Tensor:
+def absolute_cosine(
+    one: Float[Tensor, "*R c h w"], other: Float[Tensor, "*R c h w"], *, epsilon: float = 1e-12
+) -> Float[Tensor, "*R"]:
     """|<g, g'>| / (|g| |g'|) over the last three axes, with |g| = (sum g^2 + epsilon^2)^(1/2).
 
     The source's code has no epsilon and yields NaN for a patch on which the network has gone dead; here such a patch

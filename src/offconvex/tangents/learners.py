@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,18 @@ def least_nuclear(
     return LeastNuclear(product, misfit, gap, iteration)
 
 
-def quadratic_values(matrix: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+def quadratic_values(matrix: Float[Tensor, "... h h"], features: Float[Tensor, "... n h"]) -> Float[Tensor, "... n"]:
     """h^T M h for each sample, (R, n), of matrices (R, D, D) and features (R, n, D) or (n, D)."""
     return _push(features, matrix)
 
 
 def kernel_fit(
-    kernel: torch.Tensor, across: torch.Tensor, labels: torch.Tensor, *, ridge: float = 1e-10
-) -> torch.Tensor:
+    kernel: Float[Tensor, "R n n"],
+    across: Float[Tensor, "R t n"],
+    labels: Float[Tensor, "R n"],
+    *,
+    ridge: float = 1e-10,
+) -> Float[Tensor, "R t"]:
     """Predictions (R, t) of kernel ridge regression.
 
     Args:
@@ -97,13 +103,13 @@ def kernel_fit(
     return (across @ _solve(factor, labels)[..., None])[..., 0]
 
 
-def even_kernel(left: torch.Tensor, right: torch.Tensor, degree: int) -> torch.Tensor:
+def even_kernel(left: Float[Tensor, "n d"], right: Float[Tensor, "m d"], degree: int) -> Float[Tensor, "n m"]:
     """Inner-product kernel sum of t^j over even j up to `degree`, t = <x, x'> / d: it spans the even polynomials."""
     square = (left @ right.mT / left.shape[-1]).square()
     return sum(square**j for j in range(degree // 2 + 1))
 
 
-def tangent_kernel(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def tangent_kernel(left: Float[Tensor, "n d"], right: Float[Tensor, "m d"]) -> Float[Tensor, "n m"]:
     """Infinite-width tangent kernel of two-layer ReLU nets with trained bottom layer, <x, x'> (pi - angle) / 2 pi."""
     inner = left @ right.mT
     norms = left.norm(dim=-1)[..., :, None] * right.norm(dim=-1)[..., None, :]

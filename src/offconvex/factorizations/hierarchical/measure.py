@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Record
 from offconvex.factorizations.hierarchical.model import ModeTree, Weights, local_vectors
@@ -20,7 +22,7 @@ def local_growth(tree: ModeTree, positions: tuple[int, ...]) -> Record:
     return growth
 
 
-def matricization(tensor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+def matricization(tensor: Float[Tensor, "R ..."], axes: tuple[int, ...]) -> Float[Tensor, "R rows columns"]:
     """A tensor (B, d_1, ..., d_N) as matrices with the given axes as rows and the others as columns, (B, D, D').
 
     Raises:
@@ -35,7 +37,7 @@ def matricization(tensor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
     return permuted.reshape(tensor.shape[0], int(np.prod(rows)), -1)
 
 
-def split_values(tensor: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+def split_values(tensor: Float[Tensor, "R ..."], axes: tuple[int, ...]) -> Float[Tensor, "R values"]:
     """Singular values of a matricization in decreasing order, (B, k).
 
     Their number above zero is the separation rank of the tensor across the split of its axes: the smallest number of

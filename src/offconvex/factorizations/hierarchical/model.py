@@ -297,7 +297,7 @@ class _Tape:
 def _make_tape(tree: ModeTree, weights: Weights, low_rank: bool) -> _Tape:
     _check_count(tree, weights)
     tensors, products = list(weights), {}
-    pulled: list[torch.Tensor | None] = [None] * len(weights)
+    pulled: dict[int, torch.Tensor] = {}
     for i in tree.inner[:-1]:
         children = tree.nodes[i].children
         products[i] = KhatriRaoProduct.of(tuple(tensors[c] for c in children))
@@ -313,11 +313,12 @@ def _make_tape(tree: ModeTree, weights: Weights, low_rank: bool) -> _Tape:
     for c, gradient in zip(root.children, left.gradients + right.gradients):
         pulled[c] = gradient
     # At a leaf the tensor is the matrix itself, and so is the gradient.
-    gradients: list[torch.Tensor | LowRank] = [*pulled[:-1], torch.empty_like(weights[-1])]
+    own = torch.empty_like(weights[-1])
+    gradients: list[torch.Tensor | LowRank] = [*(pulled[i] for i in range(len(weights) - 1)), own]
     inner = [_make_inner(products[i], weights[i], tensors[i], pulled[i], low_rank) for i in tree.inner[:-1]]
     for i, step in zip(tree.inner, inner):
         gradients[i] = step.gradient
-    return _Tape(weights, tuple(inner), _make_root(tree, weights, left, right, gradients[-1]), tuple(gradients))
+    return _Tape(weights, tuple(inner), _make_root(tree, weights, left, right, own), tuple(gradients))
 
 
 def _make_root(

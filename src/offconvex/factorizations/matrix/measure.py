@@ -1,12 +1,16 @@
 """From layers and their end-to-end matrix to numbers: growth of singular values, gaps between layers."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Record
 from offconvex.factorizations.matrix.model import EndLoss, Layers, end_gradient, end_to_end
 
 
-def growth_projections(product: torch.Tensor, gradient: torch.Tensor, count: int) -> dict[str, torch.Tensor]:
+def growth_projections(
+    product: Float[Tensor, "R n m"], gradient: Float[Tensor, "R n m"], count: int
+) -> dict[str, Float[Tensor, "R {count}"]]:
     """The `count` largest singular values of W, "norms", and "projections" gamma_r = <-G, u_r v_r^T>, each (R, count).
 
     Args:
@@ -33,7 +37,7 @@ def singular_growth(loss: EndLoss, count: int) -> Record:
     return growth
 
 
-def layer_gaps(layers: Layers) -> torch.Tensor:
+def layer_gaps(layers: Layers) -> Float[Tensor, "R gaps n n"]:
     """W_{j+1}^T W_{j+1} - W_j W_j^T for each j, (R, L - 1, n, n): constant along gradient flow (arora2018optimization).
 
     Raises:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Objective
 from offconvex.factorizations.tasks import Layers
@@ -18,7 +20,7 @@ EndLoss = Callable[..., torch.Tensor]
 A loss that depends on time, or on anything else that changes along a run, takes that as further arguments."""
 
 
-def end_to_end(layers: Layers) -> torch.Tensor:
+def end_to_end(layers: Layers) -> Float[Tensor, "R rows columns"]:
     """End-to-end matrix W = W_L ... W_1, (R, n, n')."""
     product = layers[0]
     for layer in layers[1:]:
@@ -75,7 +77,7 @@ def balanced_layers(product: torch.Tensor, *, depth: int) -> Layers:
     return (root[:, :, None] * right, *(between.clone() for _ in range(depth - 2)), left * root[:, None, :])
 
 
-def squared_loss(target: torch.Tensor, weights: torch.Tensor) -> EndLoss:
+def squared_loss(target: Float[Tensor, "R n m"], weights: Float[Tensor, "..."]) -> EndLoss:
     """Weighted squared loss (1/2) sum_ij c_ij (W_ij - T_ij)^2, with gradient c * (W - T).
 
     Weights 2 mask / m give the mean squared error over m observed entries; ones give (1/2) |W - T|_F^2.
@@ -95,7 +97,7 @@ def squared_loss(target: torch.Tensor, weights: torch.Tensor) -> EndLoss:
     if bool((weights < 0).any()):
         raise ValueError("`weights` must not be negative, or the loss has no lower bound; got a negative weight.")
 
-    def loss(product: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    def loss(product: Float[Tensor, "R n m"], gradient: Float[Tensor, "R n m"]) -> Float[Tensor, " R"]:
         residual = product.sub_(target)
         torch.mul(residual, weights, out=gradient)
         replicas = product.shape[0]
@@ -104,7 +106,7 @@ def squared_loss(target: torch.Tensor, weights: torch.Tensor) -> EndLoss:
     return loss
 
 
-def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
+def completion_loss(target: Float[Tensor, "R n m"], mask: Float[Tensor, "#R n m"]) -> EndLoss:
     """Mean squared error over the observed entries, those where `mask` (R, n, n') is one.
 
     Raises:
@@ -116,7 +118,7 @@ def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
     return squared_loss(target, 2 * mask / observed)
 
 
-def end_gradient(end_loss: EndLoss, product: torch.Tensor) -> torch.Tensor:
+def end_gradient(end_loss: EndLoss, product: Float[Tensor, "R n m"]) -> Float[Tensor, "R n m"]:
     """Gradient G of the loss at the end-to-end matrix, (R, n, n'); the matrix is left as it is."""
     gradient = torch.empty_like(product)
     end_loss(product.clone(), gradient)

@@ -2,11 +2,15 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 SCORES = ("train", "test", "rank")
 
 
-def scores(product: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> dict[str, np.ndarray]:
+def scores(
+    product: Float[Tensor, "R n m"], target: Float[Tensor, "#R n m"], mask: Float[Tensor, "#R n m"]
+) -> dict[str, Float[np.ndarray, " R"]]:
     """Mean squared errors over observed ("train") and unobserved ("test") entries, and the "rank", each (R,).
 
     The rank is the effective one, exp of the entropy of sigma / sum sigma (roy2007effective).
@@ -19,14 +23,14 @@ def scores(product: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> d
     }
 
 
-def effective_rank(matrices: torch.Tensor) -> np.ndarray:
+def effective_rank(matrices: Float[Tensor, "*R n m"]) -> Float[np.ndarray, "*R"]:
     """exp(- sum p log p) with p = sigma / sum sigma, of matrices (R, n, n'), (R,)."""
     values = torch.linalg.svdvals(matrices)
     shares = values / values.sum(1, keepdim=True)
     return torch.special.entr(shares).sum(1).exp().cpu().numpy()
 
 
-def ratio(matrices: torch.Tensor) -> np.ndarray:
+def ratio(matrices: Float[Tensor, "*R n m"]) -> Float[np.ndarray, "*R"]:
     """|W|_* / |W|_F of matrices (R, n, n'), (R,)."""
     values = torch.linalg.svdvals(matrices)
     return (values.sum(1) / values.norm(dim=1)).cpu().numpy()

@@ -7,21 +7,23 @@ vectors around one node of a hierarchical one.
 from functools import reduce
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.factorizations.tensor.model import Factors, as_matrix, khatri_rao, split_order
 
 
-def vector_norms(factors: Factors) -> torch.Tensor:
+def vector_norms(factors: Factors) -> Float[Tensor, "R axes components"]:
     """|w_r^n| for every axis n and component r, (B, N, R)."""
     return torch.stack([torch.linalg.vector_norm(f, dim=1) for f in factors], dim=1)
 
 
-def component_norms(factors: Factors) -> torch.Tensor:
+def component_norms(factors: Factors) -> Float[Tensor, "R components"]:
     """sigma_r = prod_n |w_r^n|, the Frobenius norm of each component, (B, R)."""
     return vector_norms(factors).prod(1)
 
 
-def growth_projections(factors: Factors, gradients: Factors) -> dict[str, torch.Tensor]:
+def growth_projections(factors: Factors, gradients: Factors) -> dict[str, Float[Tensor, "R components"]]:
     """sigma_r and gamma_r = <-G, C_r> for every component, each (B, R), with C_r the component scaled to norm one.
 
     Any factor's gradient gives them: <w_r^n, dloss/dw_r^n> = sigma_r <G, C_r> for every n.
@@ -32,13 +34,13 @@ def growth_projections(factors: Factors, gradients: Factors) -> dict[str, torch.
     return {"norms": norms, "projections": pull / norms.clamp_min(torch.finfo(norms.dtype).tiny)}
 
 
-def imbalance(factors: Factors) -> torch.Tensor:
+def imbalance(factors: Factors) -> Float[Tensor, "R gaps components"]:
     """|w_r^n|^2 - |w_r^1|^2 for n = 2, ..., N, (B, N - 1, R): constant along gradient flow (razin2021implicit)."""
     squares = vector_norms(factors).square()
     return squares[:, 1:] - squares[:, :1]
 
 
-def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> torch.Tensor:
+def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> Float[Tensor, "R {count}"]:
     """The `count` largest component norms in decreasing order, split components counted as one, (B, count).
 
     Components that are parallel on all axes but one add up to a single outer product: only their sum is determined, and
@@ -57,7 +59,7 @@ def merged_norms(factors: Factors, count: int, *, cosine: float = 0.9) -> torch.
     return torch.stack([_merged(tuple(f[b] for f in factors), count, cosine) for b in range(factors[0].shape[0])])
 
 
-def _merged(factors: Factors, count: int, cosine: float) -> torch.Tensor:
+def _merged(factors: tuple[Tensor, ...], count: int, cosine: float) -> torch.Tensor:
     norms = component_norms(tuple(f[None] for f in factors))[0]
     largest = norms.argsort(descending=True)[: 10 * count]
     norms = norms[largest]
@@ -76,7 +78,7 @@ def _merged(factors: Factors, count: int, cosine: float) -> torch.Tensor:
     return merged.sort(descending=True).values[:count]
 
 
-def observed_shares(factors: Factors, mask: torch.Tensor) -> torch.Tensor:
+def observed_shares(factors: Factors, mask: Float[Tensor, "#R ..."]) -> Float[Tensor, "R components"]:
     """Share of each component's squared norm that lies on the observed entries, (B, R).
 
     About the observed fraction for a component that is spread over the tensor; near one or zero for one that observed

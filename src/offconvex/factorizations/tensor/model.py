@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.factorizations.matrix import model as matrix
 from offconvex.factorizations.matrix.model import EndLoss
 from offconvex.runtime import Runtime
 
-Factors = tuple[torch.Tensor, ...]
+Factors = tuple[Float[Tensor, "R _ components"], ...]
 
 
-def khatri_rao(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def khatri_rao(left: Float[Tensor, "R n r"], right: Float[Tensor, "R m r"]) -> Float[Tensor, "R n*m r"]:
     """Column-wise outer products of (B, d, R) and (B, d', R): (B, d d', R), the second index running fastest."""
     return (left.unsqueeze(2) * right.unsqueeze(1)).flatten(1, 2)
 
@@ -27,7 +29,7 @@ def split_order(order: int) -> int:
     return max(1, order // 2)
 
 
-def end_tensor(factors: Factors) -> torch.Tensor:
+def end_tensor(factors: tuple[Float[Tensor, "_ _ _"], ...]) -> Float[Tensor, "R ..."]:
     """The tensor that the factors stand for, (B, d_1, ..., d_N): one product of two Khatri-Rao matrices.
 
     Raises:
@@ -68,7 +70,7 @@ def balanced_factors(factors: Factors) -> Factors:
     return tuple(f * (common / norm) for f, norm in zip(factors, norms))
 
 
-def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
+def completion_loss(target: Float[Tensor, "R ..."], mask: Float[Tensor, "#R ..."]) -> EndLoss:
     """Mean squared error over the observed entries, as a loss of the tensor laid out as a matrix.
 
     Args:
@@ -78,7 +80,7 @@ def completion_loss(target: torch.Tensor, mask: torch.Tensor) -> EndLoss:
     return matrix.completion_loss(as_matrix(target), as_matrix(mask))
 
 
-def as_matrix(tensor: torch.Tensor) -> torch.Tensor:
+def as_matrix(tensor: Float[Tensor, "R ..."]) -> Float[Tensor, "R rows columns"]:
     """A tensor (B, d_1, ..., d_N) with its first half of the axes as rows and the others as columns, (B, D, D').
 
     Raises:
@@ -151,7 +153,7 @@ class KhatriRaoProduct:
             joint = [factor.new_empty(replicas, before, factor.shape[1], components) for _ in range(3)]
             products.append(joint[0].flatten(1, 2))
             pulled.append(joint[1].flatten(1, 2))
-            joints.append(tuple(joint))
+            joints.append((joint[0], joint[1], joint[2]))
         return cls(factors, tuple(products), tuple(pulled), gradients, tuple(joints))
 
     def multiply(self) -> None:
