@@ -6,6 +6,8 @@ import re
 import pytest
 import test_imports as house
 
+from offconvex import paths
+
 PACKAGE = house.PACKAGE
 FILES = house.FILES
 
@@ -258,3 +260,40 @@ def test_the_device_argument_is_rt_before_seed(path):
 )
 def test_another_device_argument_is_found(source, found):
     assert bool(device_faults(ast.parse(source))) is found
+
+
+# --- sources of formulas ----------------------------------------------------------------------------------------------
+
+KEYS = set(re.findall(r"^@\w+\{([^,\s]+),", (paths.require_project_root() / "book/references.bib").read_text(), re.M))
+FOLLOWS = (
+    r"elementary|classical|own (derivation|computation)"  # where no source is named, the docstring says how it follows
+)
+
+
+def without_source(syntax):
+    """Public functions whose docstring names no key of the bibliography, nor says how the formula follows."""
+    functions = [node for node in syntax.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    docs = {node.name: ast.get_docstring(node) or "" for node in functions}
+    sourced = {
+        name for name, doc in docs.items() if KEYS & set(re.findall(r"\w+", doc)) or re.search(FOLLOWS, doc, re.I)
+    }
+    return sorted(docs.keys() - sourced)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "theory" in path.stem], ids=house.relative)
+def test_every_formula_has_its_source(path):
+    assert without_source(house.tree(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("doc", "found"),
+    [
+        ("The growth law (arora2019implicit, Theorem 3).", False),
+        ("A sum (elementary).", False),
+        ("A bound.\n\n    Own derivation: by induction.", False),
+        ("The growth law.", True),
+        ("The growth law (nobody1999nothing).", True),
+    ],
+)
+def test_a_formula_without_source_is_found(doc, found):
+    assert bool(without_source(ast.parse(f'def f():\n    """{doc}"""'))) is found

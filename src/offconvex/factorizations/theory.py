@@ -51,7 +51,7 @@ def growth_bounds(value: np.ndarray, projection: np.ndarray, gap: float, *, axes
 def discrete_growth(
     steps: np.ndarray, projections: np.ndarray, initial: np.ndarray | float, *, depth: int
 ) -> np.ndarray:
-    """The growth law taken with gradient descent's own steps, (T, ...) from T - 1 steps.
+    """The growth law taken with gradient descent's own steps, (T, ...) from T - 1 steps (own derivation).
 
     Every balanced layer carries the root u = sigma^(1/L), and a step of size eta moves it by eta gamma u^(L-1). As
     eta -> 0 this is d sigma/dt = L sigma^(2-2/L) gamma. It is the form to hold against runs whose single steps move u
@@ -149,6 +149,7 @@ def stable_step(value: float, *, observed: int, depth: int) -> float:
 
     m / (L sigma^(2-2/L)), two over the curvature that a learned balanced component of size sigma sees when its whole
     direction is observed; with part of it observed the curvature is smaller.
+    Elementary: two over the curvature.
     """
     return observed / (depth * value ** (2 - 2 / depth))
 
@@ -158,6 +159,7 @@ def escape_time(initial: np.ndarray, *, target: float, curvature: float, depth: 
 
     ln(s / sigma0) / (2 a s) at L = 2, and sigma0^(-(1 - 2/L)) / ((L - 2) a s) beyond. With sigma0 = std^L this is
     std^(-(L - 2)): at depth 2 a smaller start costs a logarithm, beyond it costs a power.
+    Own derivation, from `aligned_quadratic`.
 
     Raises:
         ValueError: at depth 1, where the time does not depend on the start.

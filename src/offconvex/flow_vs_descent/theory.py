@@ -33,6 +33,8 @@ def constant_tube(
 ) -> np.ndarray:
     """The tube with constants, as the source states it: eta beta gamma int_0^t exp(int_s^t m) ds.
 
+    Source: elkabetz2021continuous, Theorem 1.
+
     Args:
         times: (T,) increasing.
         negative: (T,) m = max(-lambda_min, 0).
@@ -61,6 +63,7 @@ def gap_between_steps(ratio: np.ndarray | float) -> np.ndarray | float:
     """1 - 1/r: the distance between descent at steps eta and eta / r over that between descent at eta and flow.
 
     To first order the distance to the flow is C(t) eta, and both runs leave it in the same direction.
+    Elementary.
     """
     return 1 - 1 / np.asarray(ratio)
 
@@ -86,6 +89,7 @@ def scalar_chain_eigenvalue(weight: np.ndarray, depth: int) -> np.ndarray:
 
     The Hessian is a I + b 11^T, less a's own diagonal: with P = w^(n-2), r = 1 - w^n its entries are w^(2n-2) on the
     diagonal and w^(2n-2) - r P off it. So the eigenvalues are r P (n - 1 times) and n w^(2n-2) - (n - 1) r P.
+    Own derivation.
     """
     residual, product = 1 - weight**depth, weight ** (depth - 2.0)
     return np.minimum(residual * product, depth * weight ** (2 * depth - 2.0) - (depth - 1) * residual * product)
@@ -95,6 +99,7 @@ def saddle_manifold(m: float, x: float) -> float:
     """Height y on the stable manifold of the saddle of x^2/2 - m y^2/2 + (m y^4 + x^4)/4 + x^2 y.
 
     From h'(x) (x + 2 x h + x^3) = -m h + m h^3 + x^2, started at h = x^2 / (m + 2), which holds near 0 up to x^4.
+    Own derivation: the manifold is invariant.
     """
 
     def slope(x: float, h: np.ndarray) -> np.ndarray:
@@ -120,6 +125,7 @@ def arrival_time(depth: int, norm: float, cosine: float, loss: float) -> float:
 
     The motion stays in the plane of start and target. Integrated in (log |u|, angle), since |u| becomes tiny near the
     saddle.
+    Source: arora2018optimization, Theorem 1.
 
     Raises:
         FloatingPointError: if the loss is not reached.
@@ -149,6 +155,7 @@ def saddle_time(depth: int, norm: float, cosine: float) -> float:
     There nu' = |u|^(1-2/n) (1 - nu^2) and |u| = norm ((1 - nu_0^2) / (1 - nu^2))^(n/2), hence
     t = norm^-(1-2/n) (1 - nu_0^2)^-((n-2)/2) int_{nu_0}^{-nu_0} (1 - nu^2)^(n/2-2) dnu, until |u| is `norm` again.
     For nu_0 -> -1 it grows like ((1 - nu_0)/(1 + nu_0))^((n-2)/2), logarithmically for n = 2.
+    Own derivation.
     """
     sine_square = 1 - cosine**2
     # With nu = cos a the integrand is sin(a)^(n-3), which has no singularity for n >= 3.

@@ -17,6 +17,7 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
     Gaussian noise. Those answered 1/2 or less are kept (`flip`: the others are turned around instead of dropped). In a
     given place the kept vectors are right independently with probability q = E[A | kept] / n, so the vote of m of them
     is wrong there with probability P(Bin(m, q) < m/2) + P(Bin(m, q) = m/2) / 2, and m ~ Bin(queries, P(kept)).
+    Own derivation.
 
     Args:
         queries: number of vectors.
@@ -34,12 +35,12 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
 
 
 def vote_losses(queries: Iterable[int], size: int, **options) -> np.ndarray:
-    """`vote_loss` for several numbers of queries, (queries,), with its options."""
+    """`vote_loss` for several numbers of queries, (queries,), with its options (elementary)."""
     return np.array([vote_loss(k, size, **options) for k in queries])
 
 
 def kept_and_right(size: int, *, flip: bool = False, noise: float = 0.0, digits: int = 5) -> tuple[float, float]:
-    """Chance that a vector is kept, and chance q that a vector in the vote is right in a given place."""
+    """Chance that a vector is kept, and chance q that a vector in the vote is right in a given place (elementary)."""
     agreeing = np.arange(size + 1)
     weight = binom.pmf(agreeing, size, 0.5)
     share = agreeing / size
@@ -62,6 +63,7 @@ def vote_loss_normal(queries: np.ndarray, size: int, *, flip: bool = False, nois
 
     2 phi(0) = 0.798, and rho is the correlation of an answer with the loss, 1 without noise. For few queries it is
     1/2 - c sqrt(queries / n) with c = 1 / (pi sqrt 2) = 0.225, with `flip` 1 / pi = 0.318.
+    Own derivation, by the central limit theorem.
     """
     spread = 0.5 / np.sqrt(size)
     correlation = spread / np.hypot(spread, noise)
@@ -73,13 +75,17 @@ def luckiest_gap(models: np.ndarray, size: int, error: float = 0.5) -> np.ndarra
     """Expected largest (error - test error) of independent models that were fixed beforehand: exact, (models,).
 
     With test errors Bin(n, error) / n, the least of t has E[min] = sum over j of P(Bin > j)^t / n.
+    Elementary.
     """
     log_above = binom.logsf(np.arange(size), size, error)
     return error - np.exp(np.outer(np.atleast_1d(models), log_above)).sum(1) / size
 
 
 def hoeffding_gap(models: np.ndarray, size: int) -> np.ndarray:
-    """Bound sqrt(log t / (2 n)) on that expectation (maximum of t variables that are sub-Gaussian with 1/(4n))."""
+    """Bound sqrt(log t / (2 n)) on that expectation (maximum of t variables that are sub-Gaussian with 1/(4n)).
+
+    Elementary.
+    """
     return np.sqrt(np.log(models) / (2 * size))
 
 
@@ -96,7 +102,7 @@ def ladder_guarantee(queries: int, size: int, step: float, delta: float) -> floa
 
 
 def best_step(queries: int, size: int, delta: float) -> float:
-    """The step, of the form 1/integer, whose guarantee is smallest."""
+    """The step, of the form 1/integer, whose guarantee is smallest (elementary: tried one by one)."""
     steps = 1 / np.arange(2.0, 200.0)
     return float(min(steps, key=lambda step: ladder_guarantee(queries, size, step, delta)))
 
@@ -107,6 +113,7 @@ def changes_guarantee(queries: int, size: int, changes: np.ndarray, delta: float
     When something is submitted, the past is told by the times and the values of the changes, falling multiples of 1/n:
     at most C(queries, J + 1) C(n + 1, J) classifiers; J gets the share delta / ((J + 1)(J + 2)). The parameter-free
     Ladder ignores improvements below one standard error, which is at most 1 / sqrt(n - 1).
+    Own derivation, after blum2015ladder.
     """
     changes = np.asarray(changes, dtype=float)
     count = log_binomial(queries, changes + 1) + log_binomial(size + 1, changes)
@@ -118,7 +125,7 @@ def _uniform(log_count: np.ndarray, size: int, delta: float) -> np.ndarray:
 
 
 def log_binomial(top: float, bottom: np.ndarray) -> np.ndarray:
-    """Logarithm of the binomial coefficient C(top, bottom)."""
+    """Logarithm of the binomial coefficient C(top, bottom) (elementary)."""
     return gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - np.asarray(bottom) + 1)
 
 
@@ -126,6 +133,7 @@ def pairs_loss(queries: np.ndarray, size: int) -> np.ndarray:
     """Loss reported to an analyst who changes two labels at a time and keeps what is accepted: 1 / (2 (1 + t/n)).
 
     A change is accepted if both labels were wrong, with probability w^2, and mends both: dw/dt = -2 w^2 / n from 1/2.
+    Own derivation.
     """
     return 0.5 / (1 + np.asarray(queries) / size)
 

@@ -111,7 +111,7 @@ def folded_overlap(correlation: float) -> float:
 
 
 def overlap_of(product: float) -> float:
-    """Size of the correlation whose `folded_overlap` is `product`, by bisection.
+    """Size of the correlation whose `folded_overlap` is `product`, by bisection (elementary: its inverse).
 
     Raises:
         ValueError: unless 2/pi <= product <= 1, the values it takes.

@@ -25,12 +25,12 @@ def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
 
 
 def largest_gap(field: int) -> int:
-    """Largest gap between two patches, in pixels, at which one unit sees a pixel of both: field - 2."""
+    """Largest gap between two patches, in pixels, at which one unit sees a pixel of both: field - 2 (elementary)."""
     return field - 2
 
 
 def isotropic_similarity(rank: int) -> float:
-    """Expected surrogate of f(x, y) = x . U y with Gaussian y and U of `rank` equal singular values.
+    """Expected surrogate of f(x, y) = x . U y with Gaussian y and U of `rank` equal singular values (own derivation).
 
     The gradient by x is U y, in direction uniform on a sphere of that dimension, so that the surrogate is the mean
     absolute cosine of two independent directions, Gamma(r/2) / (pi^(1/2) Gamma((r+1)/2)): 1 for r = 1 and about

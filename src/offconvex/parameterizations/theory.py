@@ -44,6 +44,7 @@ def conserved(kind: Kind, w: np.ndarray, normal: tuple[float, float] = (1.0, 2.0
 
     h(w) = (w^q - 1) / q with q = 2/N - 1, that is log w for N = 2 and 1 - 1/w for "exp". Reason: dh(w_i)/dt is a_i
     times a factor common to both weights.
+    Elementary: by differentiation.
     """
     return _potential(kind, w[..., 0]) / normal[0] - _potential(kind, w[..., 1]) / normal[1]
 
@@ -54,6 +55,7 @@ def line_end_point(
     """Where gradient flow from `start` (2,) meets the line a.w = b: the point of the line with the same `conserved`.
 
     "polar": from (sin d) = (sin d0) exp(-(r^2 - r0^2)/2) and r cos d = b / |a|; see `polar_sine`.
+    Elementary: two equations.
 
     Raises:
         ValueError: if the line holds no such point in the open quadrant: the flow reaches an axis first.
@@ -77,6 +79,8 @@ def line_end_point(
 def min_norm_point(p: float, normal: tuple[float, float] = (1.0, 2.0), offset: float = 15.0) -> np.ndarray:
     """Point of a.w = b with the smallest l_p norm, (2,): w_i in proportion to a_i^(1/(p-1)); a corner for p <= 1.
 
+    Elementary: Lagrange multipliers.
+
     Raises:
         ValueError: if p is not positive.
     """
@@ -95,12 +99,15 @@ def polar_sine(radius: np.ndarray, start_radius: float, start_angle: float) -> n
     """Sine of the angle d between w and the normal of the line along the polar flow: sin d0 exp(-(r^2 - r0^2)/2).
 
     From dr/dt = -s cos d and dd/dt = s r sin d (s the signed distance to the line): d log sin d = -r dr.
+    Own derivation.
     """
     return math.sin(start_angle) * np.exp(-(np.asarray(radius) ** 2 - start_radius**2) / 2)
 
 
 def learning_time(kind: Kind, start: float, end: float, target: float) -> float:
     """Time from `start` to `end` under ds/dt = s^(2-2/N) (target - s), the field divided by N^2, by quadrature.
+
+    Elementary: variables separated.
 
     Raises:
         ValueError: unless start and end are positive and on the same side of the target.
@@ -147,6 +154,7 @@ def companion_path(kind: Kind, start: np.ndarray, target: tuple[float, float], f
     """Second weight of the point-loss flow when the first one has reached `first`, (T,).
 
     Both weights have spent the same time: learning_time(w1 -> first) = learning_time(w2 -> second).
+    Elementary: both weights share the time.
     """
     return np.array([_companion(kind, start, target, value) for value in first])
 
@@ -200,6 +208,7 @@ def threshold_law(kind: Kind, slow: float, fast: float) -> float:
     """How `threshold` falls as the gap r - 1 closes: its slope in log(r - 1), N/(N-2), for N > 2 (1 for "exp").
 
     For N = 2 its slope in 1/(r - 1): log(s(1-f) / ((1-s)f)), from setting the two closed-form times equal.
+    Own derivation.
 
     Raises:
         ValueError: for N < 2, where there is no threshold law.

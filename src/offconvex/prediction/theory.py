@@ -6,13 +6,13 @@ import numpy as np
 
 
 def pair_signs(values: np.ndarray) -> np.ndarray:
-    """Sign of values[..., i] - values[..., j], shape (..., n, n)."""
+    """Sign of values[..., i] - values[..., j], shape (..., n, n) (elementary)."""
     values = np.asarray(values, dtype=float)
     return np.sign(values[..., :, None] - values[..., None, :])
 
 
 def same_stratum(*labels: np.ndarray) -> np.ndarray:
-    """Which pairs (n, n) of items agree in all the labels (n,) given."""
+    """Which pairs (n, n) of items agree in all the labels (n,) given (elementary)."""
     arrays = [np.asarray(values) for values in labels]
     agree = np.ones((len(arrays[0]),) * 2, dtype=bool)
     for values in arrays:
@@ -45,7 +45,10 @@ def kendall(x: np.ndarray, y: np.ndarray, pairs: np.ndarray | None = None, count
 
 
 def mutual_information(table: np.ndarray) -> tuple[float, float]:
-    """Mutual information I(V; M) and entropy H(V) in bits of a table of counts (2, 2), V the row."""
+    """Mutual information I(V; M) and entropy H(V) in bits of a table of counts (2, 2), V the row.
+
+    Elementary: by their definitions.
+    """
     joint = np.asarray(table, dtype=float)
     joint = joint / joint.sum()
     rows, columns = joint.sum(1), joint.sum(0)
@@ -110,13 +113,13 @@ def birthday_chance(draws: int, support: float) -> float:
 
 
 def birthday_chance_approximate(draws: np.ndarray | float, support: np.ndarray | float) -> np.ndarray:
-    """1 - exp(-s (s - 1) / (2 m)) for s draws from m items: collisions as a Poisson variable."""
+    """1 - exp(-s (s - 1) / (2 m)) for s draws from m items: collisions as a Poisson variable (elementary)."""
     draws = np.asarray(draws, dtype=float)
     return -np.expm1(-draws * (draws - 1) / (2 * np.asarray(support, dtype=float)))
 
 
 def effective_support(collisions: np.ndarray | float, items: np.ndarray | float) -> np.ndarray:
-    """One over the chance that two draws collide: pairs s (s - 1) / 2 of s items over their collisions.
+    """One over the chance that two draws collide: pairs s (s - 1) / 2 of s items over their collisions (elementary).
 
     A uniform distribution on m items has effective support m; any other on m items has less.
     """
@@ -126,7 +129,10 @@ def effective_support(collisions: np.ndarray | float, items: np.ndarray | float)
 
 
 def birthday_size(support: float) -> int:
-    """Fewest draws with a chance of at least one half for a collision, exactly; about 1.18 support^(1/2)."""
+    """Fewest draws with a chance of at least one half for a collision, exactly; about 1.18 support^(1/2).
+
+    Elementary.
+    """
     draws = 1
     while birthday_chance(draws, support) < 0.5:
         draws += 1
@@ -139,6 +145,7 @@ def known_images_error(accuracy: np.ndarray, known: np.ndarray, total: int) -> n
     m of `total` images are drawn without replacement; the difference has the variance
     a (1 - a) N / (N - 1) (1/m + 1/(N - m)), and is normal for the m of interest, so that its mean absolute value is
     (2 / pi)^(1/2) times the deviation.
+    Elementary: sampling without replacement.
 
     Args:
         accuracy: (n,) of the classifiers on all images.

@@ -39,6 +39,7 @@ def kernel_descent(
     """Predictions (T, t) of a linear model after gradient descent from zero on half the sum of squares.
 
     K_* Q (1 - (1 - step lambda)^T) / lambda Q^T y, with K = Q lambda Q^T.
+    Elementary: a geometric series.
 
     Args:
         kernel: (n, n) between samples.
@@ -58,7 +59,10 @@ def kernel_descent(
 
 
 def kernel_losses(kernel: np.ndarray, labels: np.ndarray, step: float, times: np.ndarray) -> np.ndarray:
-    """Half the sum of squares on the samples along that descent, (T,): sum of (1 - step lambda)^(2T) (q^T y)^2 / 2."""
+    """Half the sum of squares on the samples along that descent, (T,): sum of (1 - step lambda)^(2T) (q^T y)^2 / 2.
+
+    Elementary: a geometric series.
+    """
     values, vectors = np.linalg.eigh(kernel)
     left = (1 - step * values) ** np.asarray(times)[:, None] * (vectors.T @ labels)
     return 0.5 * (left**2).sum(1)
@@ -68,13 +72,14 @@ def even_dimension(d: int, degree: int, *, sphere: bool) -> int:
     """Dimension of even polynomials in d variables up to an even degree, on all space or on the sphere.
 
     On the sphere lower even degrees are contained in the highest, since the squared norm is constant.
+    Elementary: counting.
     """
     homogeneous = [comb(d + j - 1, j) for j in range(0, degree + 1, 2)]
     return homogeneous[-1] if sphere else sum(homogeneous)
 
 
 def sphere_dimension(d: int, degree: int) -> int:
-    """Dimension of all polynomials up to a degree on the sphere of R^d."""
+    """Dimension of all polynomials up to a degree on the sphere of R^d (elementary: counting)."""
     return comb(d + degree - 1, degree) + comb(d + degree - 2, degree - 1)
 
 
@@ -101,6 +106,7 @@ def top_degree_share(d: int, p: int) -> float:
     """Share of the mean square of (b^T x)^p on the sphere that no polynomial of degree p - 1 can reach.
 
     The component of t^p orthogonal to lower powers under the weight (1 - t^2)^((d - 3) / 2) of one coordinate.
+    Elementary: orthogonal polynomials.
     """
     nodes, weights = roots_gegenbauer(p + 2, (d - 2) / 2)
     lower = np.polynomial.legendre.legvander(nodes, p - 1) * np.sqrt(weights)[:, None]

@@ -90,5 +90,8 @@ def spiked_nuclear_minimizer(*, spike: float, flat: np.ndarray) -> float:
 
 
 def least_norm_solution(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Solution (d,) of least Euclidean norm of features (n, d) w = labels (n,), n < d, by the pseudoinverse."""
+    """Solution (d,) of least Euclidean norm of features (n, d) w = labels (n,), n < d, by the pseudoinverse.
+
+    Elementary.
+    """
     return np.linalg.pinv(features) @ labels

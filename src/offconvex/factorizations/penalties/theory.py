@@ -14,7 +14,7 @@ def slopes(values: np.ndarray, power: float, *, normalized: bool, scale: float) 
 
     With sum sigma^p of W / scale: p sigma^(p-1) / scale^p; normalized, minus p sigma_i sum sigma^p / F^(p+2), F the
     Frobenius norm. The effective rank (power 0) has exp(H) (-log q_i - H) / sum sigma. The derivative at zero is
-    1 / scale or 1 / F for p = 1, and infinite otherwise.
+    1 / scale or 1 / F for p = 1, and infinite otherwise. Elementary.
     """
     total, frobenius = values.sum(), np.sqrt((values**2).sum())
     if power == 0:
@@ -50,7 +50,8 @@ def local_theory(
     """Certificate and first-order error of a penalty at a target (n, n') of given rank, mask (n, n') of ones and zeros.
 
     With G = U diag(slopes) V^T, h the tangent matrix with P_T P h = G and Y = P h: the minimizer of mean squared error
-    + lambda penalty near the target is T - (m lambda / 2) h + O(lambda^2).
+    + lambda penalty near the target is T - (m lambda / 2) h + O(lambda^2). Own derivation: the dual certificate of
+    candes2009exact, with the penalty's slopes in place of ones.
     """
     left, values, right = np.linalg.svd(target)
     u, v = left[:, :rank], right[:rank].T

@@ -77,7 +77,10 @@ def _binomial(error: float, size: int, budget: float) -> float:
 
 
 def log_tail(wrong: int, size: int, p: float) -> float:
-    """Logarithm of P(Bin(size, p) <= wrong), also where the probability is far below the smallest double."""
+    """Logarithm of P(Bin(size, p) <= wrong), also where the probability is far below the smallest double.
+
+    Elementary.
+    """
     k = np.arange(wrong + 1)
     log_choose = gammaln(size + 1) - gammaln(k + 1) - gammaln(size - k + 1)
     return float(logsumexp(log_choose + k * np.log(p) + (size - k) * np.log1p(-p)))
@@ -87,7 +90,7 @@ _BOUNDS = {"okamoto": _okamoto, "kl": _kl, "binomial": _binomial, "hoeffding": _
 
 
 def gap(bits, error, size: int, *, delta=0.05, inequality: str = "okamoto"):
-    """Bound on the meta-overfitting error, `true_error_bound` minus the test error.
+    """Bound on the meta-overfitting error, `true_error_bound` minus the test error (elementary).
 
     Bits, error and delta may be arrays that fit together; the result has their shape, and is a number for numbers.
     """
@@ -103,6 +106,7 @@ def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> n
     """Quantiles of the least number of wrong answers among `count` independent models of one true error: exact.
 
     P(min <= j) = 1 - P(Bin > j)^count, inverted by a table.
+    Elementary.
     """
     k = np.arange(size + 1)
     log_weight = (
@@ -114,5 +118,8 @@ def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> n
 
 
 def logsumexp_tails(log_weight: np.ndarray) -> np.ndarray:
-    """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k; at most 0, as the weights are a law."""
+    """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k; at most 0, as the weights are a law.
+
+    Elementary.
+    """
     return np.minimum(np.logaddexp.accumulate(log_weight[::-1])[::-1], 0.0)

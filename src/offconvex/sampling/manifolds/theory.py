@@ -29,6 +29,7 @@ def squared_distance(curvatures: np.ndarray, beta: float, step: float = 0.0) -> 
     """Mean squared distance from the fiber for large beta: the sum of 1 / (beta h) over the curvatures h.
 
     Unadjusted steps inflate each term by 1 / (1 - step beta h / 2), with step zero for adjusted ones.
+    Own derivation.
     """
     return float((1 / (beta * curvatures * (1 - step * beta * curvatures / 2))).sum())
 
@@ -60,6 +61,7 @@ def fiber_rate(values: np.ndarray | tuple[float, ...]) -> float:
     The fiber has length^2 s_i^2 + s_j^2 in the plane (i, j), so R turns there with variance 2 t / (s_i^2 + s_j^2),
     and the trace loses 2 / k times the sum of 1 / (s_i^2 + s_j^2). For equal values this is (k - 1) / (2 s^2), the
     first eigenvalue of the Laplacian, and the decay is exponential at all times.
+    Own derivation.
     """
     s = np.asarray(values)
     return float(2 / len(s) * sum(1 / (s[i] ** 2 + s[j] ** 2) for i, j in combinations(range(len(s)), 2)))
@@ -69,6 +71,7 @@ def fiber_ricci(values: np.ndarray | tuple[float, ...]) -> np.ndarray:
     """Ricci curvatures of the fiber X0 SO(k) in its principal directions, (k (k - 1) / 2,), ascending.
 
     The metric is invariant, with length^2 s_i^2 + s_j^2 of the rotation in the plane (i, j).
+    Source: milnor1976curvatures.
     """
     s = np.asarray(values)
     return invariant_ricci({(i, j): s[i] ** 2 + s[j] ** 2 for i, j in combinations(range(len(s)), 2)}, len(s))
@@ -115,12 +118,13 @@ def log_escape_time(beta: float, value: float) -> float:
     """Logarithm of the mean time between x = value and x = -value for f = (x^2 - value^2)^2: Eyring and Kramers.
 
     2 pi / (beta sqrt(8 s^2 4 s^2)) exp(beta s^4), with curvatures 8 s^2 at the bottom and -4 s^2 at the top.
+    Source: bovier2004metastability.
     """
     return float(np.log(2 * np.pi / beta) - 0.5 * np.log(32 * value**4) + beta * value**4)
 
 
 def angle_law(angles: np.ndarray, size: int) -> np.ndarray:
-    """Distribution function of the rotation angle in [0, pi] of a uniform rotation in SO(2) or SO(3).
+    """Distribution function of the rotation angle in [0, pi] of a uniform rotation in SO(2) or SO(3) (classical).
 
     Uniform for SO(2); density (1 - cos) / pi for SO(3).
 

@@ -13,20 +13,26 @@ Sparse = csc_array
 
 
 def grid(spread: float, spacing: float) -> np.ndarray:
-    """Points -spread ... spread, symmetric about zero and without it."""
+    """Points -spread ... spread, symmetric about zero and without it (elementary)."""
     half = np.arange(spacing / 2, spread, spacing)
     return np.concatenate([-half[::-1], half])
 
 
 def two_modes(x: np.ndarray, *, r: float, right: float = 0.5, shape: float = 1.0) -> np.ndarray:
-    """Minus the log of the density (1 - right) N(-r, 1) + right N(r, shape^2) at x, up to log(2 pi) / 2."""
+    """Minus the log of the density (1 - right) N(-r, 1) + right N(r, shape^2) at x, up to log(2 pi) / 2.
+
+    Elementary.
+    """
     to_left = np.log1p(-right) - 0.5 * (x + r) ** 2
     to_right = np.log(right) - np.log(shape) - 0.5 * ((x - r) / shape) ** 2
     return -np.logaddexp(to_left, to_right)
 
 
 def two_shells(radius: np.ndarray, *, dimension: int, shape: float) -> tuple[np.ndarray, np.ndarray]:
-    """Minus the log of half N(0, I) plus half N(0, shape^2 I) at a radius, and the volume term -(d - 1) log radius."""
+    """Minus the log of half N(0, I) plus half N(0, shape^2 I) at a radius, and the volume term -(d - 1) log radius.
+
+    Elementary.
+    """
     wide = -0.5 * radius**2
     narrow = -dimension * np.log(shape) - 0.5 * (radius / shape) ** 2
     return -(np.logaddexp(wide, narrow) - np.log(2)), -(dimension - 1) * np.log(radius)
@@ -37,6 +43,7 @@ def langevin_generator(potential: np.ndarray, spacing: float) -> Sparse:
 
     Rates between neighbors are those of Scharfetter and Gummel, B(f_j - f_i) / h^2 with B(z) = z / (e^z - 1): exact
     detailed balance with exp(-f) on the grid, error of order h^2. Only differences of f enter, so nothing underflows.
+    Elementary: detailed balance.
     """
     step = np.diff(potential)
     forward, backward = _bernoulli(step) / spacing**2, _bernoulli(-step) / spacing**2
@@ -46,7 +53,7 @@ def langevin_generator(potential: np.ndarray, spacing: float) -> Sparse:
 
 
 def log_constants(potential: np.ndarray, spacing: float, betas: np.ndarray, base: np.ndarray | float = 0.0):
-    """(L,) logarithms of the integrals of exp(-beta f - base)."""
+    """(L,) logarithms of the integrals of exp(-beta f - base) (elementary)."""
     return np.array([logsumexp(-beta * potential - base) + np.log(spacing) for beta in betas])
 
 
@@ -86,7 +93,7 @@ def tempering_generator(
 
 
 def spectral_gap(generator: Sparse) -> float:
-    """Second smallest eigenvalue of a symmetrized generator, by shifted inverse iteration.
+    """Second smallest eigenvalue of a symmetrized generator, by shifted inverse iteration (elementary).
 
     Reliable down to a few 1e-12 of its largest rate; for smaller gaps of two equal modes use `log_symmetric_gap`.
     """
@@ -100,6 +107,7 @@ def hitting_time(potential: np.ndarray, x: np.ndarray, start: float, end: float)
     """Mean time of dX = -f' dt + sqrt(2) dW from `start` up to `end`: int exp(f(y)) int_{-inf}^y exp(-f) dz dy.
 
     Trapezoids on the grid, in logarithms; all terms are positive, so nothing cancels.
+    Elementary: its equation integrated twice.
     """
     spacing = x[1] - x[0]
     below = np.logaddexp.accumulate(-potential) + np.log(spacing)
@@ -115,6 +123,7 @@ def log_symmetric_gap(potential: np.ndarray, x: np.ndarray, *, sweeps: int = 60)
 
     The slowest mode is odd, so its rate is the smallest of the half line absorbed at zero. Powers of the Green operator
     u -> int_0^x exp(f(y)) int_y^inf exp(-f(z)) u(z) dz dy find it; all its terms are positive. Trapezoids, error h^2.
+    Own derivation.
 
     Args:
         potential: (n,) values on the half line.
@@ -136,7 +145,10 @@ def log_symmetric_gap(potential: np.ndarray, x: np.ndarray, *, sweeps: int = 60)
 
 
 def metropolis_kernel(potential: np.ndarray, x: np.ndarray, step: float) -> np.ndarray:
-    """Transition matrix of MALA with proposals confined to the grid, (n, n): reversible for exp(-f)."""
+    """Transition matrix of MALA with proposals confined to the grid, (n, n): reversible for exp(-f).
+
+    Source: roberts1996exponential.
+    """
     drift = x - step * np.gradient(potential, x)
     log_q = -((x[None, :] - drift[:, None]) ** 2) / (4 * step)
     log_q -= logsumexp(log_q, axis=1, keepdims=True)
@@ -149,6 +161,8 @@ def metropolis_kernel(potential: np.ndarray, x: np.ndarray, step: float) -> np.n
 
 def tempering_kernel(potential: np.ndarray, x: np.ndarray, betas: np.ndarray, step: float) -> tuple:
     """A tempering chain in discrete time: with chance 1/2 a MALA move at its level, else a proposed swap.
+
+    Elementary: both moves are reversible.
 
     Returns:
         The transition matrix (L n, L n) and the stationary law (L n,).
@@ -169,7 +183,7 @@ def tempering_kernel(potential: np.ndarray, x: np.ndarray, betas: np.ndarray, st
 
 
 def kernel_gap(kernel: np.ndarray, law: np.ndarray) -> float:
-    """One minus the second largest eigenvalue of a reversible transition matrix with the given law."""
+    """One minus the second largest eigenvalue of a reversible transition matrix with the given law (elementary)."""
     if len(law) == 1:
         return 1.0
     root = np.sqrt(law)
@@ -205,7 +219,10 @@ def decomposition(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tupl
 
 
 def imbalance(kernel: np.ndarray, law: np.ndarray) -> float:
-    """Largest |p(a) P(a, b) - p(b) P(b, a)| over all pairs, relative to the largest flow between two states."""
+    """Largest |p(a) P(a, b) - p(b) P(b, a)| over all pairs, relative to the largest flow between two states.
+
+    Elementary.
+    """
     flow = law[:, None] * kernel
     between = flow - np.diag(np.diag(flow))
     return float(np.abs(flow - flow.T).max() / between.max())

@@ -14,7 +14,10 @@ def log_eyring_kramers(curvature: float, barrier_curvature: float, height: float
 
 
 def mode(r: float) -> float:
-    """Position m of the right mode of half N(-r, 1) plus half N(r, 1): m = r tanh(r m); needs r > 1 for two modes."""
+    """Position m of the right mode of half N(-r, 1) plus half N(r, 1): m = r tanh(r m); needs r > 1 for two modes.
+
+    Elementary: the derivative is zero.
+    """
     m = float(r)
     for _ in range(200):
         m = r * np.tanh(r * m)
@@ -22,12 +25,12 @@ def mode(r: float) -> float:
 
 
 def mode_curvature(r: float) -> float:
-    """Second derivative of minus the log density at the mode, 1 - r^2 + m^2."""
+    """Second derivative of minus the log density at the mode, 1 - r^2 + m^2 (elementary: by differentiation)."""
     return 1 - r**2 + mode(r) ** 2
 
 
 def barrier_height(r: float) -> float:
-    """f(0) - f(m) of half N(-r, 1) plus half N(r, 1), f(x) = (x^2 + r^2) / 2 - log cosh(r x)."""
+    """f(0) - f(m) of half N(-r, 1) plus half N(r, 1), f(x) = (x^2 + r^2) / 2 - log cosh(r x) (elementary)."""
     m = mode(r)
     return -(m**2 / 2 - (r * m + np.log1p(np.exp(-2 * r * m)) - np.log(2)))
 
@@ -46,19 +49,22 @@ TEXTBOOK_LIMIT = np.sqrt(np.pi / 2)
 
 
 def level_law(potential: np.ndarray, x: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Density proportional to exp(-beta f) on a grid, and its distribution function."""
+    """Density proportional to exp(-beta f) on a grid, and its distribution function (elementary)."""
     density = np.exp(-beta * potential - logsumexp(-beta * potential)) / (x[1] - x[0])
     cumulative = cumulative_trapezoid(density, x, initial=0.0)
     return density, cumulative / cumulative[-1]
 
 
 def total_variation(first: np.ndarray, second: np.ndarray, x: np.ndarray) -> float:
-    """Half the integral of the difference of two densities."""
+    """Half the integral of the difference of two densities (elementary)."""
     return float(np.trapezoid(np.abs(first - second), x) / 2)
 
 
 def ula_variance(step: np.ndarray | float) -> np.ndarray | float:
-    """Stationary variance 1 / (1 - step / 2) of unadjusted Langevin on a standard Gaussian, for steps below 2."""
+    """Stationary variance 1 / (1 - step / 2) of unadjusted Langevin on a standard Gaussian, for steps below 2.
+
+    Elementary: stationarity of a linear recursion.
+    """
     return 1 / (1 - np.asarray(step) / 2)
 
 
