@@ -185,6 +185,7 @@ def learn(
         law = np.full((len(iterations), reading.rank), np.nan)
         if adaptive.record_every == 1 and "projections" in curves:
             law = reading.law(steps[:, b], curves, order, final)
-        norms, error = curves["norms"][:, order], curves["error"]
-        learned.append(Learned(iterations, norms, law, error, final[order], curves, final))
+        # What is sorted already is not copied: a copy would lie in memory, and in a file, column by column.
+        norms = curves["norms"] if reading.by_size else curves["norms"][:, order]
+        learned.append(Learned(iterations, norms, law, curves["error"], final[order], curves, final))
     return learned, end
