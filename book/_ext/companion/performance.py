@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from offconvex.book.publication import performance
-from offconvex.book.publication.performance import Comparison, Growth, Method
+from offconvex.book.publication.performance import Comparison, CostGrowth, Method
 
 from .markup import Generated, block, number, paragraph, section, span, table, typeset
 
@@ -107,7 +107,7 @@ def growth(record: performance.PerformanceRecord) -> list[nodes.Node]:
     return [table(header, [cells(row) for row in record.growth], classes="growth", widths=[5, 2, 4, 5])]
 
 
-def cells(row: Growth) -> list[list[nodes.Node | str]]:
+def cells(row: CostGrowth) -> list[list[nodes.Node | str]]:
     """One growth."""
     sizes = ", ".join(f"{size:,}" for size in row.sizes)
     times = ", ".join(performance.duration(time) for time in row.milliseconds)

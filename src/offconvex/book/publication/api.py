@@ -83,6 +83,7 @@ def package() -> griffe.Module:
     return griffe.load("offconvex", search_paths=[paths.PACKAGE.parent], allow_inspection=False, submodules=True)
 
 
+@functools.cache
 def parts() -> dict[str, str]:
     """The parts of the package and one sentence on each: the shared instruments first, then every room, by name."""
     rooms = [module for module in _own(package()) if module.is_subpackage and module.name != "data"]

@@ -35,8 +35,8 @@ def targets(lines: dict[str, str]) -> dict[str, str]:
     """Where every old name leads: a name that is on the interface pages now."""
     found: dict[str, str] = {}
     for old, new in sorted(lines.items(), key=lambda line: -len(line[0])):
+        stays = part_of(old) == part_of(new)
         for name in api.places():
-            inside = part_of(old) == part_of(new) and name.startswith(f"{new}.")
-            if name == new or inside:
+            if name == new or (stays and name.startswith(f"{new}.")):
                 found.setdefault(old + name.removeprefix(new), name)
     return {old: name for old, name in found.items() if old not in api.places()}
