@@ -2,12 +2,11 @@
 
 import math
 
-import matplotlib.pyplot
 import numpy as np
 import torch
-from properties import agree, case, within
+from properties import agree, case
 
-from offconvex import claims, datasets, descent, figures, files, flow, rng, runtime
+from offconvex import claims, datasets, descent, figures, flow, rng, runtime
 from offconvex.book.execution import sweep
 from offconvex.flow_vs_descent import model as images_model
 
@@ -21,16 +20,11 @@ def stream(d):
     return d.int(0, 2**63), d.one("start", "a name"), d.int(0, 9)
 
 
-def check_stream(result, seed, *names):
-    assert 0 <= result < 2**64
-    assert len({result, rng.stream_seed(seed + 1, *names), rng.stream_seed(seed, *names, 0)}) == 3
-
-
 def refused_stream(*bad):
     return {"seed": [-1, 1.5, "1", None], "stream": [()]}
 
 
-case(rng.stream_seed, stream, check_stream, refuses=refused_stream())
+case(rng.stream_seed, stream, refuses=refused_stream())
 case(
     rng.generator,
     stream,
@@ -45,15 +39,9 @@ case(
 )
 
 
-def check_resolved(result, device, dtype, *, threads):
-    made = [result.zeros(2, 3), result.eye(2), result.tensor([1, 2]), result.normal(rng.generator(0, "x"), 4)]
-    return torch.get_num_threads() == threads and all(x.dtype == dtype and x.device == result.device for x in made)
-
-
 case(
     runtime.resolve,
     lambda d: (("cpu", d.one(torch.float64, torch.float32)), {"threads": 1}),
-    check_resolved,
     refuses={"device": ["tpu", "cpu:x"], "dtype": [torch.int64, "float64"], "threads": [0, 1.5]},
 )
 
@@ -77,12 +65,7 @@ case(
 )
 
 
-def check_objective(result, loss):
-    value, (gradient,) = result((RT.tensor([[1.0, 2.0]]),))
-    return value.tolist() == [5.0] and gradient.tolist() == [[2.0, 4.0]]
-
-
-case(descent.autograd_objective, lambda d: bowl, check_objective)
+case(descent.autograd_objective, lambda d: bowl)
 
 
 def descending(d):
@@ -167,49 +150,19 @@ case(
 # --- what is kept -----------------------------------------------------------------------------------------------------
 
 
-def named_arrays(d):
-    return {f"a{k}": d.normal(*(d.int(0, 3) for _ in range(d.int(0, 3)))) for k in range(d.int(1, 3))}
-
-
-def check_pack(result, arrays):
-    back = files.unpack(result)
-    return list(back) == list(arrays) and all(np.array_equal(back[k], arrays[k]) for k in arrays)
-
-
-case(files.pack, named_arrays, check_pack)
 case(
     claims.as_mapping,
     lambda d: (d.one(1.0, {"a": 2.0}),),
     lambda r, value: r == (value if isinstance(value, dict) else {"": value}),
 )
-case(
-    datasets.subset_arrays,
-    lambda d: d.one("train", "test"),
-    lambda r, split: len(r[0]) == len(r[1]) == {"train": 10_000, "test": 2000}[split] and set(r[1]) == set(range(10)),
-    examples=2,
-)
 
 
-def check_images(result, split, *, rt):
-    pixels, labels = datasets.subset_arrays(split)
-    return agree(result.pixels * 255, pixels.reshape(result.pixels.shape)) and result.labels.tolist() == labels.tolist()
-
-
-case(
-    datasets.fashion_mnist, lambda d: (("test",), {"rt": d.rt}), check_images, examples=1, refuses={"split": ["valid"]}
-)
-
-
-def check_small_images(result, rt, *, count, side):
-    assert tuple(result.inputs.shape) == (side * side, count)
-    # The two classes' inputs are one image a column; smaller sides are block means, so the mean pixel stays.
-    return within(result.inputs.abs(), 0, 50)
+case(datasets.fashion_mnist, lambda d: (("test",), {"rt": d.rt}), examples=1, refuses={"split": ["valid"]})
 
 
 case(
     images_model.images,
     lambda d: ((d.rt,), {"count": d.int(1, 50), "side": d.one(28, 14, 7)}),
-    check_small_images,
     examples=2,
     refuses={"count": [0, 10_001], "side": [10]},
 )
@@ -217,16 +170,9 @@ case(
 # --- figures and texts ------------------------------------------------------------------------------------------------
 
 
-def check_new(result, width, *, rows, columns):
-    figure, axes = result
-    matplotlib.pyplot.close(figure)
-    return len(np.ravel(axes)) == rows * columns and figure.get_figwidth() == figures.WIDTHS[width]
-
-
 case(
     figures.new,
     lambda d: ((d.one("single", "double"),), {"rows": d.int(1, 3), "columns": d.int(1, 3)}),
-    check_new,
     examples=2,
     refuses={"width": ["triple"]},
 )

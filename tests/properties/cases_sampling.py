@@ -24,38 +24,6 @@ case(
 )
 
 
-case(
-    theory.ula_variance,
-    lambda d: d.uniform(d.int(1, 4)),
-    # The stationary variance of x <- (1 - h) x + sqrt(2 h) noise.
-    lambda r, step: agree(r, 2 * step / (1 - (1 - step) ** 2), 1e-6),
-    each=["step"],
-)
-
-
-def mixture(x, sizes):
-    r, right, shape = (sizes[k] for k in ("r", "right", "shape"))
-    parts = (math.log(1 - right) - (x + r) ** 2 / 2, math.log(right / shape) - (x - r) ** 2 / (2 * shape**2))
-    return -np.logaddexp(*parts)
-
-
-def up_to_constant(result, expected):
-    return within(np.ptp(result - expected), 0, 1e-9)
-
-
-case(
-    grid_theory.two_modes,
-    lambda d: ((d.normal(d.int(1, 5)),), {"r": d.float(0.5, 4), "right": d.float(0.1, 0.9), "shape": d.float(0.5, 2)}),
-    lambda result, x, **sizes: up_to_constant(result, mixture(x, sizes)),
-    each=["x"],
-)
-case(
-    grid_theory.two_shells,
-    lambda d: ((d.uniform(d.int(1, 5), low=0.1, high=4),), {"dimension": d.int(1, 9), "shape": d.float(0.2, 0.9)}),
-    each=["radius"],
-)
-
-
 BETAS = np.array([0.25, 0.5, 1.0])
 
 
@@ -79,22 +47,7 @@ case(
 # --- chains -----------------------------------------------------------------------------------------------------------
 
 
-def check_ladder(result, spread, dimension):
-    assert result[-1] == 1 and math.isclose(result[0], spread**-2, rel_tol=1e-9)
-    ratio = result[1:] / result[:-1]
-    # No rung is too far from the next, and one rung fewer would be too few.
-    return (
-        within(ratio, 1, 1 + 1 / dimension + 1e-9)
-        and 2 * math.log(spread) > (len(result) - 2) * math.log1p(1 / dimension) - 1e-9
-    )
-
-
-case(
-    dynamics.ladder,
-    lambda d: (d.float(1.05, 9), d.int(1, 9)),
-    check_ladder,
-    refuses={"spread": [0.5, math.nan], "dimension": [0]},
-)
+case(dynamics.ladder, lambda d: (d.float(1.05, 9), d.int(1, 9)), refuses={"spread": [0.5, math.nan], "dimension": [0]})
 case(
     model.standard_normal,
     lambda d: (d.rt, d.numpy(), (d.int(20, 30), d.int(4, 9))),
@@ -127,23 +80,9 @@ def walking(d):
     }
 
 
-def check_ula(result, target, state, rt, draws, *, step, steps):
-    """x <- x + step grad log p + sqrt(2 step) noise, with the noise of the same stream."""
-    again = rng.numpy_generator(0, "ula")
-    x = langevin.ula(target, state, rt, again, step=step, steps=1)[0].position
-    noise = (x - (1 - step) * state.position) / math.sqrt(2 * step)
-    drawn = model.standard_normal(rt, rng.numpy_generator(0, "ula"), x.shape)
-    return agree(noise, drawn, 1e-6) and agree(result[0].gradient, -result[0].position)
-
-
-def check_mala(result, target, state, rt, draws, *, step, steps):
-    after = result[0]
-    return agree(after.gradient, -after.position) and agree(after.log_density, -after.position.square().sum(1) / 2)
-
-
 WALKS = {"step": [0.0, -1.0], "steps": [0]}
-case(langevin.ula, walking, check_ula, refuses=WALKS)
-case(langevin.mala, walking, check_mala, refuses=WALKS)
+case(langevin.ula, walking, refuses=WALKS)
+case(langevin.mala, walking, refuses=WALKS)
 
 
 def accepted(d):
@@ -172,13 +111,7 @@ def swapping(d):
     return d.tensor(count), levels(d), level, level + 1
 
 
-def check_swap(result, log_density, levels, level, other):
-    back = dynamics.swap_log_ratio(log_density, levels, other, level)
-    more = dynamics.swap_log_ratio(log_density + 1, levels, level, other)
-    return agree(result, -back) and agree(more - result, levels.betas[other] - levels.betas[level])
-
-
-case(dynamics.swap_log_ratio, swapping, check_swap, each=["log_density", "level", "other"])
+case(dynamics.swap_log_ratio, swapping, each=["log_density", "level", "other"])
 
 
 def beginning(d):
@@ -253,33 +186,13 @@ case(
 )
 
 
-def rotations(d, count=None):
-    size = d.int(2, 3)
-    q, r = np.linalg.qr(d.normal(count or d.int(2, 5), size, size))
-    q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None]
-    q[:, :, 0] *= np.linalg.det(q)[:, None]
-    return q
-
-
 def placed(d):
     columns = d.int(1, 3)
     rows = columns + d.int(0, 2)
     return d.tensor(d.int(1, 3), rows, columns), d.tensor(rows, columns)
 
 
-def check_places(result, position, minimizer):
-    turned = result.rotation.mT @ result.rotation
-    return torch.allclose(
-        turned, torch.eye(turned.shape[-1], device="cpu", dtype=turned.dtype).expand_as(turned), atol=1e-5
-    )
-
-
-def check_angles(result, q):
-    return agree(np.cos(result), (np.trace(q, axis1=1, axis2=2) - (q.shape[1] - 2)) / 2, 1e-6)
-
-
-case(fibers.places, placed, check_places, each=["position"])
-case(fibers.rotation_angles, rotations, check_angles, each=["rotation"])
+case(fibers.places, placed, each=["position"])
 
 
 def along(d):
