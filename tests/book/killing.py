@@ -87,11 +87,12 @@ def kill(root: Path, after: float, *, group: bool) -> bool:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(after)
     running = process.poll() is None
-    if group or not (children := psutil.Process(process.pid).children()):
-        with contextlib.suppress(ProcessLookupError):
+    # It may end by itself at any moment, and earlier than others did where a machine has become less busy.
+    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+        if group or not (children := psutil.Process(process.pid).children()):
             os.killpg(process.pid, signal.SIGKILL)
-    else:
-        children[-1].kill()
+        else:
+            children[-1].kill()
     process.communicate()
     return running
 
