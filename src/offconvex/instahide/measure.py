@@ -9,7 +9,11 @@ PEAK = 2.0  # gray levels lie in [-1, 1]
 
 
 def auc(scores: Float[Tensor, " n"], positive: Bool[Tensor, " n"]) -> float:
-    """Chance that a positive scores above a negative, from scores (m,) and bool (m,), by ranks."""
+    """Chance that a positive scores above a negative, by ranks.
+
+    Raises:
+        ValueError: if all are positives, or none.
+    """
     order = scores.argsort()
     ranks = torch.empty(len(scores), dtype=torch.float64, device=scores.device)
     ranks[order] = torch.arange(1, len(scores) + 1, dtype=torch.float64, device=scores.device)

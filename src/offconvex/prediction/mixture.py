@@ -124,6 +124,9 @@ def sample(
         rt: device and precision.
         seed: of the fit and the draws.
         stream: name of the use.
+
+    Raises:
+        ValueError: if the images to draw cannot be shared equally among the ten classes.
     """
     if count % 10:
         raise ValueError(f"`count` must be a multiple of the ten classes; got {count}.")

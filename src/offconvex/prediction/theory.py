@@ -77,6 +77,9 @@ def conditional_score(
         complexity: (n,) higher should mean a larger gap.
         settings: by name, (n,) discrete values of at least two hyper-parameters.
         strata: (n,) discrete values; pairs across them are left out, and each has cells of its own. By default one.
+
+    Raises:
+        ValueError: for fewer than two settings.
     """
     if len(settings) < 2:
         raise ValueError(f"The score conditions on two hyper-parameters; got {len(settings)}: {', '.join(settings)}.")

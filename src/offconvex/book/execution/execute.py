@@ -78,7 +78,11 @@ def plan(selected: list[str], *, given: list[tuple[str, str]], profile: str | No
 
 
 def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
-    """Execute jobs, `workers` at a time, each in its own process; report each as it ends."""
+    """Execute jobs, `workers` at a time, each in its own process; report each as it ends.
+
+    Raises:
+        KeyboardInterrupt: if it is interrupted; what has not begun is not executed.
+    """
     install.finish_all()
     outcomes = []
     with worker_pool(workers) as pool:

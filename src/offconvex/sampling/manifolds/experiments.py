@@ -305,6 +305,9 @@ def identified(operator: str, rows: int, values: tuple[float, ...], strength: fl
     Well means that the least curvature across the fiber is an eighth of the largest or more: otherwise the
     observations leave a direction nearly free, and the posterior is not concentrated at any beta of a chapter. Then
     beta times the least curvature is `strength`.
+
+    Raises:
+        ValueError: if none of the first 1000 does.
     """
     for attempt in range(1000):
         draw = Posterior(
