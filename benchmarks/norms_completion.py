@@ -43,7 +43,7 @@ def loop(count: int) -> None:
 
 def fit(count: int) -> int:
     """Steps that the starts take together, until all have converged."""
-    return int(norms_tensor.complete(CONFIG, CPU, 0, count=count, std=CONFIG.stds[0])["steps"])
+    return int(norms_tensor.complete(CONFIG, CPU, 0, count=count, std=CONFIG.stds[0]).steps)
 
 
 def rows() -> list[Comparison]:
