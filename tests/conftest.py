@@ -23,6 +23,7 @@ SHAPED = [
     "factorizations.penalties.measure",
     "instahide.measure",
     "locality.regularizer",
+    "sampling.langevin",
     "tangents.learners",
 ]
 jaxtyping.install_import_hook([f"offconvex.{name}" for name in SHAPED], "beartype.beartype")

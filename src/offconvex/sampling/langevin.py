@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.runtime import Runtime
 from offconvex.sampling.model import Target, standard_normal, uniform
@@ -181,12 +183,12 @@ def mala(
 
 
 def log_acceptance(
-    noise: torch.Tensor,
-    gradient: torch.Tensor,
-    new_gradient: torch.Tensor,
-    gain: torch.Tensor,
-    step: float | torch.Tensor,
-) -> torch.Tensor:
+    noise: Float[Tensor, "R ..."],
+    gradient: Float[Tensor, "R ..."],
+    new_gradient: Float[Tensor, "R ..."],
+    gain: Float[Tensor, " R"],
+    step: float | Tensor,
+) -> Float[Tensor, " R"]:
     """Logarithm of p(y) q(y, x) / (p(x) q(x, y)) for y = x + step g + sqrt(2 step) noise, (N,).
 
     Args:
