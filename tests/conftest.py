@@ -3,30 +3,14 @@
 import os
 import sys
 
-import jaxtyping
 import matplotlib
 import pytest
+import shapes
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
-# The shapes that annotations name are checked in the tests, and only there: where the modules run, they are inert.
-SHAPED = [
-    "fits",
-    "factorizations.measure",
-    "factorizations.tasks",
-    "factorizations.matrix.model",
-    "factorizations.matrix.measure",
-    "factorizations.tensor.model",
-    "factorizations.tensor.measure",
-    "factorizations.hierarchical.measure",
-    "factorizations.penalties.measure",
-    "instahide.measure",
-    "locality.regularizer",
-    "sampling.langevin",
-    "tangents.learners",
-]
-jaxtyping.install_import_hook([f"offconvex.{name}" for name in SHAPED], "beartype.beartype")
+shapes.install()
 
 from offconvex import chapter, run, runtime  # noqa: E402  (the hook comes before what it hooks)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from offconvex import files, paths
 from offconvex.runtime import Runtime
@@ -129,8 +130,8 @@ def fashion_mnist(split: str = "train", *, full: bool = False, rt: Runtime) -> I
     )
 
 
-def subset_arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 28, 28) and labels (n,) inside the package, both uint8.
+def subset_arrays(split: str) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]]:
+    """Images and labels inside the package.
 
     Raises:
         ValueError: if the file is damaged.
@@ -143,8 +144,8 @@ def subset_arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
         return file[f"{split}_images"], file[f"{split}_labels"]
 
 
-def full_arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 28, 28) and labels (n,) of the full split, both uint8.
+def full_arrays(split: str) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]]:
+    """Images and labels of the full split.
 
     Raises:
         ValueError: if a file is damaged.

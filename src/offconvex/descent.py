@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.trajectory import Recorder, Trajectory
 
@@ -25,13 +27,13 @@ class LowRank:
     right: torch.Tensor
 
     @property
-    def square(self) -> torch.Tensor:
-        """Squared Frobenius norm, <left left^T, right right^T>, (R,)."""
+    def square(self) -> Float[Tensor, " R"]:
+        """Squared Frobenius norm, <left left^T, right right^T>."""
         grams = (x @ x.mT for x in (self.left, self.right))
         return torch.linalg.vecdot(*(gram.flatten(1) for gram in grams))
 
-    def dense(self) -> torch.Tensor:
-        """The gradient, (R, n, n')."""
+    def dense(self) -> Float[Tensor, "R n m"]:
+        """The gradient itself."""
         return self.left.mT @ self.right
 
 
@@ -81,7 +83,9 @@ class GroupRMSprop:
 def autograd_objective(loss: Callable[[Parameters], torch.Tensor]) -> Objective:
     """Objective of a loss (parameters -> (R,)) by automatic differentiation, the oracle of hand-derived gradients."""
 
-    def objective(parameters: Parameters) -> tuple[torch.Tensor, Parameters]:
+    def objective(
+        parameters: tuple[Float[Tensor, "R ..."], ...],
+    ) -> tuple[Float[Tensor, " R"], tuple[Float[Tensor, "R ..."], ...]]:
         leaves = tuple(p.detach().requires_grad_() for p in parameters)
         value = loss(leaves)
         # Replicas are independent, so the gradient of the sum holds each replica's own gradient.
@@ -92,10 +96,10 @@ def autograd_objective(loss: Callable[[Parameters], torch.Tensor]) -> Objective:
 
 def descend(
     objective: Objective,
-    parameters: Parameters,
+    parameters: tuple[Float[Tensor, "R ..."], ...],
     *,
     steps: int,
-    step_size: float | torch.Tensor | GroupRMSprop,
+    step_size: float | Float[Tensor, ""] | Float[Tensor, " R"] | GroupRMSprop,
     record: Record | Mapping[int, Record] | None = None,
     record_every: int = 1,
     stop: Callable[[torch.Tensor], bool] | None = None,
@@ -105,9 +109,9 @@ def descend(
 
     Args:
         objective: loss and gradients; see `Objective`.
-        parameters: starting point, each tensor (R, ...); not modified.
+        parameters: starting point; not modified.
         steps: largest number of steps.
-        step_size: one number for all, one per replica (R,), or an adaptive rule.
+        step_size: one number for all, one per replica, or an adaptive rule.
         record: what to keep besides the loss, of the parameters and the gradients just computed there; or several such
             functions by the number of records between two calls, with what is taken less often repeated in between.
         record_every: steps between records; the first and the last state are always kept.
@@ -209,7 +213,7 @@ def _square(gradient: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vecdot(flat, flat)
 
 
-def replica_count(parameters: Parameters) -> int:
+def replica_count(parameters: tuple[Float[Tensor, "R ..."], ...]) -> int:
     """Length R of the leading axis that all parameters share.
 
     Raises:

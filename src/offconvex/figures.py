@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -55,8 +56,17 @@ def new(
     return plt.subplots(rows, columns, figsize=(WIDTHS[width], height), layout="constrained", **subplots)
 
 
-def band(ax: Axes, x: np.ndarray, values: np.ndarray, *, axis: int = -1, color, shade: float = 0.2, **line) -> None:
-    """Median of values over one of their two axes as a line over x (n,), with the quartiles as a band of its color."""
+def band(
+    ax: Axes,
+    x: Shaped[np.ndarray, " n"],
+    values: Float[np.ndarray, "rows columns"],
+    *,
+    axis: int = -1,
+    color,
+    shade: float = 0.2,
+    **line,
+) -> None:
+    """Median of values over one of their two axes as a line over x, with the quartiles as a band of its color."""
     low, middle, high = fits.quartiles(values, axis)
     ax.fill_between(x, low, high, color=color, alpha=shade, linewidth=0)
     ax.plot(x, middle, color=color, **line)
@@ -94,7 +104,7 @@ def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:
     files.replace(output / f"{id}.pdf", buffer.getvalue())
 
 
-def read_data(path: Path) -> dict[str, np.ndarray]:
+def read_data(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Arrays behind a saved figure, by name.
 
     Raises:

@@ -29,8 +29,8 @@ def crossing(times: Shaped[np.ndarray, " T"], values: Shaped[np.ndarray, " T"], 
     return float(times[k - 1] + share * (times[k] - times[k - 1]))
 
 
-def quartiles(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Lower quartile, median and upper quartile along an axis, (3, ...)."""
+def quartiles(values: Shaped[np.ndarray, "..."], axis: int = -1) -> Float[np.ndarray, "3 ..."]:
+    """Lower quartile, median and upper quartile along an axis."""
     return np.quantile(values, (0.25, 0.5, 0.75), axis=axis)
 
 
@@ -41,7 +41,7 @@ def z_scores(samples: np.ndarray, expected: np.ndarray | Sequence[float] | float
 
 
 def largest_z_score(
-    samples: Float[np.ndarray, "n columns"], expected: np.ndarray | Sequence[float] | float = 0.0
+    samples: Float[np.ndarray, "n columns"], expected: Float[np.ndarray, " #columns"] | Sequence[float] | float = 0.0
 ) -> float:
-    """Largest distance of a column's mean from what is expected, in standard errors, of samples (n, columns)."""
+    """Largest distance of a column's mean from what is expected, in standard errors."""
     return float(np.abs(z_scores(samples, expected)).max())

@@ -5,7 +5,9 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.integrate import solve_ivp
+from torch import Tensor
 
 from offconvex.descent import Objective, Parameters, Record, replica_count
 from offconvex.trajectory import Recorder, Trajectory
@@ -16,25 +18,25 @@ Field = Callable[[np.ndarray], np.ndarray]
 
 def integrate(
     field: Field,
-    initial: np.ndarray,
-    times: np.ndarray,
+    initial: Float[np.ndarray, " n"],
+    times: Float[np.ndarray, " T"] | Sequence[float],
     *,
     rtol: float = 1e-10,
     atol: float = 1e-12,
     method: str = "DOP853",
-) -> tuple[np.ndarray, int]:
+) -> tuple[Float[np.ndarray, "T n"], int]:
     """Solve dy/dt = field(y), y(times[0]) = initial, in float64, with an adaptive step.
 
     Args:
-        field: velocity of a state (n,).
-        initial: (n,) state at times[0].
-        times: (T,) strictly increasing.
+        field: velocity of a state.
+        initial: state at times[0].
+        times: strictly increasing.
         rtol: relative tolerance of one step.
         atol: absolute tolerance of one step; choose it below the smallest size that matters.
         method: a method of `scipy.integrate.solve_ivp`; "LSODA" for stiff fields.
 
     Returns:
-        (T, n) states, and the number of field evaluations.
+        States, and the number of field evaluations.
 
     Raises:
         ValueError: if the times do not strictly increase.
@@ -67,8 +69,8 @@ def integrate(
 
 def flow(
     objective: Objective,
-    parameters: Parameters,
-    times: np.ndarray,
+    parameters: tuple[Float[Tensor, "R ..."], ...],
+    times: Float[np.ndarray, " T"] | Sequence[float],
     *,
     record: Record | Mapping[int, Record] | None = None,
     rtol: float = 1e-10,
@@ -79,8 +81,8 @@ def flow(
 
     Args:
         objective: loss and gradients; see `offconvex.descent.Objective`.
-        parameters: starting point at times[0], each tensor (R, ...).
-        times: (T,) strictly increasing times to record at.
+        parameters: starting point at times[0].
+        times: strictly increasing times to record at.
         record: what to keep besides the loss, of the parameters and the gradients there, as in `descend`.
         rtol: see `integrate`.
         atol: see `integrate`.
@@ -122,7 +124,7 @@ def flow(
 
 def hitting_time(
     objective: Objective,
-    parameters: Parameters,
+    parameters: tuple[Float[Tensor, "1 ..."], ...],
     *,
     until: Callable[[Parameters], float],
     horizon: float,
@@ -135,7 +137,7 @@ def hitting_time(
 
     Args:
         objective: loss and gradients; see `offconvex.descent.Objective`.
-        parameters: starting point at time 0, each tensor (1, ...).
+        parameters: starting point of one replica at time 0.
         until: a number that is negative before the event and positive after it.
         horizon: longest time to follow.
         rtol: see `integrate`.

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -20,19 +22,19 @@ class Runtime:
     device: torch.device
     dtype: torch.dtype
 
-    def tensor(self, data) -> torch.Tensor:
+    def tensor(self, data) -> Float[Tensor, "..."]:
         """`data` as a tensor of the run's type on the run's device."""
         return torch.as_tensor(data, dtype=self.dtype, device=self.device)
 
-    def zeros(self, *shape: int) -> torch.Tensor:
+    def zeros(self, *shape: int) -> Float[Tensor, "..."]:
         """Zeros of the given shape."""
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
-    def eye(self, size: int) -> torch.Tensor:
+    def eye(self, size: int) -> Float[Tensor, "{size} {size}"]:
         """Identity matrix."""
         return torch.eye(size, dtype=self.dtype, device=self.device)
 
-    def normal(self, generator: torch.Generator, *shape: int) -> torch.Tensor:
+    def normal(self, generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
         """Standard normal draws from a CPU generator, in float64, then cast and moved.
 
         Drawing in one precision on one device makes a seed mean the same data in every run.
@@ -40,12 +42,12 @@ class Runtime:
         draws = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
         return draws.to(device=self.device, dtype=self.dtype)
 
-    def uniform(self, generator: torch.Generator, *shape: int) -> torch.Tensor:
+    def uniform(self, generator: torch.Generator, *shape: int) -> Float[Tensor, "..."]:
         """Uniform draws on [0, 1) from a CPU generator, in float64, then cast and moved."""
         draws = torch.rand(shape, generator=generator, dtype=torch.float64, device="cpu")
         return draws.to(device=self.device, dtype=self.dtype)
 
-    def permutation(self, generator: torch.Generator, size: int) -> torch.Tensor:
+    def permutation(self, generator: torch.Generator, size: int) -> Int[Tensor, " {size}"]:
         """Random permutation of 0..size-1 from a CPU generator, moved to the run's device."""
         return torch.randperm(size, generator=generator, device="cpu").to(self.device)
 

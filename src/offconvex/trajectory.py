@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Trajectory:
     parameters: tuple[torch.Tensor, ...]
     steps: int
 
-    def __getitem__(self, name: str) -> torch.Tensor:
-        """Recorded field `name`, (T, R, ...).
+    def __getitem__(self, name: str) -> Shaped[Tensor, "T R ..."]:
+        """Recorded field `name`.
 
         Raises:
             KeyError: if it was not recorded; the message lists what was.
@@ -79,8 +81,8 @@ class Recorder:
                 arrays[name][row] = value
         self._count += 1
 
-    def fields(self) -> dict[str, torch.Tensor]:
-        """What was kept, each (T, ...), with what is taken less often repeated in between."""
+    def fields(self) -> dict[str, Shaped[Tensor, "T ..."]]:
+        """What was kept, with what is taken less often repeated in between."""
         return {
             name: rows[: -(-self._count // pace)].repeat_interleave(pace, 0)[: self._count]
             for pace, arrays in self._arrays.items()

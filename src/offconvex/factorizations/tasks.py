@@ -27,18 +27,20 @@ class Completion(Protocol):
     observed: int
     norm: float
 
-    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Targets of the given replicas, (R, d_1, ..., d_N)."""
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> Float[Tensor, "{len(replicas)} ..."]:
+        """Targets of the given replicas."""
 
     def start(self, rt: Runtime, seed: int, stream: str, replicas: range, *, std: float) -> Layers:
         """Gaussian parameters of the given replicas, every entry with standard deviation `std`."""
 
-    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Ones at the observed entries, drawn uniformly without replacement, (R, d_1, ..., d_N)."""
+    def mask(self, rt: Runtime, seed: int, stream: str, replicas: range) -> Float[Tensor, "{len(replicas)} ..."]:
+        """Ones at the observed entries, drawn uniformly without replacement."""
         draws = [rng.generator(seed, stream, "mask", r) for r in replicas]
         return torch.stack([uniform_mask(rt, draw, shape=self.shape, observed=self.observed) for draw in draws])
 
-    def draw(self, rt: Runtime, seed: int, stream: str, replicas: range) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(
+        self, rt: Runtime, seed: int, stream: str, replicas: range
+    ) -> tuple[Float[Tensor, "{len(replicas)} ..."], Float[Tensor, "{len(replicas)} ..."]]:
         """Targets and masks of the given replicas."""
         return self.target(rt, seed, stream, replicas), self.mask(rt, seed, stream, replicas)
 

@@ -6,6 +6,8 @@ K = X^T X. One product with K per step replaces two with X; in exact arithmetic 
 """
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Parameters
 from offconvex.flow_vs_descent.model import ImageColumns, Network
@@ -23,17 +25,21 @@ class DualLoss:
         self.kernel = images.inputs.T @ images.inputs
         self.layered = LayeredLoss(network.slope, images)
 
-    def lift(self, layers: Parameters) -> Parameters:
+    def lift(self, layers: Parameters) -> tuple[Float[Tensor, "R _ _"], ...]:
         """Coordinates of a start: Z = W_1 X and A = 0."""
         first = layers[0] @ self.inputs
         return (first, torch.zeros_like(first), *layers[1:])
 
-    def layers(self, coordinates: Parameters, start: Parameters) -> Parameters:
+    def layers(
+        self, coordinates: tuple[Float[Tensor, "R _ _"], ...], start: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[Float[Tensor, "R _ _"], ...]:
         """Layers at a point of a run from `start`."""
         return (start[0] + coordinates[1] @ self.inputs.T, *coordinates[2:])
 
-    def __call__(self, coordinates: Parameters) -> tuple[torch.Tensor, Parameters]:
-        """Loss (R,) and minus the velocity."""
+    def __call__(
+        self, coordinates: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[Float[Tensor, " R"], tuple[Float[Tensor, "R _ _"], ...]]:
+        """Loss and minus the velocity."""
         first, _, *others = coordinates
         loss, error, gradients = self.layered.from_first(first, tuple(others))
         return loss, ((error.flatten(0, 1) @ self.kernel).view_as(error), error, *gradients)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Parameters
 from offconvex.flow_vs_descent.model import ImageColumns, Network
@@ -43,21 +45,23 @@ class _CrossEntropy:
         self.rows = images.labels
         self.columns = torch.arange(self.count, device=images.labels.device)
 
-    def __call__(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits, which are overwritten -> loss (R,), and its gradient at the logits, in place of them."""
+    def __call__(
+        self, logits: Float[Tensor, "R classes N"]
+    ) -> tuple[Float[Tensor, " R"], Float[Tensor, "R classes N"]]:
+        """Logits, which are overwritten -> loss, and its gradient at the logits, in place of them."""
         torch.log_softmax(logits, 1, out=logits)
         loss = logits[:, self.rows, self.columns].mean(1).neg_()
         residual = logits.exp_()
         residual[:, self.rows, self.columns] -= 1
         return loss, residual.div_(self.count)
 
-    def curvature(self, residual: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    def curvature(self, residual: Float[Tensor, "R classes N"]) -> Callable[[torch.Tensor], torch.Tensor]:
         """Residual (p - y) / N at a point -> map of a change of the logits, overwritten, to that of the residual."""
         probability = residual * self.count
         probability[:, self.rows, self.columns] += 1
         scaled = probability / self.count
 
-        def apply(change: torch.Tensor) -> torch.Tensor:
+        def apply(change: Float[Tensor, "R classes N"]) -> Float[Tensor, "R classes N"]:
             mean = torch.einsum("rcn,rcn->rn", probability, change)
             return change.sub_(mean[:, None]).mul_(scaled)
 
@@ -74,8 +78,10 @@ class LayeredLoss:
         self.errors: list[torch.Tensor] = []
         self._gradients: list[torch.Tensor] = []
 
-    def __call__(self, layers: Parameters) -> tuple[torch.Tensor, Parameters]:
-        """Loss (R,) and its gradients, in buffers that the next call overwrites."""
+    def __call__(
+        self, layers: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[Float[Tensor, " R"], tuple[Float[Tensor, "R _ _"], ...]]:
+        """Loss and its gradients, in buffers that the next call overwrites."""
         self._allocate(layers)
         inputs = self.entropy.inputs
         torch.mm(layers[0].flatten(0, 1), inputs, out=self.hidden[0].flatten(0, 1))
@@ -83,7 +89,9 @@ class LayeredLoss:
         torch.mm(error.flatten(0, 1), inputs.T, out=self._gradients[0].flatten(0, 1))
         return loss, tuple(self._gradients)
 
-    def from_first(self, first: torch.Tensor, others: Parameters) -> tuple[torch.Tensor, torch.Tensor, Parameters]:
+    def from_first(
+        self, first: Float[Tensor, "R d N"], others: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[Float[Tensor, " R"], Float[Tensor, "R d N"], tuple[Float[Tensor, "R _ _"], ...]]:
         """The same from the first pre-activations W_1 X: loss, error at them, gradients of the other layers."""
         layers = (first, *others)
         self._allocate(layers)
@@ -107,7 +115,9 @@ class LayeredLoss:
         self.errors = [torch.empty_like(h) for h in self.hidden[:-1]]
         self._gradients = [torch.empty_like(layer) for layer in layers]
 
-    def linearize(self, layers: Parameters) -> tuple[Parameters, HessianVector]:
+    def linearize(
+        self, layers: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[tuple[Float[Tensor, "R _ _"], ...], HessianVector]:
         """Gradients at a point, and its Hessian as a map of directions, on the linear piece of the activation there.
 
         The point is evaluated once. A product is the derivative of the gradient along the direction: a forward pass
@@ -121,7 +131,7 @@ class LayeredLoss:
         errors = [error.clone() for error in (*self.errors, self.hidden[-1])]
         curvature = self.entropy.curvature(errors[-1])
 
-        def apply(directions: Parameters) -> Parameters:
+        def apply(directions: tuple[Float[Tensor, "R _ _"], ...]) -> tuple[Float[Tensor, "R _ _"], ...]:
             replicas, rows = directions[0].shape[:2]
             moved = (directions[0].flatten(0, 1) @ inputs).view(replicas, rows, -1)
             changes = []
@@ -148,18 +158,22 @@ class CollapsedLoss:
     def __init__(self, images: ImageColumns):
         self.entropy = _CrossEntropy(images)
 
-    def __call__(self, layers: Parameters) -> tuple[torch.Tensor, Parameters]:
-        """Loss (R,) and its gradients."""
+    def __call__(
+        self, layers: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[Float[Tensor, " R"], tuple[Float[Tensor, "R _ _"], ...]]:
+        """Loss and its gradients."""
         above = _above(layers)
         loss, residual = self.entropy(self._logits(above[0]))
         pulled = _pulled(layers, self._end_gradient(residual))
         return loss, _gradients(above, pulled)
 
-    def end_gradient(self, layers: Parameters) -> torch.Tensor:
-        """Gradient at the end-to-end matrix, (R, d_L, d_0)."""
+    def end_gradient(self, layers: tuple[Float[Tensor, "R _ _"], ...]) -> Float[Tensor, "R outputs inputs"]:
+        """Gradient at the end-to-end matrix."""
         return self._end_gradient(self.entropy(self._logits(_above(layers)[0]))[1])
 
-    def linearize(self, layers: Parameters) -> tuple[Parameters, HessianVector]:
+    def linearize(
+        self, layers: tuple[Float[Tensor, "R _ _"], ...]
+    ) -> tuple[tuple[Float[Tensor, "R _ _"], ...], HessianVector]:
         """Gradients at a point, and its Hessian as a map of directions; the point is evaluated once."""
         layers = tuple(layer.clone() for layer in layers)
         above = _above(layers)
@@ -167,7 +181,7 @@ class CollapsedLoss:
         pulled = _pulled(layers, self._end_gradient(residual))
         curvature = self.entropy.curvature(residual)
 
-        def apply(directions: Parameters) -> Parameters:
+        def apply(directions: tuple[Float[Tensor, "R _ _"], ...]) -> tuple[Float[Tensor, "R _ _"], ...]:
             # Changes of S_l, from the last layer down; that of S_L = 1 is zero.
             changes: list[Any] = [None]
             for layer, direction, s in zip(reversed(layers), reversed(directions), reversed(above[1:])):

@@ -3,6 +3,7 @@
 from dataclasses import astuple, dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from offconvex import rng
 from offconvex.holdout import bits, leaderboard
@@ -40,8 +41,11 @@ class Boosting:
 
 
 def boost(
-    config: Boosting, seed: int, *stream: str | int, labels: tuple[np.ndarray, np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
+    config: Boosting,
+    seed: int,
+    *stream: str | int,
+    labels: tuple[Bool[np.ndarray, " {config.size}"], Bool[np.ndarray, " {config.size}"]] | None = None,
+) -> dict[str, Float[np.ndarray, "{config.repetitions} {len(config.checkpoints)}"]]:
     """The vote's loss, and the least loss of a single submission, at each checkpoint.
 
     Queries are drawn, scored and added to the vote in blocks of whole machine words, all repetitions at once.
@@ -50,10 +54,10 @@ def boost(
         config: sizes.
         seed: of labels, vectors and noise.
         stream: name of the use.
-        labels: of the held-out set and of the fresh one, bool (n,) each, for every repetition; fair coins by default.
+        labels: of the held-out set and of the fresh one, for every repetition; fair coins by default.
 
     Returns:
-        "loss" and "least", each (repetitions, checkpoints), and with `config.fresh` also "fresh".
+        "loss" and "least", and with `config.fresh` also "fresh".
     """
     draws, n, repetitions = rng.numpy_generator(seed, *stream), config.size, config.repetitions
     if labels is None:
@@ -183,8 +187,8 @@ def _climb_block(config: Leaderboards, labels: np.ndarray, submitted: np.ndarray
 
 def pairs_attack(
     size: int, checkpoints: tuple[int, ...], repetitions: int, seed: int, *, step: float | None = None
-) -> np.ndarray:
-    """Reports to an analyst who changes two labels of its best vector at a time, at each checkpoint, (R, checkpoints).
+) -> Float[np.ndarray, "{repetitions} {len(checkpoints)}"]:
+    """Reports to an analyst who changes two labels of its best vector at a time, at each checkpoint.
 
     Args:
         size: n.

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex.instahide.keys import Keys, SystemKeys
@@ -75,8 +77,8 @@ class Key:
     draws: int
 
 
-def draw_coefficients(scheme: Scheme, rows: int, keys: Keys) -> tuple[np.ndarray, int]:
-    """Coefficients (rows, k) and the number of rows drawn for them.
+def draw_coefficients(scheme: Scheme, rows: int, keys: Keys) -> tuple[Float[np.ndarray, "{rows} {scheme.images}"], int]:
+    """Coefficients and the number of rows drawn for them.
 
     A row is |z| / sum |z| with z standard normal. The released code draws all rows, then redraws those that break a
     bound, in order and one at a time, each until it keeps both. Acceptable redraws so fill the rejected rows in order;
@@ -93,8 +95,8 @@ def draw_coefficients(scheme: Scheme, rows: int, keys: Keys) -> tuple[np.ndarray
     return kept, drawn
 
 
-def acceptable(scheme: Scheme, coefficients: np.ndarray) -> np.ndarray:
-    """Which rows (n,) of coefficients (n, k) keep the scheme's bounds."""
+def acceptable(scheme: Scheme, coefficients: Float[np.ndarray, "n {scheme.images}"]) -> Bool[np.ndarray, " n"]:
+    """Which rows of coefficients keep the scheme's bounds."""
     return (coefficients.max(1) <= scheme.upper) & (coefficients[:, :2].sum(1) >= scheme.dominant)
 
 
@@ -113,9 +115,14 @@ def draw_key(scheme: Scheme, rows: int, pool: int, pixels: int, keys: Keys) -> K
 
 
 def apply_key(
-    images: torch.Tensor, labels: torch.Tensor, public: torch.Tensor | None, scheme: Scheme, key: Key, classes: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Encryptions (n, height, width) and mixed labels (n, classes) that a key makes of images.
+    images: Float[Tensor, "n height width"],
+    labels: Int[Tensor, " n"],
+    public: Float[Tensor, "m height width"] | None,
+    scheme: Scheme,
+    key: Key,
+    classes: int,
+) -> tuple[Float[Tensor, "n height width"], Float[Tensor, "n {classes}"]]:
+    """Encryptions and mixed labels that a key makes of images.
 
     Mixed labels are the sum over private slots of coefficient times one-hot label, not renormalized: with public
     images they add up to less than one, as in the released code.
@@ -133,33 +140,35 @@ def apply_key(
     return mixed.view(images.shape), mixed_labels
 
 
-def _weighted_sums(images: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted sums (n, pixels) over the slots (n, s) of rows of images, one pass over the data."""
+def _weighted_sums(
+    images: Float[Tensor, "m height width"], slots: Int[Tensor, "n s"], weights: Float[Tensor, "n s"]
+) -> Float[Tensor, "n height*width"]:
+    """Weighted sums over the slots of rows of images, one pass over the data."""
     table = images.reshape(len(images), -1)
     return functional.embedding_bag(slots, table, mode="sum", per_sample_weights=weights.contiguous())
 
 
 def encrypt(
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "n height width"],
+    labels: Int[Tensor, " n"],
     scheme: Scheme,
-    public: torch.Tensor | None = None,
+    public: Float[Tensor, "m height width"] | None = None,
     *,
     keys: Keys | None = None,
     classes: int = 10,
-) -> tuple[torch.Tensor, torch.Tensor, Key]:
+) -> tuple[Float[Tensor, "n height width"], Float[Tensor, "n {classes}"], Key]:
     """Encrypt each image once with a fresh key.
 
     Args:
-        images: (n, height, width) private images, pixels centered at zero, such as gray levels in [-1, 1].
-        labels: (n,) their classes.
+        images: private images, pixels centered at zero, such as gray levels in [-1, 1].
+        labels: their classes.
         scheme: what is announced.
-        public: (m, height, width) public images, m at least n; needed if the scheme uses any.
+        public: public images, m at least n; needed if the scheme uses any.
         keys: source of the key; by default the operating system's generator.
         classes: number of classes.
 
     Returns:
-        Encryptions (n, height, width), mixed labels (n, classes), and the key, which its owner must throw away.
+        Encryptions, mixed labels, and the key, which its owner must throw away.
 
     Raises:
         ValueError: if images and labels do not fit, or public images are missing or too few.
@@ -214,10 +223,10 @@ class Truth:
 
 
 def release(
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "n height width"],
+    labels: Int[Tensor, " n"],
     scheme: Scheme,
-    public: torch.Tensor | None,
+    public: Float[Tensor, "m height width"] | None,
     epochs: int,
     order: torch.Generator,
     *,
@@ -227,8 +236,8 @@ def release(
     """Encryptions of `epochs` epochs of training, a fresh key each, shuffled together.
 
     Args:
-        images: (n, height, width) private images.
-        labels: (n,) their classes.
+        images: private images.
+        labels: their classes.
         scheme: what is announced.
         public: public images, or None.
         epochs: encryptions T of each image as the first of its mixture.

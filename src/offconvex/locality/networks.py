@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -49,7 +51,7 @@ class Architecture:
         return rows, columns
 
 
-def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> NetworkWeights:
+def start(architecture: Architecture, rt: Runtime, generators: list[torch.Generator]) -> list[Float[Tensor, "R _ _"]]:
     """Kernels (R, O, I k) and offsets (R, O, 1) of each layer in turn, one generator per replica.
 
     Kernels have He's deviation (2 / fan-in)^(1/2); the second of a residual block that divided by blocks^(1/2), so that
@@ -68,8 +70,12 @@ def start(architecture: Architecture, rt: Runtime, generators: list[torch.Genera
     return weights
 
 
-def forward(architecture: Architecture, weights: NetworkWeights, images: torch.Tensor) -> torch.Tensor:
-    """One output per sample, (R, N), of images (R, N, C, H, W), or (N, C, H, W) seen by all replicas."""
+def forward(
+    architecture: Architecture,
+    weights: list[Float[Tensor, "R _ _"]],
+    images: Float[Tensor, "R N C H W"] | Float[Tensor, "N C H W"],
+) -> Float[Tensor, "R N"]:
+    """One output per sample, of images of each replica, or of images that all replicas see."""
     a, replicas = architecture, len(weights[0])
     if images.dim() == 4:
         images = images.expand(replicas, *images.shape)
@@ -83,7 +89,12 @@ def forward(architecture: Architecture, weights: NetworkWeights, images: torch.T
     return (weights[-2] @ mean.permute(1, 2, 0) + weights[-1])[:, 0]
 
 
-def _convolve(hidden: torch.Tensor, kernel: torch.Tensor, offset: torch.Tensor, sides: tuple[int, int]) -> torch.Tensor:
+def _convolve(
+    hidden: Float[Tensor, "N _ H W"],
+    kernel: Float[Tensor, "R O fan_in"],
+    offset: Float[Tensor, "R O 1"],
+    sides: tuple[int, int],
+) -> Float[Tensor, "N R*O H W"]:
     """Convolution of (N, R C, H, W) with zeros around: replicas are groups of channels."""
     replicas, outputs, _ = kernel.shape
     weight = kernel.reshape(replicas * outputs, *sides, -1).permute(0, 3, 1, 2)

@@ -31,8 +31,8 @@ class Patch:
         if min(self.height, self.width) < 1 or min(self.top, self.left) < 0:
             raise ValueError(f"A patch needs at least one pixel and starts at 0 or later; got {self}.")
 
-    def of(self, images: torch.Tensor) -> torch.Tensor:
-        """View (..., C, height, width) of the patch in images (..., C, H, W).
+    def of(self, images: Float[Tensor, "*lead C H W"]) -> Float[Tensor, "*lead C {self.height} {self.width}"]:
+        """View of the patch in images.
 
         Raises:
             ValueError: if the patch reaches over the edge, where a slice would silently be smaller.
@@ -53,8 +53,8 @@ class Patch:
         )
 
 
-def swapped(inputs: Float[Tensor, "n ..."], patch: Patch) -> Float[Tensor, "n ..."]:
-    """Copy of inputs (..., N, C, H, W) in which sample b has sample b+1's pixels at `patch`, the last the first's.
+def swapped(inputs: Float[Tensor, "*lead n c h w"], patch: Patch) -> Float[Tensor, "*lead n c h w"]:
+    """Copy of inputs in which sample b has sample b+1's pixels at `patch`, the last the first's.
 
     Raises:
         ValueError: if there are fewer than two samples, since a sample cannot be swapped with itself.
@@ -66,15 +66,17 @@ def swapped(inputs: Float[Tensor, "n ..."], patch: Patch) -> Float[Tensor, "n ..
     return copy
 
 
-def input_gradient(model: Model, inputs: torch.Tensor, *, differentiable: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Outputs (..., N) and the gradient of their sum with respect to the inputs, of the inputs' shape.
+def input_gradient(
+    model: Model, inputs: Float[Tensor, "*lead n c h w"], *, differentiable: bool
+) -> tuple[Float[Tensor, "*lead n"], Float[Tensor, "*lead n c h w"]]:
+    """Outputs and the gradient of their sum with respect to the inputs.
 
     A model that treats samples apart gets each sample's own gradient this way; batch normalization in training mode
     does not, and there the sum's gradient is what the source's code takes.
 
     Args:
         model: the network.
-        inputs: (..., N, C, H, W).
+        inputs: with the axes of replicas that the model has.
         differentiable: keep the graph, so that the gradient can itself be differentiated by the weights.
     """
     inputs = inputs.detach().requires_grad_()
@@ -99,8 +101,8 @@ def absolute_cosine(
 
 
 def gradient_similarity(
-    model: Model, inputs: torch.Tensor, patch: Patch, other: Patch, *, differentiable: bool = False
-) -> tuple[torch.Tensor, torch.Tensor]:
+    model: Model, inputs: Float[Tensor, "*lead n c h w"], patch: Patch, other: Patch, *, differentiable: bool = False
+) -> tuple[Float[Tensor, "*lead n"], Float[Tensor, "*lead n"]]:
     """Outputs, and |cos| of the input gradient at `patch` before and after `other` is swapped (razin2022implicit, 6).
 
     A function a(x_p) b(rest) or a(x_p) + b(rest) has the value 1: the direction of its gradient at the patch does not
@@ -108,13 +110,13 @@ def gradient_similarity(
 
     Args:
         model: the network; it may carry replicas on leading axes.
-        inputs: (..., N, C, H, W).
+        inputs: with the same axes.
         patch: where the gradient is read.
         other: what is swapped between samples.
         differentiable: keep the graph for double backpropagation.
 
     Returns:
-        Outputs (..., N) at the inputs and similarities (..., N).
+        Outputs at the inputs, and similarities.
 
     Raises:
         ValueError: if the patches overlap, because then the pixels at which the gradient is read change themselves.

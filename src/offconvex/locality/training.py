@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -91,8 +93,8 @@ class History:
 def train(
     architecture: Architecture,
     schedule: TrainingSchedule,
-    data: tuple[torch.Tensor, torch.Tensor],
-    held_out: tuple[torch.Tensor, torch.Tensor],
+    data: tuple[Float[Tensor, "R N C H W"], Float[Tensor, "R N"]],
+    held_out: tuple[Float[Tensor, "M C H W"], Float[Tensor, " M"]],
     pairs: Callable[[torch.Generator], PatchPair],
     rt: Runtime,
     seed: int,
@@ -103,8 +105,8 @@ def train(
     Args:
         architecture: the networks.
         schedule: how.
-        data: training images (R, N, C, H, W) and labels (R, N) in {0, 1}.
-        held_out: test images (M, C, H, W) and labels (M,).
+        data: training images and labels in {0, 1}.
+        held_out: test images and labels.
         pairs: draws the two patches of a step: where the gradient is read, and what is swapped.
         rt: device and precision.
         seed: of starts, batches and patches.
@@ -142,13 +144,13 @@ def train(
 
 def objective(
     architecture: Architecture,
-    weights: NetworkWeights,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    weights: list[Float[Tensor, "R _ _"]],
+    images: Float[Tensor, "R batch C H W"],
+    labels: Float[Tensor, "R batch"],
     strength: float,
     pair: PatchPair,
-) -> torch.Tensor:
-    """Loss (R,) of a batch of images (R, B, C, H, W) with labels (R, B)."""
+) -> Float[Tensor, " R"]:
+    """Loss of a batch of images with labels."""
 
     def model(inputs: torch.Tensor) -> torch.Tensor:
         return networks.forward(architecture, weights, inputs)
@@ -162,9 +164,14 @@ def objective(
 
 
 def evaluate(
-    architecture: Architecture, weights: NetworkWeights, images: torch.Tensor, labels: torch.Tensor, *, chunk: int = 500
-) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy (R,) and mean logistic loss (R,) on images (R, N, C, H, W) or (N, C, H, W)."""
+    architecture: Architecture,
+    weights: list[Float[Tensor, "R _ _"]],
+    images: Float[Tensor, "R N C H W"] | Float[Tensor, "N C H W"],
+    labels: Float[Tensor, "R N"] | Float[Tensor, " N"],
+    *,
+    chunk: int = 500,
+) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
+    """Accuracy and mean logistic loss on images of each replica, or of all."""
     with torch.no_grad():
         axis = images.dim() - 4
         outputs = torch.cat([networks.forward(architecture, weights, x) for x in images.split(chunk, axis)], 1)
@@ -175,9 +182,12 @@ def evaluate(
 
 
 def similarity(
-    architecture: Architecture, weights: NetworkWeights, images: torch.Tensor, pairs: Sequence[PatchPair]
-) -> np.ndarray:
-    """Mean surrogate (R,) over images (N, C, H, W) and pairs of patches, in float64: 1 - |cos| may be tiny."""
+    architecture: Architecture,
+    weights: list[Float[Tensor, "R _ _"]],
+    images: Float[Tensor, "N C H W"],
+    pairs: Sequence[PatchPair],
+) -> Float[np.ndarray, " R"]:
+    """Mean surrogate over images and pairs of patches, in float64: 1 - |cos| may be tiny."""
     precise, images = [w.double() for w in weights], images.double()
     images = images.expand(len(weights[0]), *images.shape)
     values = [

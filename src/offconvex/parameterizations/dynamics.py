@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from offconvex.descent import Objective, Parameters
@@ -30,8 +31,8 @@ class Paths:
     clock: np.ndarray
 
     @property
-    def ends(self) -> np.ndarray:
-        """End points, (R, 2)."""
+    def ends(self) -> Float[np.ndarray, "R 2"]:
+        """End points."""
         return self.weights[-1]
 
 
@@ -39,7 +40,9 @@ def objective(kind: Kind, loss: Loss) -> Objective:
     """Loss and hand-derived gradient J^T dl/dw of parameters u (R, n), for `descend` and `flow`."""
     p = parameterization(kind)
 
-    def evaluate(parameters: Parameters) -> tuple[Tensor, Parameters]:
+    def evaluate(
+        parameters: Parameters,
+    ) -> tuple[Float[Tensor, " R"], tuple[Float[Tensor, "R n"], ...]]:
         (u,) = parameters
         w = p.weights(u)
         return loss.value(w), (p.pullback(u, loss.gradient(w)),)
@@ -47,8 +50,8 @@ def objective(kind: Kind, loss: Loss) -> Objective:
     return evaluate
 
 
-def starting_parameters(kind: Kind, starts: Tensor) -> Tensor:
-    """Parameters u(w) of starting weights w (R, n), n = 2 for "polar".
+def starting_parameters(kind: Kind, starts: Float[Tensor, "R n"]) -> Float[Tensor, "R n"]:
+    """Parameters u(w) of starting weights w, two of them for "polar".
 
     Raises:
         ValueError: for a start outside the open positive quadrant. On an axis the power map has no inverse derivative:
@@ -63,7 +66,13 @@ def starting_parameters(kind: Kind, starts: Tensor) -> Tensor:
 
 
 def flow_paths(
-    kind: Kind, loss: Loss, starts: Tensor, *, loss_tolerance: float = 1e-18, first: float = 1e-3, points: int = 300
+    kind: Kind,
+    loss: Loss,
+    starts: Float[Tensor, "R 2"],
+    *,
+    loss_tolerance: float = 1e-18,
+    first: float = 1e-3,
+    points: int = 300,
 ) -> Paths:
     """Gradient flow on u from each start until every loss is below `loss_tolerance`.
 
@@ -73,7 +82,7 @@ def flow_paths(
     Args:
         kind: see `model.parameterization`.
         loss: point or line loss.
-        starts: (R, 2) starting weights.
+        starts: starting weights.
         loss_tolerance: where to stop; the default leaves a distance of about 1e-9.
         first: clock at the first recorded point after the start.
         points: points recorded up to clock 30; the slow rest adds 40 per doubling.
@@ -119,7 +128,9 @@ def flow_paths(
     raise FloatingPointError(f"The flow of {kind} from {starts.tolist()} still has loss above {loss_tolerance:g}.")
 
 
-def race(kind: Kind, log_starts: Sequence[float], ratio: float, learned: float) -> np.ndarray:
+def race(
+    kind: Kind, log_starts: Sequence[float], ratio: float, learned: float
+) -> Float[np.ndarray, " {len(log_starts)}"]:
     """Larger weight at the moment when the smaller one has grown from its start to `learned`, one value per start.
 
     Both weights start at e^log_start; the targets are `ratio` > 1 and 1, so the loss separates. Integrated in the

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from offconvex.parameterizations.theory import Kind
@@ -60,22 +61,22 @@ def parameterization(kind: Kind) -> Parameterization:
     )
 
 
-def induced_field(kind: Kind, w: Tensor, gradient: Tensor) -> Tensor:
+def induced_field(kind: Kind, w: Float[Tensor, "n 2"], gradient: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
     """Velocity of the weights when gradient flow runs on the parameters: -J J^T times the gradient in w.
 
     The Jacobian J = dw/du is taken by automatic differentiation at u(w), so that this knows no formula for it.
 
     Args:
         kind: see `parameterization`.
-        w: (n, 2) weights in the open positive quadrant.
-        gradient: (n, 2) gradient of the loss with respect to w.
+        w: weights in the open positive quadrant.
+        gradient: of the loss with respect to w.
     """
     jacobian = jacobians(kind, w)
     return -(jacobian @ (jacobian.mT @ gradient[..., None]))[..., 0]
 
 
-def jacobians(kind: Kind, w: Tensor) -> Tensor:
-    """J = dw/du at u(w) by automatic differentiation, (n, 2) -> (n, 2, 2); row i belongs to w_i."""
+def jacobians(kind: Kind, w: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2 2"]:
+    """J = dw/du at u(w) by automatic differentiation; row i belongs to w_i."""
     p = parameterization(kind)
     return torch.func.vmap(torch.func.jacrev(p.weights))(p.parameters(w))
 
@@ -96,12 +97,12 @@ class PointLoss:
                 f"`optimum` must have positive weights only, as w = u^N cannot be negative; got {self.optimum}."
             )
 
-    def value(self, w: Tensor) -> Tensor:
-        """(..., 2) -> (...,)."""
+    def value(self, w: Float[Tensor, "*R n"]) -> Float[Tensor, "*R"]:
+        """The loss."""
         return (w - w.new_tensor(self.optimum)).square().sum(-1) / 2
 
-    def gradient(self, w: Tensor) -> Tensor:
-        """(..., 2) -> (..., 2)."""
+    def gradient(self, w: Float[Tensor, "*R n"]) -> Float[Tensor, "*R n"]:
+        """Of the loss."""
         return w - w.new_tensor(self.optimum)
 
 
@@ -124,13 +125,13 @@ class LineLoss:
                 f"got a = {self.normal}, b = {self.offset}."
             )
 
-    def value(self, w: Tensor) -> Tensor:
-        """(..., 2) -> (...,)."""
+    def value(self, w: Float[Tensor, "*R 2"]) -> Float[Tensor, "*R"]:
+        """The loss."""
         a = w.new_tensor(self.normal)
         return (w @ a - self.offset).square() / (2 * a @ a)
 
-    def gradient(self, w: Tensor) -> Tensor:
-        """(..., 2) -> (..., 2)."""
+    def gradient(self, w: Float[Tensor, "*R 2"]) -> Float[Tensor, "*R 2"]:
+        """Of the loss."""
         a = w.new_tensor(self.normal)
         return (w @ a - self.offset)[..., None] * a / (a @ a)
 

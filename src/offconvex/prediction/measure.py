@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Float, Shaped
 
 from offconvex import rng
 from offconvex.prediction import theory
@@ -40,28 +41,28 @@ class Pool:
     simple: Mapping[str, np.ndarray]
     baselines: Mapping[str, np.ndarray]
 
-    def values(self, name: str) -> np.ndarray:
-        """A setting of every member, (n,)."""
+    def values(self, name: str) -> Shaped[np.ndarray, " {len(self.members)}"]:
+        """A setting of every member."""
         return np.array([getattr(member, name) for member in self.members])
 
     @property
-    def settings(self) -> dict[str, np.ndarray]:
+    def settings(self) -> dict[str, Shaped[np.ndarray, " {len(self.members)}"]]:
         """The grid of hyper-parameters that the competition's score conditions on."""
         return {name: self.values(name) for name in ("poison", "family", "wide", "recipe")}
 
     @property
-    def gans(self) -> np.ndarray:
-        """Accuracy on the samples of each network at its final length, (gans, n)."""
+    def gans(self) -> Float[np.ndarray, "gans {len(self.members)}"]:
+        """Accuracy on the samples of each network at its final length."""
         return self.lengths[:, -1]
 
     @property
-    def strata(self) -> np.ndarray:
-        """Pairs of members of one study and equal poison, (n, n)."""
+    def strata(self) -> Bool[np.ndarray, "n n"]:
+        """Pairs of members of one study and equal poison."""
         return theory.same_stratum(self.studies, self.values("poison"))
 
     @property
-    def predictors(self) -> dict[str, np.ndarray]:
-        """Every predictor by name, (n,): networks, simpler generators, baselines."""
+    def predictors(self) -> dict[str, Float[np.ndarray, " {len(self.members)}"]]:
+        """Every predictor by name: networks, simpler generators, baselines."""
         named = {f"{GANS} {place + 1}": score for place, score in enumerate(self.gans)}
         return named | dict(self.simple) | dict(self.baselines)
 
@@ -162,7 +163,7 @@ def together(pools: Sequence[Pool]) -> Pool:
     )
 
 
-def inside(pool: Pool, predictor: np.ndarray, *equal: str) -> float:
+def inside(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"], *equal: str) -> float:
     """Kendall's tau-b with test accuracy over pairs of one study and equal poison; 0 for a predictor constant there.
 
     `equal` names further settings in which a pair must agree.
@@ -172,17 +173,17 @@ def inside(pool: Pool, predictor: np.ndarray, *equal: str) -> float:
     return 0.0 if np.isnan(found) else found
 
 
-def whole(pool: Pool, predictor: np.ndarray) -> float:
+def whole(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> float:
     """Kendall's tau-b with test accuracy over all pairs of one study."""
     return theory.kendall(predictor, pool.test, theory.same_stratum(pool.studies))
 
 
-def error(pool: Pool, predictor: np.ndarray) -> float:
+def error(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> float:
     """Mean absolute difference to test accuracy."""
     return float(np.abs(predictor - pool.test).mean())
 
 
-def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
+def families(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> dict[str, float]:
     """Tau-b of each family, over pairs of one study and equal poison."""
     result = {}
     for name in pool.config.families:
@@ -191,14 +192,14 @@ def families(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
     return result
 
 
-def family_errors(pool: Pool, predictor: np.ndarray) -> dict[str, float]:
+def family_errors(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> dict[str, float]:
     """Mean absolute difference to test accuracy of each family."""
     gaps, family = np.abs(predictor - pool.test), pool.values("family")
     return {name: float(gaps[family == name].mean()) for name in pool.config.families}
 
 
-def resamples(pool: Pool, count: int, seed: int) -> np.ndarray:
-    """How often each member occurs in bootstrap samples, drawn among those of its study and poison, (count, n)."""
+def resamples(pool: Pool, count: int, seed: int) -> Float[np.ndarray, "{count} {len(pool.members)}"]:
+    """How often each member occurs in bootstrap samples, drawn among those of its study and poison."""
     draws = rng.numpy_generator(seed, "bootstrap")
     result = np.zeros((count, len(pool.members)))
     for stratum in np.unique(pool.strata, axis=0):
@@ -207,8 +208,12 @@ def resamples(pool: Pool, count: int, seed: int) -> np.ndarray:
     return result
 
 
-def inside_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """`inside` of each bootstrap sample (count,), copies of one member being no pair."""
+def inside_samples(
+    pool: Pool,
+    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
+    counts: Float[np.ndarray, "count {len(pool.members)}"],
+) -> Float[np.ndarray, " count"]:
+    """`inside` of each bootstrap sample, copies of one member being no pair."""
     first, second = theory.pair_signs(predictor), theory.pair_signs(pool.test)
 
     def total(signs: np.ndarray) -> np.ndarray:
@@ -218,10 +223,14 @@ def inside_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.
     return np.divide(total(first * second), norm, out=np.zeros(len(counts)), where=norm > 0)
 
 
-def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = None) -> float:
+def competition(
+    pool: Pool,
+    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
+    counts: Float[np.ndarray, " {len(pool.members)}"] | None = None,
+) -> float:
     """`theory.conditional_score` of a promise of accuracy, studies as strata, by one count of all cells.
 
-    Of a bootstrap sample if its `counts` (n,) are given; copies of one member are no pair.
+    Of a bootstrap sample if its `counts` are given; copies of one member are no pair.
     """
     gap, studies = pool.fit - pool.test, np.unique(pool.studies, return_inverse=True)[1]
     one, other = np.nonzero(theory.same_stratum(studies) & ~np.eye(len(gap), dtype=bool))
@@ -243,8 +252,12 @@ def competition(pool: Pool, predictor: np.ndarray, counts: np.ndarray | None = N
     return 100 * float(min(scores))
 
 
-def competition_samples(pool: Pool, predictor: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """`competition` of each bootstrap sample (count,)."""
+def competition_samples(
+    pool: Pool,
+    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
+    counts: Float[np.ndarray, "count {len(pool.members)}"],
+) -> Float[np.ndarray, " count"]:
+    """`competition` of each bootstrap sample."""
     return np.array([competition(pool, predictor, each) for each in counts])
 
 
@@ -266,8 +279,8 @@ def table(pool: Pool, samples: int, scored: int, seed: int) -> Table:
     )
 
 
-def shuffled(pool: Pool, found: Sequence[Stored], repetitions: int, seed: int) -> np.ndarray:
-    """`inside` of the samples of each study's first network whose labels were permuted, (repetitions,)."""
+def shuffled(pool: Pool, found: Sequence[Stored], repetitions: int, seed: int) -> Float[np.ndarray, " {repetitions}"]:
+    """`inside` of the samples of each study's first network whose labels were permuted."""
     predictions = _of_members(pool, [unpacked(each["predictions"][0]) for each in found])
     labels = np.arange(predictions.shape[1]) % 10
     draws = rng.numpy_generator(seed, "shuffled")
@@ -278,8 +291,8 @@ def shuffled(pool: Pool, found: Sequence[Stored], repetitions: int, seed: int) -
 
 def small_supports(
     pool: Pool, found: Sequence[Stored], supports: tuple[int, ...], repetitions: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """A perfect generator that knows m real images only: mean absolute error and `inside`, (supports, repetitions).
+) -> tuple[Float[np.ndarray, "{len(supports)} {repetitions}"], Float[np.ndarray, "{len(supports)} {repetitions}"]]:
+    """A perfect generator that knows m real images only: mean absolute error and `inside`.
 
     Its m images are test images drawn at random; it is judged on the others.
     """

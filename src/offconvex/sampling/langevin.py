@@ -67,8 +67,8 @@ ChainRecord = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
 """Positions (N, ...) -> what to keep of them; pure, and copied at once: it may be a view of the positions."""
 
 
-def start(target: Target, position: torch.Tensor) -> ChainState:
-    """State of chains at the given positions (N, ...).
+def start(target: Target, position: Float[Tensor, "N ..."]) -> ChainState:
+    """State of chains at the given positions.
 
     Raises:
         ValueError: if the log density is not finite there, or the gradient has another shape than the positions.
@@ -187,16 +187,16 @@ def log_acceptance(
     gradient: Float[Tensor, "R ..."],
     new_gradient: Float[Tensor, "R ..."],
     gain: Float[Tensor, " R"],
-    step: float | Tensor,
+    step: float | Float[Tensor, "R ..."],
 ) -> Float[Tensor, " R"]:
-    """Logarithm of p(y) q(y, x) / (p(x) q(x, y)) for y = x + step g + sqrt(2 step) noise, (N,).
+    """Logarithm of p(y) q(y, x) / (p(x) q(x, y)) for y = x + step g + sqrt(2 step) noise.
 
     Args:
-        noise: (N, ...) that made the proposal.
-        gradient: (N, ...) g at x, of the log density that the chain samples.
-        new_gradient: (N, ...) at y.
-        gain: (N,) log p(y) - log p(x).
-        step: one for all, or (N, 1, ...).
+        noise: that made the proposal.
+        gradient: g at x, of the log density that the chain samples.
+        new_gradient: at y.
+        gain: log p(y) - log p(x).
+        step: one for all, or one for each.
 
     The way back has the noise -(noise + sqrt(step / 2) (g + g')), whose square replaces that of `noise`.
     """

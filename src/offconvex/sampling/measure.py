@@ -2,10 +2,12 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
 
 
-def share(marked: torch.Tensor) -> tuple[float, float]:
-    """Share of the marked set and its standard error, from counts (N, 2) of independent chains: all, marked.
+def share(marked: Shaped[Tensor, "N 2"]) -> tuple[float, float]:
+    """Share of the marked set and its standard error, from counts of independent chains: all, marked.
 
     The ratio of the two means; its error from the spread over chains, so that correlations within a chain count.
     """
@@ -14,7 +16,9 @@ def share(marked: torch.Tensor) -> tuple[float, float]:
     return value, float((inside - value * total).std() / total.mean() / len(total) ** 0.5)
 
 
-def scaled_ks(samples: np.ndarray, x: np.ndarray, cumulative: np.ndarray) -> float:
+def scaled_ks(
+    samples: Float[np.ndarray, " n"], x: Float[np.ndarray, " grid"], cumulative: Float[np.ndarray, " grid"]
+) -> float:
     """sqrt(n) times the largest distance between the samples' distribution and a law given on a grid.
 
     Kolmogorov: the chance that independent samples of the law exceed c is about 2 exp(-2 c^2).
@@ -25,19 +29,24 @@ def scaled_ks(samples: np.ndarray, x: np.ndarray, cumulative: np.ndarray) -> flo
     return float(np.sqrt(count) * max(np.abs(ordered - steps[:-1]).max(), np.abs(ordered - steps[1:]).max()))
 
 
-def binned_variation(samples: np.ndarray, x: np.ndarray, cumulative: np.ndarray, edges: np.ndarray) -> float:
+def binned_variation(
+    samples: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, " grid"],
+    cumulative: Float[np.ndarray, " grid"],
+    edges: Float[np.ndarray, " edges"],
+) -> float:
     """Total variation between samples and a law, both put into bins; never above the true one but for noise."""
     counts = np.histogram(samples, np.concatenate([[-np.inf], edges, [np.inf]]))[0] / len(samples)
     law = np.diff(np.concatenate([[0.0], np.interp(edges, x, cumulative), [1.0]]))
     return float(np.abs(counts - law).sum() / 2)
 
 
-def relaxation_rate(signs: torch.Tensor, first: torch.Tensor, gap: float) -> tuple[float, float]:
+def relaxation_rate(signs: Float[Tensor, "2 N"], first: Float[Tensor, " N"], gap: float) -> tuple[float, float]:
     """Rate at which a stationary chain forgets its side, and its standard error.
 
     Args:
-        signs: (2, N) side, +1 or -1, of independent chains at two times, `gap` apart.
-        first: (N,) side at time zero, where the chains are stationary.
+        signs: side, +1 or -1, of independent chains at two times, `gap` apart.
+        first: side at time zero, where the chains are stationary.
         gap: time between the two.
 
     The correlation with the start falls like exp(-rate t) once faster modes have gone: rate = log(C_1 / C_2) / gap.
@@ -50,8 +59,8 @@ def relaxation_rate(signs: torch.Tensor, first: torch.Tensor, gap: float) -> tup
     return float(torch.log(means[0] / means[1])) / gap, error / gap
 
 
-def effective_samples(chains: np.ndarray) -> float:
-    """Effective number of independent samples in chains (N, T), Geyer's initial positive sequence on the pooled
+def effective_samples(chains: Float[np.ndarray, "N T"]) -> float:
+    """Effective number of independent samples in chains, Geyer's initial positive sequence on the pooled
     autocorrelation, with the spread between chains counted (geyer1992practical).
 
     Raises:

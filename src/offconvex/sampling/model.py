@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.runtime import Runtime
 
@@ -21,20 +23,22 @@ class Target:
     log_density: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     gradient: Callable[[torch.Tensor], torch.Tensor] | None = None
 
-    def slope(self, position: torch.Tensor) -> torch.Tensor:
-        """Gradient of the log density, (N, ...)."""
+    def slope(self, position: Float[Tensor, "*positions"]) -> Float[Tensor, "*positions"]:
+        """Gradient of the log density."""
         return self.gradient(position) if self.gradient else self.log_density(position)[1]
 
 
-def replicas_inside(position: torch.Tensor) -> torch.Tensor:
-    """The same positions (N, ...) laid out in memory with the replica axis innermost.
+def replicas_inside(position: Float[Tensor, "*positions"]) -> Float[Tensor, "*positions"]:
+    """The same positions laid out in memory with the replica axis innermost.
 
     Every elementwise operation on thousands of small vectors or matrices then runs over one long stretch of memory.
     """
     return position.movedim(0, -1).contiguous().movedim(-1, 0)
 
 
-def standard_normal(rt: Runtime, generator: np.random.Generator, shape: torch.Size | tuple[int, ...]) -> torch.Tensor:
+def standard_normal(
+    rt: Runtime, generator: np.random.Generator, shape: torch.Size | tuple[int, ...]
+) -> Float[Tensor, "{shape[0]} ..."]:
     """Standard normal draws (N, ...) with the replica axis innermost, in float64, then cast and moved.
 
     NumPy's ziggurat takes half the time of torch's normal draws, and noise is most of what a Langevin step costs.
@@ -43,8 +47,8 @@ def standard_normal(rt: Runtime, generator: np.random.Generator, shape: torch.Si
     return torch.from_numpy(draws).to(device=rt.device, dtype=rt.dtype).movedim(-1, 0)
 
 
-def uniform(rt: Runtime, generator: np.random.Generator, count: int) -> torch.Tensor:
-    """Uniform draws on [0, 1), (N,), in float64, then cast and moved."""
+def uniform(rt: Runtime, generator: np.random.Generator, count: int) -> Float[Tensor, " {count}"]:
+    """Uniform draws on [0, 1), in float64, then cast and moved."""
     return torch.from_numpy(generator.random(count)).to(device=rt.device, dtype=rt.dtype)
 
 
@@ -101,16 +105,20 @@ class TwoModes:
         gradient[:, 0] += (share * (1 + precision) - 1) * self.r
         return gradient
 
-    def draw(self, rt: Runtime, generator: np.random.Generator, count: int) -> torch.Tensor:
-        """Exact draws, (count, dimension)."""
+    def draw(
+        self, rt: Runtime, generator: np.random.Generator, count: int
+    ) -> Float[Tensor, "{count} {self.dimension}"]:
+        """Exact draws."""
         right = uniform(rt, generator, count) < self.right
         x = standard_normal(rt, generator, (count, self.dimension))
         x = x * torch.where(right, self.shape, 1.0)[:, None]
         x[:, 0] += torch.where(right, self.r, -self.r)
         return x
 
-    def left(self, rt: Runtime, generator: np.random.Generator, count: int) -> torch.Tensor:
-        """Draws from the left mode alone, (count, dimension)."""
+    def left(
+        self, rt: Runtime, generator: np.random.Generator, count: int
+    ) -> Float[Tensor, "{count} {self.dimension}"]:
+        """Draws from the left mode alone."""
         x = standard_normal(rt, generator, (count, self.dimension))
         x[:, 0] -= self.r
         return x

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng, runtime
 from offconvex.files import Arrays
@@ -47,15 +49,21 @@ class Signed:
     seed: int = 0
 
 
-def model(net: TwoLayer, name: str, inputs: torch.Tensor, start: torch.Tensor, move: torch.Tensor):
-    """Prediction (R, n) without offset, and its derivative in v_r^T x before the factor a_r m^(-1/2), (R, n, m).
+def model(
+    net: TwoLayer,
+    name: str,
+    inputs: Float[Tensor, "n d"] | Float[Tensor, "R n d"],
+    start: Float[Tensor, "R n m"],
+    move: Float[Tensor, "R m d"],
+) -> tuple[Float[Tensor, "R n"], Float[Tensor, "R n m"]]:
+    """Prediction without offset, and its derivative in v_r^T x before the factor a_r m^(-1/2).
 
     Args:
         net: network.
         name: "linear", "quadratic", or the whole network for anything else.
-        inputs: (R, n, d).
-        start: (R, n, m) of `net.start(inputs)`.
-        move: (R, m, d), with its signs.
+        inputs: of all replicas, or of each.
+        start: `net.start(inputs)`.
+        move: with its signs.
     """
     along = inputs @ move.mT
     if name == "linear":

@@ -25,7 +25,11 @@ class LeastNuclear:
 
 
 def least_nuclear(
-    features: torch.Tensor, labels: torch.Tensor, *, tolerance: float = 1e-3, iterations: int = 3000
+    features: Float[Tensor, "R n h"],
+    labels: Float[Tensor, "R n"],
+    *,
+    tolerance: float = 1e-3,
+    iterations: int = 3000,
 ) -> LeastNuclear:
     """Least nuclear norm of symmetric M with h_i^T M h_i = y_i: the bias of a decayed quadratic Taylor model.
 
@@ -35,8 +39,8 @@ def least_nuclear(
     thresholds eigenvalues, and adds up the difference. The multiplier, projected on the range of A*, is a dual point.
 
     Args:
-        features: (R, n, D) of the samples.
-        labels: (R, n).
+        features: of the samples.
+        labels: one a sample.
         tolerance: duality gap to stop at.
         iterations: most steps.
 
@@ -76,7 +80,7 @@ def least_nuclear(
 
 
 def quadratic_values(matrix: Float[Tensor, "... h h"], features: Float[Tensor, "... n h"]) -> Float[Tensor, "... n"]:
-    """h^T M h for each sample, (R, n), of matrices (R, D, D) and features (R, n, D) or (n, D)."""
+    """h^T M h for each sample."""
     return _push(features, matrix)
 
 
@@ -87,12 +91,12 @@ def kernel_fit(
     *,
     ridge: float = 1e-10,
 ) -> Float[Tensor, "R t"]:
-    """Predictions (R, t) of kernel ridge regression.
+    """Predictions of kernel ridge regression.
 
     Args:
-        kernel: (R, n, n) between samples.
-        across: (R, t, n) between test points and samples.
-        labels: (R, n).
+        kernel: between samples.
+        across: between test points and samples.
+        labels: of the samples.
         ridge: added to the diagonal, as a share of its mean; tiny, so that samples are interpolated.
     """
     size = kernel.shape[1]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -31,12 +33,12 @@ class OddDegree:
     projection: int = 20_000
 
 
-def features(points: torch.Tensor, degree: int) -> torch.Tensor:
+def features(points: Float[Tensor, "n d"], degree: int) -> Float[Tensor, "n h"]:
     """All polynomials up to a degree on the sphere: monomials of that degree and of the one below, not white."""
     return torch.cat([monomials(points, degree), monomials(points, degree - 1)], 1)
 
 
-def odd_degree(config: OddDegree, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def odd_degree(config: OddDegree, rt: Runtime, seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """What quadratic models on features of degree two and of degree three can do for degree five.
 
     Returns:
@@ -92,8 +94,10 @@ class Indicators:
     unlabeled: int = 20_000
 
 
-def indicator_errors(config: Indicators, rt: Runtime, seed: int) -> np.ndarray:
-    """Relative test errors (widths + 1, trials); the last row has white polynomials of degree two instead of units."""
+def indicator_errors(
+    config: Indicators, rt: Runtime, seed: int
+) -> Float[np.ndarray, "{len(config.widths)+1} {config.trials}"]:
+    """Relative test errors; the last row has white polynomials of degree two instead of units."""
     d, errors = config.dimension, []
     generator = rng.generator(seed, "indicators")
     tests, unlabeled = sphere(rt, generator, 2000, d), sphere(rt, generator, config.unlabeled, d)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 Series = list[torch.Tensor]
@@ -10,9 +12,13 @@ Series = list[torch.Tensor]
 
 
 def expand(
-    start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str
-) -> Series:
-    """Coefficients of f(start + t move) in t up to t^order, each (R, B, outputs).
+    start: Sequence[Float[Tensor, "R ..."]],
+    move: Sequence[Float[Tensor, "R ..."]],
+    inputs: Float[Tensor, "images ..."],
+    order: int,
+    activation: str,
+) -> list[Float[Tensor, "R images outputs"]]:
+    """Coefficients of f(start + t move) in t up to t^order.
 
     With t = 1 the sum of the first k + 1 is the Taylor model of order k of bai2020taylorized, without nested
     derivatives: a linear layer takes c_j to W c_j + V c_{j-1}, with W its start and V its move, and an activation
@@ -45,14 +51,20 @@ def expand(
 
 
 def taylor(
-    start: Sequence[torch.Tensor], move: Sequence[torch.Tensor], inputs: torch.Tensor, order: int, activation: str
-) -> torch.Tensor:
-    """Value (R, B, outputs) of the Taylor model of order k at start + move; arguments as in `expand`."""
+    start: Sequence[Float[Tensor, "R ..."]],
+    move: Sequence[Float[Tensor, "R ..."]],
+    inputs: Float[Tensor, "images ..."],
+    order: int,
+    activation: str,
+) -> Float[Tensor, "R images outputs"]:
+    """Value of the Taylor model of order k at start + move; arguments as in `expand`."""
     return torch.stack(expand(start, move, inputs, order, activation)).sum(0)
 
 
-def network(weights: Sequence[torch.Tensor], inputs: torch.Tensor, activation: str) -> torch.Tensor:
-    """Value (R, B, outputs) of the network itself; arguments as in `expand`."""
+def network(
+    weights: Sequence[Float[Tensor, "R ..."]], inputs: Float[Tensor, "images ..."], activation: str
+) -> Float[Tensor, "R images outputs"]:
+    """Value of the network itself; arguments as in `expand`."""
     hidden = inputs.expand(len(weights[0]), *inputs.shape)
     for layer, weight in enumerate(weights):
         if weight.dim() == 3 and hidden.dim() == 5:
@@ -63,7 +75,7 @@ def network(weights: Sequence[torch.Tensor], inputs: torch.Tensor, activation: s
     return hidden
 
 
-def _apply(weight: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+def _apply(weight: Float[Tensor, "R ..."], hidden: Float[Tensor, "R images ..."]) -> Float[Tensor, "R images ..."]:
     """One linear layer on (R, B, in) or (R, B, channels, height, width)."""
     if weight.dim() == 3:
         return hidden @ weight.mT

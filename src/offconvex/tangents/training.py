@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import datasets, rng
@@ -56,7 +58,9 @@ def source(epochs: int) -> TaylorTraining:
     )
 
 
-def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+def fashion(
+    rt: Runtime, split: str, count: int, *, whole: bool = False
+) -> tuple[Float[Tensor, "{count} ..."], Int[Tensor, " {count}"]]:
     """The first `count` images of the part inside the package, standardized, and their labels.
 
     They are averaged to 14 x 14 pixels and flat, (n, 196), or `whole`, (n, 1, 28, 28).
@@ -67,12 +71,14 @@ def fashion(rt: Runtime, split: str, count: int, *, whole: bool = False) -> tupl
     return (pixels - 0.286) / 0.333, images.labels[:count]
 
 
-def record_steps(config: TaylorTraining) -> np.ndarray:
+def record_steps(config: TaylorTraining) -> Int[np.ndarray, " T"]:
     """Steps after which test logits are compared, the last step last."""
     return np.unique(np.ceil(config.steps * np.linspace(0, 1, config.records + 1)[1:] ** 2).astype(int))
 
 
-def draw_start(config: TaylorTraining, rt: Runtime, seed: int, *stream: str | int) -> list[torch.Tensor]:
+def draw_start(
+    config: TaylorTraining, rt: Runtime, seed: int, *stream: str | int
+) -> list[Float[Tensor, "{config.replicas} ..."]]:
     """Normal weights, one per layer, (R, out, in) or (R, out, in, 3, 3)."""
     sizes = (1 if config.convolutional else 196, *config.widths, 10)
     draw, last, start = rng.generator(seed, *stream, "start"), len(sizes) - 2, []
@@ -118,15 +124,27 @@ def train(
     return {"steps": marks, **arrays, "travel": torch.stack(travel).cpu().numpy()}
 
 
-def value(config: TaylorTraining, start, move, inputs: torch.Tensor, order: int) -> torch.Tensor:
-    """Logits (R, B, 10) of the Taylor model of that order, or of the network for order 0."""
+def value(
+    config: TaylorTraining,
+    start: Sequence[Float[Tensor, "R ..."]],
+    move: Sequence[Float[Tensor, "R ..."]],
+    inputs: Float[Tensor, "images ..."],
+    order: int,
+) -> Float[Tensor, "R images 10"]:
+    """Logits of the Taylor model of that order, or of the network for order 0."""
     if order == 0:
         return network([w + v for w, v in zip(start, move)], inputs, config.activation)
     return taylor(start, move, inputs, order, config.activation)
 
 
 def step(
-    config: TaylorTraining, start, move, inputs: torch.Tensor, labels: torch.Tensor, order: int, rate: float
+    config: TaylorTraining,
+    start: Sequence[Float[Tensor, "R ..."]],
+    move: Sequence[Float[Tensor, "R ..."]],
+    inputs: Float[Tensor, "images ..."],
+    labels: Int[Tensor, " images"],
+    order: int,
+    rate: float,
 ) -> None:
     """One step of gradient descent on `move`, in place; the gradient of each replica is clipped on its own."""
     logits = value(config, start, move, inputs, order)

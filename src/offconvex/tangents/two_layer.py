@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex.runtime import Runtime
@@ -63,20 +65,24 @@ class TwoLayer:
         """The activation s with its derivatives."""
         return ACTIVATIONS[self.activation]
 
-    def start(self, inputs: torch.Tensor) -> torch.Tensor:
-        """w_r^T x, (R, n, m), of inputs (n, d) or (R, n, d)."""
+    def start(self, inputs: Float[Tensor, "n d"] | Float[Tensor, "R n d"]) -> Float[Tensor, "R n m"]:
+        """w_r^T x, of inputs that all replicas or each of its own sees."""
         return inputs @ self.weights.mT
 
-    def value(self, move: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-        """Output f at w + v, (R, n)."""
+    def value(
+        self, move: Float[Tensor, "R m d"], inputs: Float[Tensor, "n d"] | Float[Tensor, "R n d"]
+    ) -> Float[Tensor, "R n"]:
+        """Output f at w + v."""
         return self.read(self.act.value(inputs @ (self.weights + move).mT))
 
-    def read(self, units: torch.Tensor) -> torch.Tensor:
-        """m^(-1/2) sum_r a_r u_r, (R, n), of units (R, n, m)."""
+    def read(self, units: Float[Tensor, "R n m"]) -> Float[Tensor, "R n"]:
+        """m^(-1/2) sum_r a_r u_r."""
         return (units @ self.signs[..., None])[..., 0] / self.signs.shape[1] ** 0.5
 
-    def term(self, move: torch.Tensor, inputs: torch.Tensor, order: int) -> torch.Tensor:
-        """f^(k), the term of order k = 1, 2 or 3 in the movement, (R, n).
+    def term(
+        self, move: Float[Tensor, "R m d"], inputs: Float[Tensor, "n d"] | Float[Tensor, "R n d"], order: int
+    ) -> Float[Tensor, "R n"]:
+        """f^(k), the term of order k = 1, 2 or 3 in the movement.
 
         Raises:
             ValueError: if the activation has no derivative of that order here.
@@ -86,8 +92,8 @@ class TwoLayer:
             raise ValueError(f"{self.activation} has no term of order {order} here.")
         return self.read(derivative(self.start(inputs)) * (inputs @ move.mT) ** order) / (1, 2, 6)[order - 1]
 
-    def tangent_kernel(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        """Kernel of the linear term, (R, n, n'), of inputs (n, d) and (n', d)."""
+    def tangent_kernel(self, left: Float[Tensor, "n d"], right: Float[Tensor, "m d"]) -> Float[Tensor, "R n m"]:
+        """Kernel of the linear term."""
         slopes = [self.act.first(self.start(x)) for x in (left, right)]
         return (slopes[0] @ slopes[1].mT) / self.signs.shape[1] * (left @ right.mT)
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -62,8 +64,8 @@ def make_task(config: Widths, activation: str, rt: Runtime, seed: int) -> Task:
     return Task(points, labels, kernel, 1 / float(np.linalg.eigvalsh(kernel[: config.samples])[-1]))
 
 
-def descend(net: TwoLayer, task: Task, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradient descent on the movement; returns it, (R, m, d), and the losses at all times, (steps + 1, R)."""
+def descend(net: TwoLayer, task: Task, steps: int) -> tuple[Float[Tensor, "R m d"], Float[Tensor, "{steps+1} R"]]:
+    """Gradient descent on the movement; returns it, and the losses at all times."""
     inputs, size = task.inputs[: len(task.labels)], net.signs.shape[1]
     move, losses = torch.zeros_like(net.weights), []
     for _ in range(steps):
@@ -113,14 +115,14 @@ def gaps(config: Widths, activation: str, rt: Runtime, seed: int) -> WidthGaps:
     return WidthGaps(np.stack(own), np.stack(kernel))
 
 
-def linear_prediction(kernel: torch.Tensor, task: Task, steps: int) -> torch.Tensor:
-    """What descent on the linearized network predicts, (n + t,), in closed form from its kernel (n + t, n)."""
+def linear_prediction(kernel: Float[Tensor, "points n"], task: Task, steps: int) -> Float[Tensor, " points"]:
+    """What descent on the linearized network predicts, in closed form from its kernel."""
     k, y = kernel.cpu().numpy(), task.labels.cpu().numpy()
     return kernel.new_tensor(theory.kernel_descent(k[: len(y)], k, y, task.step, np.array([steps]))[0])
 
 
-def linear_descent(net: TwoLayer, task: Task, steps: int) -> torch.Tensor:
-    """The same by gradient descent on the movement of the linearized network itself, (R, n + t)."""
+def linear_descent(net: TwoLayer, task: Task, steps: int) -> Float[Tensor, "R points"]:
+    """The same by gradient descent on the movement of the linearized network itself."""
     inputs, size = task.inputs[: len(task.labels)], net.signs.shape[1]
     slopes, move = net.act.first(net.start(inputs)), torch.zeros_like(net.weights)
     for _ in range(steps):
@@ -129,8 +131,8 @@ def linear_descent(net: TwoLayer, task: Task, steps: int) -> torch.Tensor:
     return net.term(move, task.inputs, 1)
 
 
-def slopes(widths: tuple[int, ...], gap: np.ndarray) -> tuple[float, float]:
-    """Mean over replicas of the log-log slope of a gap (widths, R), and half its 95 percent interval."""
+def slopes(widths: tuple[int, ...], gap: Float[np.ndarray, "{len(widths)} R"]) -> tuple[float, float]:
+    """Mean over replicas of the log-log slope of a gap, and half its 95 percent interval."""
     each = np.polyfit(np.log(widths), np.log(gap), 1)[0]
     return float(each.mean()), float(1.96 * each.std(ddof=1) / np.sqrt(len(each)))
 
@@ -168,6 +170,6 @@ def decay(config: Widths, activation: str, rt: Runtime, seed: int) -> LossDecay:
     return LossDecay(np.stack(losses) / losses[0][0], kernel / kernel[0], float(-2 * np.log1p(-task.step * least)))
 
 
-def rate(loss: np.ndarray, first: int) -> np.ndarray:
-    """Mean decrease of log loss a step from step `first` to the end, of losses (..., T) or (T, R) on axis 0."""
+def rate(loss: Float[np.ndarray, "T ..."], first: int) -> Float[np.ndarray, "..."] | np.float64:
+    """Mean decrease of log loss a step from step `first` to the end, of T losses on axis 0."""
     return -(np.log(loss[-1]) - np.log(loss[first])) / (len(loss) - 1 - first)

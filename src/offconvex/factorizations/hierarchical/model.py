@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import reduce
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Gradients, LowRank
 from offconvex.factorizations.matrix.model import EndLoss
@@ -127,7 +129,7 @@ def gaussian_weights(
     shape: tuple[int, ...],
     width: int,
     std: float,
-) -> Weights:
+) -> tuple[Float[Tensor, "R _ _"], ...]:
     """Matrices with independent N(0, std^2) entries, one generator per replica.
 
     Raises:
@@ -142,7 +144,7 @@ def gaussian_weights(
     )
 
 
-def balanced_weights(tree: ModeTree, weights: Weights) -> Weights:
+def balanced_weights(tree: ModeTree, weights: tuple[Float[Tensor, "R _ _"], ...]) -> tuple[Float[Tensor, "R _ _"], ...]:
     """The same columns rescaled so that at every node the K vectors of each local component have equal norms.
 
     This is the hypothesis of the growth law (razin2022implicit, Theorem 1). From the root down, the columns of every
@@ -156,7 +158,7 @@ def balanced_weights(tree: ModeTree, weights: Weights) -> Weights:
     return tuple(balanced)
 
 
-def end_tensor(tree: ModeTree, weights: Weights) -> torch.Tensor:
+def end_tensor(tree: ModeTree, weights: tuple[Float[Tensor, "R _ _"], ...]) -> Float[Tensor, "R ..."]:
     """The tensor that the weights stand for, (B, d_1, ..., d_N).
 
     A node turns its children's tensors T_c, laid out as (B, entries, components), into (T_c1 o ... o T_cm) W with o the
@@ -173,8 +175,10 @@ def end_tensor(tree: ModeTree, weights: Weights) -> torch.Tensor:
     return tensors[-1].view(-1, *(weights[tree.position(axis)].shape[1] for axis in range(tree.order)))
 
 
-def local_vectors(tree: ModeTree, matrices: Weights, position: int) -> Weights:
-    """The K vectors of each local component at a node, as matrices (B, d, R) whose columns r belong to component r.
+def local_vectors(
+    tree: ModeTree, matrices: tuple[Float[Tensor, "R _ _"], ...], position: int
+) -> tuple[Float[Tensor, "R _ components"], ...]:
+    """The K vectors of each local component at a node, as matrices whose columns r belong to component r.
 
     These are the columns of the children's matrices and the rows of the node's own (razin2022implicit, Definition 2).
     Given gradients instead of weights, it returns the gradients of the same vectors.
@@ -209,8 +213,8 @@ class HierarchicalObjective:
         self._low_rank = low_rank
         self._tape: _Tape | None = None
 
-    def __call__(self, weights: Weights) -> tuple[torch.Tensor, Gradients]:
-        """Loss (B,) and gradients."""
+    def __call__(self, weights: tuple[Float[Tensor, "R _ _"], ...]) -> tuple[Float[Tensor, " R"], Gradients]:
+        """Loss and gradients."""
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if self._tape is None or self._tape.weights is not weights:
             self._tape = _make_tape(self._tree, weights, self._low_rank)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations.hierarchical import model as hierarchical
@@ -17,7 +19,7 @@ class ArithmeticCircuit(torch.nn.Module):
     of the factorization, transposed.
     """
 
-    def __init__(self, tree: hierarchical.ModeTree, weights: hierarchical.Weights):
+    def __init__(self, tree: hierarchical.ModeTree, weights: tuple[Float[Tensor, "1 _ _"], ...]):
         super().__init__()
         self.tree = tree
         self.layers = torch.nn.ModuleList()
@@ -26,8 +28,8 @@ class ArithmeticCircuit(torch.nn.Module):
             layer.weight = torch.nn.Parameter(weight[0].mT.clone())
             self.layers.append(layer)
 
-    def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """Patches (S, N, d) -> outputs (S,)."""
+    def forward(self, patches: Float[Tensor, "S N d"]) -> Float[Tensor, " S"]:
+        """Outputs of samples of N patches."""
         channels: list[torch.Tensor] = []
         for node, layer in zip(self.tree.nodes, self.layers):
             pooled = patches[:, node.axes[0]]

@@ -57,8 +57,8 @@ def identity_layers(rt: Runtime, *, depth: int, size: int, replicas: int, scale:
     return tuple(layer.repeat(replicas, 1, 1) for _ in range(depth))
 
 
-def balanced_layers(product: torch.Tensor, *, depth: int) -> Layers:
-    """Layers with end-to-end matrix `product` (R, n, n) that are balanced, W_{j+1}^T W_{j+1} = W_j W_j^T.
+def balanced_layers(product: Float[Tensor, "R n n"], *, depth: int) -> Layers:
+    """Layers with end-to-end matrix `product` that are balanced, W_{j+1}^T W_{j+1} = W_j W_j^T.
 
     This is the hypothesis of the growth law (arora2019implicit, Theorem 3). With W = U S V^T the first layer is
     S^(1/L) V^T, the last U S^(1/L), those between S^(1/L).
@@ -135,7 +135,7 @@ def matrix_objective(end_loss: EndLoss) -> Objective:
     """
     tape: _Tape | None = None
 
-    def objective(layers: Layers, *time: float) -> tuple[torch.Tensor, Layers]:
+    def objective(layers: Layers, *time: float) -> tuple[Float[Tensor, " R"], Layers]:
         nonlocal tape
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if tape is None or tape.layers is not layers:

@@ -8,6 +8,7 @@ determinant. The state is (log sigma_1, log sigma_2, theta, phi). Balanced layer
 import math
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex.factorizations.norms.task import CornerCompletion
 from offconvex.flow import Field
@@ -51,8 +52,8 @@ def field(task: CornerCompletion, *, depth: int, sign: int) -> Field:
     return velocity
 
 
-def from_product(product: np.ndarray) -> tuple[np.ndarray, int]:
-    """State (4,) and determinant's sign of an invertible matrix (2, 2).
+def from_product(product: Float[np.ndarray, "2 2"]) -> tuple[Float[np.ndarray, "4"], int]:
+    """State and determinant's sign of an invertible matrix.
 
     Raises:
         ValueError: for a singular matrix, whose sigma_2 has no logarithm.
@@ -68,8 +69,8 @@ def from_product(product: np.ndarray) -> tuple[np.ndarray, int]:
     return np.array([*np.log(values), *angles]), int(np.sign(signs.prod()))
 
 
-def to_product(states: np.ndarray, sign: int) -> np.ndarray:
-    """Matrices (..., 2, 2) of states (..., 4)."""
+def to_product(states: Float[np.ndarray, "*T 4"], sign: int) -> Float[np.ndarray, "*T 2 2"]:
+    """Matrices of states."""
     one, two = np.exp(states[..., 0]), sign * np.exp(states[..., 1])
     c, s = np.cos(states[..., 2]), np.sin(states[..., 2])
     cc, ss = np.cos(states[..., 3]), np.sin(states[..., 3])

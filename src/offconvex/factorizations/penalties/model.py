@@ -7,6 +7,8 @@ has a fixed scale; a normalized one has scale |W|_F, and with it no opinion on t
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.factorizations.matrix.model import EndLoss, completion_loss
 
@@ -43,9 +45,9 @@ class Penalty:
             )
 
     def value_and_gradient(
-        self, product: torch.Tensor, smoothing: float = SHARPEST
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Penalty (R,) and its gradient (R, n, n') at W (R, n, n'), by the eigenvectors V of X^T X.
+        self, product: Float[Tensor, "R n m"], smoothing: float = SHARPEST
+    ) -> tuple[Float[Tensor, " R"], Float[Tensor, "R n m"]]:
+        """Penalty and its gradient at W, by the eigenvectors V of X^T X.
 
         With f the function of s, the gradient in X is X V diag(f'(s) / s) V^T; a normalized penalty then loses its
         part along W: grad = (g - <g, X> X) / |W|_F. One symmetric eigenproblem costs half of a singular value
@@ -98,16 +100,21 @@ PENALTIES = {
 """The penalties of the chapter by name; "Schatten" is sum_i sigma_i^(1/2), "ratio" is nuclear over Frobenius."""
 
 
-def penalized_loss(target: torch.Tensor, mask: torch.Tensor, penalty: Penalty | None, weight: torch.Tensor) -> EndLoss:
+def penalized_loss(
+    target: Float[Tensor, "R n m"],
+    mask: Float[Tensor, "R n m"],
+    penalty: Penalty | None,
+    weight: Float[Tensor, " R"],
+) -> EndLoss:
     """Mean squared error over the observed entries plus `weight` times a penalty, as a function of the end matrix.
 
     It takes the penalty's smoothing as a third argument, so that a run may sharpen the penalty as it goes.
 
     Args:
-        target: (R, n, n').
-        mask: ones at the observed entries, shaped like the target.
+        target: the matrix.
+        mask: ones at its observed entries.
         penalty: or None.
-        weight: lambda (R,), at least 0.
+        weight: lambda, at least 0.
 
     Raises:
         ValueError: for a negative weight, or a replica without observations.
@@ -116,7 +123,9 @@ def penalized_loss(target: torch.Tensor, mask: torch.Tensor, penalty: Penalty | 
         raise ValueError(f"The weight of a penalty must not be negative; got {float(weight.min())}.")
     data_loss = completion_loss(target, mask)
 
-    def loss(product: torch.Tensor, gradient: torch.Tensor, smoothing: float = SHARPEST) -> torch.Tensor:
+    def loss(
+        product: Float[Tensor, "R n m"], gradient: Float[Tensor, "R n m"], smoothing: float = SHARPEST
+    ) -> Float[Tensor, " R"]:
         if penalty is None:
             return data_loss(product, gradient)
         value, slope = penalty.value_and_gradient(product, smoothing)

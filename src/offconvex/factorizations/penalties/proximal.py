@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,12 @@ class SoftImputed:
 
 
 def soft_impute(
-    target: torch.Tensor, mask: torch.Tensor, thresholds: list[float], *, tolerance: float = 1e-4, iterations: int = 500
+    target: Float[Tensor, "R n m"],
+    mask: Float[Tensor, "R n m"],
+    thresholds: list[float],
+    *,
+    tolerance: float = 1e-4,
+    iterations: int = 500,
 ) -> SoftImputed:
     """Minimize (1/2) sum_observed (W - T)^2 + tau |W|_* for each tau in turn (mazumder2010spectral).
 
@@ -30,8 +37,8 @@ def soft_impute(
     duality gap, so the result does not depend on the algorithm.
 
     Args:
-        target: (R, n, n').
-        mask: ones at the observed entries, shaped like the target.
+        target: T.
+        mask: ones at the observed entries.
         thresholds: tau, positive; decreasing ones make the warm starts good.
         tolerance: relative duality gap to stop at.
         iterations: most thresholdings for each tau.
@@ -65,18 +72,22 @@ def soft_impute(
 
 
 def proximal_ratio(
-    target: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, weight: float, iterations: int
-) -> torch.Tensor:
-    """Descend mean squared error + weight |W|_* / |W|_F by accelerated proximal steps from `start`, (R, n, n').
+    target: Float[Tensor, "R n m"],
+    mask: Float[Tensor, "R n m"],
+    start: Float[Tensor, "R n m"],
+    weight: float,
+    iterations: int,
+) -> Float[Tensor, "R n m"]:
+    """Descend mean squared error + weight |W|_* / |W|_F by accelerated proximal steps from `start`.
 
     A gradient step of size m / 2 on the error and on the smooth part of the ratio, - |W|_* W / |W|_F^3, then the
     proximal map of the rest, soft-thresholding by m weight / (2 |W|_F). One common step for all entries, as in gradient
     descent, but small singular values become exactly zero instead of chattering around it.
 
     Args:
-        target: (R, n, n').
+        target: what is seen of it.
         mask: ones at the observed entries.
-        start: (R, n, n'), not zero.
+        start: not zero.
         weight: lambda, positive.
         iterations: number of steps.
 
@@ -101,8 +112,10 @@ def proximal_ratio(
     return current
 
 
-def soft_threshold(matrix: torch.Tensor, tau: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Matrices (R, n, n') with singular values max(sigma - tau, 0), and these values (R, r); tau (R,), positive.
+def soft_threshold(
+    matrix: Float[Tensor, "R n m"], tau: Float[Tensor, " R"]
+) -> tuple[Float[Tensor, "R n m"], Float[Tensor, "R r"]]:
+    """Matrices with singular values max(sigma - tau, 0), and these values; tau is positive.
 
     By the smaller of their Gram matrices, which blurs only values below 1e-8 of the largest.
     """
@@ -115,8 +128,10 @@ def soft_threshold(matrix: torch.Tensor, tau: torch.Tensor) -> tuple[torch.Tenso
     return out.mT if wide else out, (values - tau).clamp_min(0)
 
 
-def duality_gap(seen: torch.Tensor, mask: torch.Tensor, product: torch.Tensor, tau: float) -> torch.Tensor:
-    """Relative gap (R,) between the objective at W and the dual value of its scaled residual.
+def duality_gap(
+    seen: Float[Tensor, "R n m"], mask: Float[Tensor, "R n m"], product: Float[Tensor, "R n m"], tau: float
+) -> Float[Tensor, " R"]:
+    """Relative gap between the objective at W and the dual value of its scaled residual.
 
     Any Y on the observed entries with operator norm at most tau bounds the optimum from below by <Y, T> - |Y|_F^2 / 2.
     """

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from offconvex.factorizations.tensor.model import Factors
 
@@ -45,17 +46,17 @@ class ConvolutionalArithmeticCircuit(nn.Module):
             self.convolution.weight.copy_(torch.cat([f[0].mT for f in factors]).unsqueeze(-1))
         self.pooling = pooling or (lambda activations: activations.prod(1))
 
-    def activations(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Channels after the convolution, (n, N, R), of inputs (n, N, d)."""
+    def activations(self, inputs: Float[Tensor, "n N d"]) -> Float[Tensor, "n N channels"]:
+        """Channels after the convolution."""
         return self.convolution(inputs.flatten(1).unsqueeze(-1)).view(-1, self.positions, self.channels)
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Outputs (n,) of inputs (n, N, d)."""
+    def forward(self, inputs: Float[Tensor, "n N d"]) -> Float[Tensor, " n"]:
+        """Outputs of n inputs."""
         return self.pooling(self.activations(inputs)).sum(-1)
 
 
-def one_hot_inputs(shape: tuple[int, ...], factors: Factors) -> torch.Tensor:
-    """Every index of a tensor of that shape as N one-hot vectors, (d^N, N, d), in the order of `Tensor.flatten`."""
+def one_hot_inputs(shape: tuple[int, ...], factors: Factors) -> Float[Tensor, "entries {len(shape)} {max(shape)}"]:
+    """Every index of a tensor of that shape as N one-hot vectors, in the order of `Tensor.flatten`."""
     device, dtype = factors[0].device, factors[0].dtype
     indices = torch.cartesian_prod(*(torch.arange(d, device=device) for d in shape))
     return torch.eye(max(shape), device=device, dtype=dtype)[indices]

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor
 
 from offconvex.factorizations.tensor.binary import predictions, squared_error_gradient
 from offconvex.runtime import Runtime
@@ -66,16 +68,18 @@ class Whitening:
     root: torch.Tensor
     signs: torch.Tensor
 
-    def factors(self, phi: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        """Weights (P, R, 2, N) of coordinates phi (P, R, N) and b (P, R); the scale is spread evenly over the modes."""
+    def factors(
+        self, phi: Float[Tensor, "P components N"], b: Float[Tensor, "P components"]
+    ) -> Float[Tensor, "P components 2 N"]:
+        """Weights of coordinates phi and b; the scale is spread evenly over the modes."""
         half = 0.5 * phi @ self.root
         scale = (b - 2 * (half @ self.mean) + half.sum(-1)) / half.shape[-1]
         weights = torch.stack((scale.unsqueeze(-1) - half, scale.unsqueeze(-1) + half), 2).exp()
         return torch.cat((weights[..., :1] * self.signs.view(1, -1, 1, 1), weights[..., 1:]), -1)
 
 
-def whitening(inputs: torch.Tensor, *, components: int, ridge: float, rt: Runtime) -> Whitening:
-    """Coordinates for inputs (n, N); components alternate in sign, so that a sum can also subtract."""
+def whitening(inputs: Shaped[Tensor, "n N"], *, components: int, ridge: float, rt: Runtime) -> Whitening:
+    """Coordinates for inputs; components alternate in sign, so that a sum can also subtract."""
     # Sums of zeros and ones in float32 stay exact up to 2^24, far above any number of inputs here.
     total = rt.zeros(inputs.shape[1], inputs.shape[1])
     for block in inputs.split(10_000):
@@ -91,20 +95,20 @@ def whitening(inputs: torch.Tensor, *, components: int, ridge: float, rt: Runtim
 
 
 def fit(
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
+    inputs: UInt8[Tensor, "n N"],
+    targets: Float[Tensor, "n P"],
     *,
     components: int,
     settings: FitSettings,
     start: torch.Generator,
     order: torch.Generator,
     rt: Runtime,
-) -> torch.Tensor:
-    """Weights (P, R, 2, N) of P predictors with R components each, fitted to the same inputs.
+) -> Float[Tensor, "P {components} 2 N"]:
+    """Weights of P predictors with R components each, fitted to the same inputs.
 
     Args:
-        inputs: (n, N) zeros and ones of type uint8.
-        targets: (n, P), with positive means: the positive components start with that sum.
+        inputs: zeros and ones.
+        targets: with positive means: the positive components start with that sum.
         components: R, the largest tensor rank a predictor can have.
         settings: steps and rates.
         start: stream of the first weights.
@@ -132,9 +136,13 @@ def fit(
 
 
 def mean_error(
-    weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, *, cap: float = math.inf
-) -> torch.Tensor:
-    """Mean squared error of each predictor, (P,); each input's error counts at most `cap`."""
+    weights: Float[Tensor, "P components 2 N"],
+    inputs: Shaped[Tensor, "n N"],
+    targets: Float[Tensor, "n P"],
+    *,
+    cap: float = math.inf,
+) -> Float[Tensor, " P"]:
+    """Mean squared error of each predictor; each input's error counts at most `cap`."""
     total = torch.zeros_like(weights[:, 0, 0, 0])
     for block, wanted in zip(inputs.split(5000), targets.split(5000)):
         total += (predictions(weights, block.to(weights.dtype)) - wanted).square().clamp_max(cap).sum(0)

@@ -106,8 +106,8 @@ class TensorObjective:
         self._end_loss = end_loss
         self._tape: _Tape | None = None
 
-    def __call__(self, factors: Factors) -> tuple[torch.Tensor, Factors]:
-        """Loss (B,) and gradients."""
+    def __call__(self, factors: Factors) -> tuple[Float[Tensor, " R"], Factors]:
+        """Loss and gradients."""
         # `descend` passes the same tensors at every step, so views and buffers are looked up once, not at every step.
         if self._tape is None or self._tape.factors is not factors:
             self._tape = _make_tape(factors)

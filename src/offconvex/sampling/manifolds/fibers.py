@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,14 @@ class Places:
     component: torch.Tensor
 
 
-def places(position: torch.Tensor, minimizer: torch.Tensor) -> Places:
+def places(position: Float[Tensor, "N d k"], minimizer: Float[Tensor, "d k"]) -> Places:
     """Procrustes: X0^T X = U S V^T gives R = U V^T and the squared distance |X|^2 + |X0|^2 - 2 tr S.
 
     For the other component the smallest singular value changes sign.
 
     Args:
-        position: (N, d, k).
-        minimizer: (d, k) X0.
+        position: X.
+        minimizer: X0.
     """
     u, s, vt = torch.linalg.svd(minimizer.T @ position.contiguous())
     rotation = u @ vt
@@ -38,8 +40,8 @@ def places(position: torch.Tensor, minimizer: torch.Tensor) -> Places:
     return Places(rotation, own.clamp(min=0), own + 4 * s[:, -1], torch.linalg.det(rotation))
 
 
-def rotation_angles(rotation: np.ndarray) -> np.ndarray:
-    """Angle in [0, pi] of rotations (N, k, k), k = 2 or 3."""
+def rotation_angles(rotation: Float[np.ndarray, "N k k"]) -> Float[np.ndarray, " N"]:
+    """Angle in [0, pi] of rotations, k = 2 or 3."""
     trace = np.trace(rotation, axis1=-2, axis2=-1)
     return np.arccos(np.clip((trace - (rotation.shape[-1] - 2)) / 2, -1, 1))
 
@@ -65,8 +67,8 @@ class HaarDeviations:
         return max(self.trace, self.square, self.entries)
 
 
-def haar_deviations(rotation: np.ndarray) -> HaarDeviations:
-    """Three moments of rotations (N, k, k)."""
+def haar_deviations(rotation: Float[np.ndarray, "N k k"]) -> HaarDeviations:
+    """Three moments of rotations."""
     size, count = rotation.shape[-1], len(rotation)
     trace = np.trace(rotation, axis1=-2, axis2=-1)
     square = trace**2 - (2.0 if size == 2 else 1.0)
@@ -79,11 +81,11 @@ def haar_deviations(rotation: np.ndarray) -> HaarDeviations:
     )
 
 
-def trace_memory(rotation: torch.Tensor, lag: int) -> tuple[float, float]:
+def trace_memory(rotation: Float[Tensor, "T N k k"], lag: int) -> tuple[float, float]:
     """Mean of tr(R_s^T R_{s + lag}) / k over all starts and chains, and its standard error.
 
     Args:
-        rotation: (T, N, k, k) along chains.
+        rotation: along chains.
         lag: records between the two, which then begin anew: increments over disjoint times are independent, since the
             posterior does not change when X is rotated.
     """
@@ -92,7 +94,7 @@ def trace_memory(rotation: torch.Tensor, lag: int) -> tuple[float, float]:
     return float(traces.mean()), float(traces.std()) / traces.numel() ** 0.5
 
 
-def memory_rate(rotation: torch.Tensor, lag: int, time: float) -> tuple[float, float]:
+def memory_rate(rotation: Float[Tensor, "T N k k"], lag: int, time: float) -> tuple[float, float]:
     """Decay rate -log(mean of `trace_memory`) / time, where `lag` records take `time`, and its standard error."""
     mean, error = trace_memory(rotation, lag)
     return -float(np.log(mean)) / time, error / mean / time

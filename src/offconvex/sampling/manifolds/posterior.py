@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -50,16 +51,16 @@ class Posterior:
         """k, the number of columns."""
         return len(self.values)
 
-    def minimizer(self) -> np.ndarray:
-        """X0, (d, k): diag(values) over zeros for factorization, else with random left singular vectors."""
+    def minimizer(self) -> Float[np.ndarray, "{self.rows} {self.columns}"]:
+        """X0: diag(values) over zeros for factorization, else with random left singular vectors."""
         if self.operator == "factorization":
             return np.eye(self.rows, self.columns) * self.values
         draws = rng.numpy_generator(self.seed, "minimizer", self.operator).normal(size=(self.rows, self.columns))
         basis, upper = np.linalg.qr(draws)
         return basis * np.sign(np.diag(upper)) * self.values
 
-    def measurement(self) -> np.ndarray | None:
-        """A as a matrix (m, d, d) of symmetric slices; None for the identity."""
+    def measurement(self) -> Float[np.ndarray, "m {self.rows} {self.rows}"] | None:
+        """A as m symmetric slices; None for the identity."""
         if self.operator == "factorization":
             return None
         generator = rng.numpy_generator(self.seed, "operator", self.operator)
@@ -77,7 +78,7 @@ class Posterior:
             slices.append(one)
         return np.array(slices)
 
-    def curvatures(self) -> np.ndarray:
+    def curvatures(self) -> Float[np.ndarray, " curvatures"]:
         """Curvatures of the loss across the fiber at X0, ascending."""
         return theory.normal_curvatures(self.minimizer(), self.measurement())
 

@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex.runtime import Runtime
 from offconvex.sampling.langevin import log_acceptance
 from offconvex.sampling.model import Target, standard_normal, uniform
 
 
-def ladder(spread: float, dimension: int) -> np.ndarray:
+def ladder(spread: float, dimension: int) -> Float[np.ndarray, " L"]:
     """Inverse temperatures from 1 / spread^2 up to 1, in equal ratios of at most 1 + 1 / dimension.
 
     `spread` is the largest distance of a mode's mean from the origin, in standard deviations of a mode: at the hottest
@@ -76,8 +78,8 @@ class TemperingDiagnostics:
     path: dict[str, torch.Tensor]
 
     @property
-    def occupancy(self) -> torch.Tensor:
-        """(L,) share of time at each level times the number of levels: one where the weights are right."""
+    def occupancy(self) -> Float[Tensor, " L"]:
+        """Share of time at each level times the number of levels: one where the weights are right."""
         return self.visits / self.visits.mean()
 
     @property
@@ -87,7 +89,9 @@ class TemperingDiagnostics:
         return float((n * self.up + m * self.down).sum() / (n + m).sum())
 
 
-def swap_log_ratio(log_density: torch.Tensor, levels: Levels, level: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def swap_log_ratio(
+    log_density: Float[Tensor, " R"], levels: Levels, level: Int[Tensor, " R"], other: Int[Tensor, " R"]
+) -> Float[Tensor, " R"]:
     """Logarithm of p_other(x) / p_level(x), both normalized by the estimated constants (lee2021post2, transitions)."""
     change = levels.betas[other] - levels.betas[level]
     return change * log_density - (levels.log_constants[other] - levels.log_constants[level])
@@ -223,7 +227,7 @@ class LadderSchedule:
 
 def learn(
     target: Target,
-    betas: np.ndarray,
+    betas: Float[np.ndarray, " L"],
     rt: Runtime,
     generator: np.random.Generator,
     shape: tuple[int, ...],
@@ -238,7 +242,7 @@ def learn(
 
     Args:
         target: what to sample.
-        betas: (L,) inverse temperatures, increasing.
+        betas: inverse temperatures, increasing.
         rt: device and precision.
         generator: source of all draws.
         shape: (N, ...) of the positions.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex.files import Arrays
 from offconvex.runtime import Runtime
@@ -60,7 +61,7 @@ def langevin_log_gap(r: float, beta: float = 1.0, spacing: float = 0.005) -> flo
     return grid_theory.log_symmetric_gap(beta * grid_theory.two_modes(x, r=r), x)
 
 
-def prefactors(rs: np.ndarray, betas: np.ndarray, r_cold: float = 2.0) -> Arrays:
+def prefactors(rs: Float[np.ndarray, " rs"], betas: Float[np.ndarray, " betas"], r_cold: float = 2.0) -> Arrays:
     """Exact mean crossing time over formulas for it: growing distance at beta = 1, and growing beta at one distance.
 
     The crossing time is 2 / gap, as both directions count.
@@ -76,8 +77,10 @@ def prefactors(rs: np.ndarray, betas: np.ndarray, r_cold: float = 2.0) -> Arrays
     }
 
 
-def shapes_on_the_line(shapes: tuple[float, ...], r: float = 4.0, swap_rate: float = 1.0) -> np.ndarray:
-    """Exact tempering gap of modes at -r and r whose right one has another standard deviation, (shapes,)."""
+def shapes_on_the_line(
+    shapes: tuple[float, ...], r: float = 4.0, swap_rate: float = 1.0
+) -> Float[np.ndarray, " {len(shapes)}"]:
+    """Exact tempering gap of modes at -r and r whose right one has another standard deviation."""
     found = []
     for shape in shapes:
         spacing = min(0.05, shape / 8)

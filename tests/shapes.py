@@ -1,0 +1,108 @@
+"""Checks the shapes that annotations name, in the tests and only there: where the modules run, they are inert.
+
+Every function of the modules listed in `MODULES` whose annotations name a shape is checked by beartype, arguments and
+result. A public function refuses bad input in a sentence of its own, and shall be heard with it: an argument that does
+not have the annotated shape is a violation only if the function takes it.
+"""
+
+import functools
+import inspect
+import typing
+
+import beartype
+import jaxtyping
+
+MODULES = [
+    "datasets",
+    "descent",
+    "factorizations.hierarchical.measure",
+    "factorizations.hierarchical.model",
+    "factorizations.hierarchical.network",
+    "factorizations.matrix.measure",
+    "factorizations.matrix.model",
+    "factorizations.measure",
+    "factorizations.norms.coordinates",
+    "factorizations.penalties.measure",
+    "factorizations.penalties.model",
+    "factorizations.penalties.proximal",
+    "factorizations.tasks",
+    "factorizations.tensor.circuit",
+    "factorizations.tensor.fit",
+    "factorizations.tensor.measure",
+    "factorizations.tensor.model",
+    "figures",
+    "fits",
+    "flow",
+    "flow_vs_descent.dual",
+    "flow_vs_descent.objective",
+    "holdout.analyst",
+    "instahide.measure",
+    "instahide.scheme",
+    "locality.networks",
+    "locality.regularizer",
+    "locality.training",
+    "parameterizations.dynamics",
+    "parameterizations.model",
+    "prediction.measure",
+    "runtime",
+    "sampling.langevin",
+    "sampling.manifolds.fibers",
+    "sampling.manifolds.posterior",
+    "sampling.measure",
+    "sampling.model",
+    "sampling.tempering.dynamics",
+    "sampling.tempering.exact",
+    "tangents.fresh_signs",
+    "tangents.learners",
+    "tangents.polynomials",
+    "tangents.representations",
+    "tangents.series",
+    "tangents.training",
+    "tangents.two_layer",
+    "tangents.wide",
+    "trajectory",
+]
+
+# Whole numbers pass for floating-point ones, as they do for Python and for mypy.
+_CHECKER = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
+_jaxtyped = jaxtyping.jaxtyped
+
+
+def names_a_shape(hint) -> bool:
+    """Whether a shape stands in an annotation, at any depth."""
+    if inspect.isclass(hint) and issubclass(hint, jaxtyping.AbstractArray):
+        return True
+    return any(map(names_a_shape, typing.get_args(hint)))
+
+
+def checked(thing):
+    """A function, or a record as it is made, with the shapes of its arguments and of its result checked."""
+    if inspect.isclass(thing):
+        if hasattr(thing, "__dataclass_fields__"):
+            thing.__init__ = checked(thing.__init__)
+        return thing
+    shapes = {name: hint for name, hint in thing.__annotations__.items() if names_a_shape(hint)}
+    if not shapes:
+        return thing
+
+    @functools.wraps(thing)
+    def speaking(*args, **kwargs):
+        try:
+            return strict(*args, **kwargs)
+        except jaxtyping.TypeCheckError as violation:
+            if str(violation).startswith(own):
+                thing(*args, **kwargs)  # which has not been called yet, and may refuse the argument itself
+            raise
+
+    thing.__annotations__ = shapes  # all else is mypy's; `speaking` keeps what was there
+    strict = _jaxtyped(thing, typechecker=_CHECKER)
+    own = f"Type-check error whilst checking the parameters of {thing.__module__}.{thing.__qualname__}."
+    speaking.shapes = shapes
+    return speaking
+
+
+def install(modules=MODULES) -> None:
+    """Have the functions of these modules of the package checked from their import on."""
+    # The import hook decorates with `jaxtyping.jaxtyped`; looked up when a module is executed, it is `checked`.
+    jaxtyping.jaxtyped = lambda *, typechecker: checked
+    jaxtyping.install_import_hook([f"offconvex.{name}" for name in modules], "beartype.beartype")
