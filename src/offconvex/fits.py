@@ -17,7 +17,7 @@ def power_law(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> tuple
     return float(exponent), float(np.exp(offset))
 
 
-def crossing(times: Shaped[np.ndarray, " T"], values: Shaped[np.ndarray, " T"], level: float) -> float:
+def crossing(times: Shaped[np.ndarray, " T"], values: Shaped[np.ndarray, " T"], level: float | np.floating) -> float:
     """First time at which a curve (T,) reaches `level`, interpolated linearly; nan if it never does."""
     reached = np.flatnonzero(values >= level)
     if not len(reached):

@@ -152,8 +152,12 @@ class Scoreboard(ClaimDirective):
         seeds = rows[0].seeds if rows else ()
         if seeds:
             present = code.version(chapter.name)
-            past = any(record["code"] != present for record in seeds)
-            intro += [f". Run for {len(seeds)} seeds" + (", some of them by earlier code." if past else ".")]
+            by = ""
+            if any(record["code"] != present for record in seeds):
+                by = ", some of them by earlier code"
+            elif any("carried" in record for record in seeds):
+                by = ", by earlier code whose results for the committed seed have the same bytes as the present code's"
+            intro += [f". Run for {len(seeds)} seeds{by}."]
         title = heading(chapter)
         entries = [self.claim(chapter, row) for row in rows]
         return section([nodes.Text(title)], f"chapter-{chapter.name}", paragraph(*intro), *entries)

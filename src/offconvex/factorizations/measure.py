@@ -35,7 +35,7 @@ def overlap(times: Shaped[np.ndarray, " T"], values: Float[np.ndarray, "T n"], f
     return float(max(shares)) if shares else 0.0
 
 
-def last_rise(values: Shaped[np.ndarray, " T"], level: float) -> int:
+def last_rise(values: Shaped[np.ndarray, " T"], level: float | np.floating) -> int:
     """Index from which a curve stays at or above `level`; its length if it ends below."""
     below = np.flatnonzero(values < level)
     return int(below[-1]) + 1 if len(below) else 0
