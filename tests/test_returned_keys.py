@@ -5,6 +5,7 @@ import csv
 import functools
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,8 +14,20 @@ from offconvex import paths
 
 PACKAGE = paths.PACKAGE
 ROOMS = sorted(f for f in PACKAGE.glob("*/**/*.py") if f.relative_to(PACKAGE).parts[0] not in ("book", "data"))
-NUMBERS = re.compile(r"Arrays|(dict|Mapping)\[str, (float|int|np\.ndarray)\]")
-# What a run keeps is a dict of tensors by the contract of `descend`, `flow` and `ula`; its keys stay inside the room.
+NUMBERS = {"float", "int", "bool", "ndarray", "Tensor"}
+SHAPED = {"Float", "Int", "Bool", "Shaped"}  # of jaxtyping: what is shaped stands first
+# Functions whose keys stay inside the room, and how many do: a number only falls, and a fall is written down here.
+PRIVATE = {
+    # What a run keeps is a dict of tensors by the contract of `descend`, `flow` and `ula`; these are read to the end of
+    # the run, and what is published is made of them.
+    "factorizations/hierarchical/incremental.py norms": 2,
+    "factorizations/norms/curves.py _record": 1,
+    "factorizations/tensor/laws.py growth": 1,
+    "sampling/manifolds/experiments.py look": 3,
+    # Parts of such records, with the names that `growth.read_rates` and `incremental.learn` ask for.
+    "factorizations/matrix/measure.py growth_projections": 1,
+    "factorizations/tensor/measure.py growth_projections": 1,
+}
 
 
 @functools.cache
@@ -66,19 +79,107 @@ def returned_keys(function: ast.FunctionDef) -> set[str]:
 
 
 def functions(syntax: ast.AST):
-    """Functions and methods with the annotation of what they return, as text."""
-    for node in ast.walk(syntax):
-        if isinstance(node, ast.FunctionDef) and node.returns is not None:
-            yield node, ast.unparse(node.returns)
+    """Functions and methods that say what they return."""
+    return [node for node in ast.walk(syntax) if isinstance(node, ast.FunctionDef) and node.returns is not None]
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def name(node: ast.AST) -> str:
+    """Last name of a.b.c, and of a.b.c[...]; "" of anything else."""
+    node = node.value if isinstance(node, ast.Subscript) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def is_numbers(node: ast.AST) -> bool:
+    """Whether an annotation is of a number, of an array, or of a list of them; a tuple is a part's arguments."""
+    if isinstance(node, ast.BinOp):
+        return is_numbers(node.left) or is_numbers(node.right)
+    if not isinstance(node, ast.Subscript):
+        return name(node) in NUMBERS
+    if name(node) in SHAPED:
+        return is_numbers(node.slice.elts[0])
+    return name(node) in ("list", "Sequence") and is_numbers(node.slice)
+
+
+def of_numbers(annotation: ast.AST) -> bool:
+    """Whether a dict of numbers by name is what an annotation says, or anything inside it."""
+    dicts = [n for n in ast.walk(annotation) if isinstance(n, ast.Subscript) and name(n) in ("dict", "Mapping")]
+    named = [n.slice.elts[1] for n in dicts if isinstance(n.slice, ast.Tuple) and name(n.slice.elts[0]) == "str"]
+    return any(map(is_numbers, named)) or any(name(n) == "Arrays" for n in ast.walk(annotation))
+
+
+def is_bare(annotation: ast.AST) -> bool:
+    """Whether an annotation, or anything inside it, is a dict that does not say of what."""
+    said = {id(n.value) for n in ast.walk(annotation) if isinstance(n, ast.Subscript)}
+    plain = [n for n in ast.walk(annotation) if not isinstance(n, ast.Subscript) and id(n) not in said]
+    return any(name(n) in ("dict", "Mapping") for n in plain)
+
+
+def private_keys(syntax: ast.AST) -> list[tuple[str, str]]:
+    """Functions that return dicts of numbers with keys that nobody publishes, and the keys."""
+    found = [(node.name, returned_keys(node)) for node in functions(syntax) if of_numbers(node.returns)]
+    return [(function, key) for function, keys in found for key in sorted(keys) if not is_published(key)]
+
+
+def relative(path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=relative)
 def test_a_dict_has_published_keys_or_is_a_record(path):
-    for function, annotation in functions(ast.parse(path.read_text(encoding="utf-8"))):
-        assert annotation not in ("dict", "Mapping"), f"`{function.name}` does not say of what"
-        if NUMBERS.fullmatch(annotation):
-            private = sorted(key for key in returned_keys(function) if not is_published(key))
-            assert not private, f"`{function.name}` returns keys that nobody publishes: a frozen record?"
+    syntax, own = ast.parse(path.read_text(encoding="utf-8")), relative(path)
+    assert [node.name for node in functions(syntax) if is_bare(node.returns)] == [], "a dict that does not say of what"
+    keys = private_keys(syntax)
+    allowed = {function: count for function, count in PRIVATE.items() if function.startswith(own + " ")}
+    assert Counter(f"{own} {function}" for function, _ in keys) == allowed, f"a frozen record for {keys}?"
+
+
+def test_an_exception_is_of_a_file_that_is_there():
+    assert {function.split()[0] for function in PRIVATE} <= set(map(relative, ROOMS))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "found"),
+    [
+        ("dict[str, float]", True),
+        ("Mapping[str, np.ndarray]", True),
+        ("dict[str, torch.Tensor]", True),
+        ("dict[str, list[float]]", True),
+        ("dict[str, Float[Tensor, 'R n']]", True),
+        ("dict[str, Shaped[np.ndarray, '...']]", True),
+        ("dict[str, float | None]", True),
+        ("dict[str, dict[str, int]]", True),
+        ("tuple[Mixtures, dict[str, torch.Tensor]]", True),
+        ("list[Arrays]", True),
+        ("tuple[files.Arrays, float]", True),
+        ("Arrays", True),
+        ("dict[int, np.ndarray]", False),
+        ("dict[str, tuple[int, ...]]", False),
+        ("dict[str, PathSetting]", False),
+        ("dict[str, object]", False),
+        ("tuple[Mixtures, torch.Tensor]", False),
+        ("Callable[[str, float], float]", False),
+    ],
+)
+def test_dicts_of_numbers_are_found(annotation, found):
+    source = f"def f() -> {annotation}:\n    return {{'nobody publishes this': 1}}"
+    assert bool(private_keys(ast.parse(source))) is found
+
+
+@pytest.mark.parametrize(
+    ("annotation", "found"),
+    [
+        ("dict", True),
+        ("Mapping", True),
+        ("collections.abc.Mapping", True),
+        ("tuple[torch.Tensor, dict]", True),
+        ("dict[str, dict]", True),
+        ("dict[str, float]", False),
+        ("tuple[int, typing.Mapping[str, float]]", False),
+        ("float", False),
+    ],
+)
+def test_a_dict_of_anything_is_found(annotation, found):
+    assert is_bare(ast.parse(annotation, mode="eval").body) is found
 
 
 @pytest.mark.parametrize(

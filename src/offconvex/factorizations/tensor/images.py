@@ -103,7 +103,9 @@ def binary_split(config: ImageFits, design: str, split: str, rt: Runtime) -> Spl
     return Split((images.pixels.flatten(1) > 0.5).to(torch.uint8), torch.cat((targets, shuffled), 1))
 
 
-def fit_design(config: ImageFits, design: str, components: int, settings: FitSettings) -> tuple[torch.Tensor, dict]:
+def fit_design(
+    config: ImageFits, design: str, components: int, settings: FitSettings
+) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
     """Weights (P, R, 2, 784) of all labels and variants of a design, and their errors.
 
     Returns:
