@@ -1,5 +1,6 @@
 """What decides a chapter's numbers is in the hash of its code, and nothing else is."""
 
+import ast
 import shutil
 
 import pytest
@@ -116,11 +117,45 @@ def test_the_code_of_a_chapter_is_its_cells_what_they_import_and_what_is_stored(
     replace(source, "slope = 2.1", "slope = 2.0")
     record = tiny / "book/results/tiny/stored-a.json"
     record.parent.mkdir()
-    record.write_text("{}")
+    record.write_text('{"config": {"size": 3}, "sha256": "0", "provenance": {"cpu": "one"}}')
     with_record = code.version("tiny")
     assert with_record != before
-    record.rename(record.with_name("stored-b.json"))
+    record = record.rename(record.with_name("stored-b.json"))
+    replace(record, "one", "another")  # which machine made it is not what it says
     assert code.version("tiny") == with_record
+    replace(record, "3", "4")
+    assert code.version("tiny") != with_record
+
+
+def test_a_file_of_the_book_counts_for_the_instrument_that_reads_it(package, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "book_file", lambda name: tmp_path / "book" / name)
+    (tmp_path / "book").mkdir()
+    table = tmp_path / "book/engine.toml"
+    table.write_text("size = 1\n")
+    before = code.module_version(package / "cell.py")
+    table.write_text("# What was tried.\nsize = 1\n")
+    assert code.module_version(package / "cell.py") == before
+    table.write_text("size = 2\n")
+    assert code.module_version(package / "cell.py") != before
+
+
+def test_what_was_tried_counts_for_the_chapter_that_shows_it(monkeypatch, tmp_path):
+    text = paths.book_file("trials.toml").read_text()
+    before = {chapter: code.version(chapter) for chapter in ("locality", "norms")}
+    (tmp_path / "trials.toml").write_text(text.replace("epochs = 200", "epochs = 201"))
+    assert (tmp_path / "trials.toml").read_text() != text
+    place = paths.book_file
+    monkeypatch.setattr(paths, "book_file", lambda name: (tmp_path if name == "trials.toml" else place("")) / name)
+    assert {chapter for chapter, version in before.items() if code.version(chapter) != version} == {"locality"}
+
+
+def test_packages_say_nothing_but_what_they_are():
+    for file in paths.PACKAGE.rglob("__init__.py"):
+        said = [line for line in ast.parse(file.read_text()).body if not isinstance(line, ast.Expr)]
+        allowed = ["__version__"] if file.parent == paths.PACKAGE else []
+        assert [ast.unparse(line.targets[0]) for line in said] == allowed, (
+            f"{file}: no hash of a chapter's code reads it"
+        )
 
 
 def test_parts_of_a_stored_experiment_are_kept_by_the_code_that_they_reach(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from sphinx.config import Config
 
 
 def setup(app: Sphinx) -> None:
-    # The values are read where they are used (offconvex.book.cite), so that the command line sees the same ones.
+    # Read where they are used (offconvex.book.publication.cite), so that the command line sees the same values.
     app.add_config_value("offconvex_site_url", "", "env", types=(str,))
     app.add_config_value("offconvex_doi", "", "env", types=(str,))
     app.connect("config-inited", canonical)

@@ -6,12 +6,15 @@ name taken from another module does.
 
 Two kinds of modules decide no number and are left out. Ink (`figures`, `motion`, and whatever has "plots" in its name)
 draws what was computed before; the floor plan keeps computing out of it. And `claims`, `run`, `files` and `paths` judge
-numbers, name the chapter they belong to, and say where they lie: bounds are read anew at every look at a record.
+numbers, name the chapter they belong to, and say where they lie: bounds are read anew at every look at a record, and
+what is written is read back in tests. The `__init__` files of packages hold nothing but a docstring, which a test asks
+for. A cell counts whole, its lines of drawing included: what they do cannot be told from what they compute.
 """
 
 import ast
 import inspect
 import json
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,10 +27,11 @@ APART = ("figures", "motion", "claims", "run", "files", "paths")
 def version(chapter: str) -> str:
     """Hash of all that decides what a chapter measures for a given seed: results of other code are other results.
 
-    It covers cells, modules and the stored experiments, whose records hold the hash of their arrays. Text, comments,
+    It covers cells, modules and the stored experiments: their settings and the hash of their arrays. Text, comments,
     docstrings, layout, annotations of functions and the places of imports decide nothing.
     """
-    stored = sorted(files.digest(file.read_bytes()) for file in paths.committed_results(chapter).glob("stored-*.json"))
+    records = (json.loads(file.read_bytes()) for file in paths.committed_results(chapter).glob("stored-*.json"))
+    stored = sorted(json.dumps([record["config"], record["sha256"]]) for record in records)
     return _hash(_text_version("\n".join(cells(chapter)), (), {}), *stored)[:16]
 
 
@@ -48,11 +52,7 @@ def module_version(file: Path, known: dict[Path, str] | None = None) -> str:
     known = {} if known is None else known
     if file not in known:
         package = file.relative_to(paths.PACKAGE.parent).parts[:-1] if file.is_relative_to(paths.PACKAGE) else ()
-        data = file.with_suffix(".json")  # of the module's name: what it reads
-        known[file] = _hash(
-            _text_version(file.read_text(encoding="utf-8"), package, known),
-            files.digest(data.read_bytes()) if data.exists() else "",
-        )
+        known[file] = _hash(_text_version(file.read_text(encoding="utf-8"), package, known), _data(file))
     return known[file]
 
 
@@ -135,6 +135,16 @@ def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, str
 def _for_type_checkers(node: ast.AST) -> bool:
     tests = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
     return isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test) in tests
+
+
+def _data(file: Path) -> str:
+    # What a module reads lies beside it under its own name or, for an instrument, among the book's files.
+    beside, book = file.with_suffix(".json"), paths.book_file(f"{file.stem}.toml")
+    if beside.exists():
+        return beside.read_text(encoding="utf-8")
+    if file.parent == paths.PACKAGE and book.exists():
+        return json.dumps(tomllib.loads(book.read_text(encoding="utf-8")))
+    return ""
 
 
 def _file(name: str) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from offconvex import __version__, paths
 
 PACKAGES = ("numpy", "scipy", "torch", "matplotlib", "papermill", "jupyter-book", "nbval")
-CODE = ("src", "book/sources", "book/claims.toml", "requirements.txt")
+CODE = ("src", "book/sources", "book/claims.toml", "book/trials.toml", "requirements.txt")
 """What a chapter's results depend on: uncommitted changes there make the stored commit insufficient."""
 
 

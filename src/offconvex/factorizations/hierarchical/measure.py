@@ -1,4 +1,4 @@
-"""From a tensor to its ranks in and off a mode tree, and to its local components; see also `tensor_measure`."""
+"""From a tensor to its ranks in and off a mode tree, and to its local components; see also `tensor.measure`."""
 
 import numpy as np
 import torch
