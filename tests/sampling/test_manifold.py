@@ -197,6 +197,14 @@ def test_escapes_take_longer_over_higher_barriers_and_the_fit_finds_the_slope(rt
     assert theory.log_escape_time(5.0, 1.0) == pytest.approx(np.log(2 * np.pi / 5 / 32**0.5) + 5)
 
 
+def test_an_escape_that_never_happens_is_said(rt):
+    config = experiments.Escapes(1, (1.0,), (60.0,), chains=10, events=5, horizon=0.5)
+    with pytest.raises(
+        FloatingPointError, match=r"0 of 5 escapes happened before time 0.5 over a barrier of 60.0; give"
+    ):
+        experiments.escape_times(config, rt, 0)
+
+
 def test_operators_are_drawn_until_they_identify():
     found = experiments.identified("completion", 6, (1.0, 1.0), 800.0, 0, observed=0.8)
     curvatures = found.curvatures()

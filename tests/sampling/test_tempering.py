@@ -119,6 +119,11 @@ def test_first_passages_take_the_exact_time(rt):
         experiments.Crossings(rs=(0.5,), chains=(10,))
 
 
+def test_a_first_passage_that_is_never_reached_is_said(rt):
+    with pytest.raises(FloatingPointError, match=r"10 of 10 chains did not cross before time 4 at r = 9.0; give"):
+        experiments.crossing_times(experiments.Crossings(rs=(9.0,), chains=(10,), horizon=4.0), rt, 0)
+
+
 def test_chains_that_take_every_swap_are_pooled_over_looks_and_have_other_laws(rt):
     config = experiments.Tempered(MODES, 1000, QUICK, 200, 400)
     pooled = experiments.unfiltered(config, rt, 0, looks=4)

@@ -239,6 +239,7 @@ class Escapes:
         chains: how many.
         events: escapes after which a run ends.
         share: step times largest curvature times beta; small, as the barrier must be climbed.
+        horizon: longest time to follow them; the mean escape over the highest of these barriers takes about 100.
     """
 
     rows: int
@@ -247,14 +248,18 @@ class Escapes:
     chains: int = 4000
     events: int = 800
     share: float = 0.1
+    horizon: float = 1e4
 
 
 def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
     """Mean time from one component to the other, per barrier, with standard errors: time at risk over escapes.
 
     A chain has escaped when det(X0^T X) has reached the value it has on the other component; it is then dropped.
+
+    Raises:
+        FloatingPointError: if fewer than `events` chains have escaped before the horizon.
     """
-    found = {"height": np.array(config.heights), "time": [], "error": []}
+    found, block = {"height": np.array(config.heights), "time": [], "error": []}, 100
     for height in config.heights:
         posterior = Posterior(config.rows, config.values, height / min(config.values) ** 4)
         target, step = posterior.target(rt), posterior.step(config.share)
@@ -267,9 +272,15 @@ def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, np.ndarra
         # Chains settle in their component first; what escapes meanwhile is not counted.
         settle = round(3 / (posterior.beta * posterior.curvatures()[0] * step))
         state, _ = ula(target, begin_at(posterior, rt, config.chains), rt, generator, step=step, steps=settle)
-        position, at_risk, events = state.position, 0.0, 0
+        position, at_risk, events, elapsed = state.position, 0.0, 0, 0.0
         while events < config.events and len(position) > 0:
-            state, seen = ula(target, start(target, position), rt, generator, step=step, steps=100, until=arrived)
+            if elapsed >= config.horizon:
+                raise FloatingPointError(
+                    f"{events} of {config.events} escapes happened before time {config.horizon:.3g} over a barrier of "
+                    f"{height}; give a longer `horizon`."
+                )
+            state, seen = ula(target, start(target, position), rt, generator, step=step, steps=block, until=arrived)
+            elapsed += block * step
             at_risk += seen.passed.steps_at_risk * step
             events += int(seen.passed.who.sum())
             position = replicas_inside(state.position[~seen.passed.who])
