@@ -67,7 +67,7 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/book/lint_cells.py
 
-# Shapes that annotations name are checked by the tests themselves: tests/conftest.py.
+# Shapes that annotations name are checked by the tests themselves: tests/shapes.py.
 types: env
 	$(BIN)/mypy
 
