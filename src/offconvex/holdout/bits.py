@@ -4,6 +4,7 @@ NumPy on the CPU, since torch counts no bits.
 """
 
 import numpy as np
+from jaxtyping import Int, Int32, Shaped, UInt8, UInt64
 
 WORD = np.dtype("<u8")  # little-endian everywhere, so that unpacking has one order
 
@@ -13,34 +14,34 @@ def words(size: int) -> int:
     return -(-size // 64)
 
 
-def random(draws: np.random.Generator, *shape: int, size: int) -> np.ndarray:
-    """Fair coin flips, (..., words); bits beyond `size` are zero."""
+def random(draws: np.random.Generator, *shape: int, size: int) -> UInt64[np.ndarray, "... {-(-size//64)}"]:
+    """Fair coin flips; bits beyond `size` are zero."""
     drawn = draws.integers(0, 2**64, size=(*shape, words(size)), dtype=np.uint64).astype(WORD, copy=False)
     if size % 64:
         drawn[..., -1] &= WORD.type((1 << size % 64) - 1)
     return drawn
 
 
-def pack(flags: np.ndarray) -> np.ndarray:
-    """Bools (..., size) as words (..., words)."""
+def pack(flags: Shaped[np.ndarray, "*lead size"]) -> UInt64[np.ndarray, "*lead -(-size//64)"]:
+    """Bools as words."""
     flags = np.asarray(flags, dtype=bool)
     padded = np.zeros((*flags.shape[:-1], 64 * words(flags.shape[-1])), dtype=bool)
     padded[..., : flags.shape[-1]] = flags
     return np.packbits(padded, axis=-1, bitorder="little").view(WORD)
 
 
-def unpack(packed: np.ndarray, size: int) -> np.ndarray:
-    """Inverse of `pack`: 0 or 1, uint8 (..., size)."""
+def unpack(packed: UInt64[np.ndarray, "*lead words"], size: int) -> UInt8[np.ndarray, "*lead {size}"]:
+    """Inverse of `pack`: 0 or 1."""
     return np.unpackbits(np.ascontiguousarray(packed).view(np.uint8), axis=-1, bitorder="little", count=size)
 
 
-def ones(packed: np.ndarray) -> np.ndarray:
-    """Number of ones, (...)."""
+def ones(packed: UInt64[np.ndarray, "*lead words"]) -> Int[np.ndarray, "*lead"] | np.integer:
+    """Number of ones."""
     return np.bitwise_count(packed).sum(-1, dtype=np.int64)
 
 
-def column_sums(packed: np.ndarray, size: int) -> np.ndarray:
-    """Sums over the next-to-last axis, coordinate by coordinate: (..., K, words) -> int32 (..., size).
+def column_sums(packed: UInt64[np.ndarray, "*lead k words"], size: int) -> Int32[np.ndarray, "*lead {size}"]:
+    """Sums over the next-to-last axis, coordinate by coordinate.
 
     Full adders on whole words: three vectors of one weight become a sum of that weight and a carry of twice the weight,
     until at most two of each weight are left. That is about K adders of five operations on 64 coordinates each.

@@ -1,24 +1,25 @@
 """What a leaderboard tells of each submission: everything, or only real improvements."""
 
 import numpy as np
+from jaxtyping import Bool, Float, Shaped, UInt64
 
 from offconvex.holdout import bits
 
 
-def naive(losses: np.ndarray, digits: int = 5) -> np.ndarray:
+def naive(losses: Float[np.ndarray, "*any"], digits: int = 5) -> Float[np.ndarray, "*any"]:
     """Every loss, rounded as Kaggle rounded it, in any shape."""
     return np.round(losses, digits)
 
 
-def ladder(losses: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+def ladder(losses: Float[np.ndarray, "R k"], step: float) -> tuple[Float[np.ndarray, "R k"], Bool[np.ndarray, "R k"]]:
     """The Ladder with a fixed step (blum2015ladder, Algorithm 1).
 
     Args:
-        losses: (R, k) true losses on the held-out set, in the order of submission.
+        losses: true losses on the held-out set, in the order of submission.
         step: improvements up to it are not reported, and reports are multiples of it.
 
     Returns:
-        reports (R, k), and whether each submission lowered the report, bool (R, k).
+        Reports, and whether each submission lowered the report.
 
     Raises:
         ValueError: if the step is not in (0, 1].
@@ -34,7 +35,9 @@ def ladder(losses: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
     return reports, accepted
 
 
-def paired_deviation(differing: np.ndarray, change: np.ndarray, size: int) -> np.ndarray:
+def paired_deviation(
+    differing: Shaped[np.ndarray, "*any"] | int, change: Float[np.ndarray, "*any"], size: int
+) -> Float[np.ndarray, "*any"]:
     """Sample standard deviation of the differences of 0/1 losses of two submissions that differ in `differing` places.
 
     The differences are 0, 1 and -1 with sum `change` * n and sum of squares `differing`.
@@ -42,16 +45,18 @@ def paired_deviation(differing: np.ndarray, change: np.ndarray, size: int) -> np
     return np.sqrt(np.maximum(differing - size * change**2, 0) / (size - 1))
 
 
-def free_ladder(submissions: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def free_ladder(
+    submissions: UInt64[np.ndarray, "R k words"], labels: UInt64[np.ndarray, "R words"], size: int
+) -> tuple[Float[np.ndarray, "R k"], Bool[np.ndarray, "R k"]]:
     """The parameter-free Ladder: an improvement counts if it exceeds its own standard error (blum2015ladder, Sec. 3.1).
 
     Args:
-        submissions: (R, k, words) packed predictions.
-        labels: (R, words) packed labels.
+        submissions: packed predictions.
+        labels: packed labels.
         size: n.
 
     Returns:
-        reports (R, k), and whether each submission lowered the report, bool (R, k).
+        Reports, and whether each submission lowered the report.
     """
     losses = bits.ones(submissions ^ labels[:, None]) / size
     reports, accepted = np.empty(losses.shape), np.empty(losses.shape, dtype=bool)
@@ -70,8 +75,12 @@ def free_ladder(submissions: np.ndarray, labels: np.ndarray, size: int) -> tuple
 
 
 def thresholdout(
-    train: np.ndarray, held_out: np.ndarray, threshold: float, noise: float, draws: np.random.Generator
-) -> np.ndarray:
+    train: Float[np.ndarray, "*any"],
+    held_out: Float[np.ndarray, "*any"],
+    threshold: float,
+    noise: float,
+    draws: np.random.Generator,
+) -> Float[np.ndarray, "*any"]:
     """Answers of Thresholdout: the value on the training set unless the held-out value contradicts it.
 
     With |train - held out| > threshold + noise it answers the held-out value plus noise (dwork2015reusable, with the

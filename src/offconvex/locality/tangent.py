@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.locality import networks, regularizer
 from offconvex.locality.networks import Architecture, NetworkWeights
@@ -26,8 +28,10 @@ class Interpolation:
     similarity: np.ndarray
 
 
-def slopes(architecture: Architecture, weights: NetworkWeights, images: torch.Tensor) -> torch.Tensor:
-    """Gradient (N, P) of each sample's output by all weights of one replica, images (N, C, H, W)."""
+def slopes(
+    architecture: Architecture, weights: list[Float[Tensor, "1 _ _"]], images: Float[Tensor, "N C H W"]
+) -> Float[Tensor, "N P"]:
+    """Gradient of each sample's output by all weights of one replica."""
 
     def output(parameters: NetworkWeights, image: torch.Tensor) -> torch.Tensor:
         return networks.forward(architecture, parameters, image[None])[0, 0]
@@ -38,9 +42,9 @@ def slopes(architecture: Architecture, weights: NetworkWeights, images: torch.Te
 
 def interpolate(
     architecture: Architecture,
-    weights: NetworkWeights,
-    data: tuple[torch.Tensor, torch.Tensor],
-    held_out: tuple[torch.Tensor, torch.Tensor],
+    weights: list[Float[Tensor, "R _ _"]],
+    data: tuple[Float[Tensor, "R N C H W"], Float[Tensor, "R N"]],
+    held_out: tuple[Float[Tensor, "M C H W"], Float[Tensor, " M"]],
     pair: tuple[Patch, Patch],
     counts: Sequence[int],
 ) -> Interpolation:
@@ -53,8 +57,8 @@ def interpolate(
     Args:
         architecture: the networks.
         weights: at the start, R replicas.
-        data: training images (R, N, C, H, W) and labels (R, N) in {0, 1}.
-        held_out: test images (M, C, H, W) and labels (M,).
+        data: training images and labels in {0, 1}.
+        held_out: test images and labels.
         pair: patches between which the surrogate is read.
         counts: how many of the training images to use, from the first on; the slopes are the same for all.
     """

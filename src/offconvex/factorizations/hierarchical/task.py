@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
@@ -62,8 +64,8 @@ class TreeCompletion(Completion):
         """Lengths of the axes."""
         return (self.length,) * hierarchical.mode_tree(self.nested).order
 
-    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Targets (B, d_1, ..., d_N), from weights N(0, 1), rescaled to the norm."""
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> Float[Tensor, "{len(replicas)} ..."]:
+        """Targets, from weights N(0, 1), rescaled to the norm."""
         return torch.cat([self._draw(rt, rng.generator(seed, stream, "target", r)) for r in replicas])
 
     def _draw(self, rt: Runtime, generator: torch.Generator) -> torch.Tensor:

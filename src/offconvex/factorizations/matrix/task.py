@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations.matrix import model as matrix
@@ -47,8 +49,10 @@ class MatrixCompletion(Completion):
         """Frobenius norm of the target, such that its entries have mean square one."""
         return self.size
 
-    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Targets (R, size, size) of the given replicas."""
+    def target(
+        self, rt: Runtime, seed: int, stream: str, replicas: range
+    ) -> Float[Tensor, "{len(replicas)} {self.size} {self.size}"]:
+        """Targets of the given replicas."""
         draws = [rng.generator(seed, stream, "target", r) for r in replicas]
         return torch.stack([low_rank_matrix(rt, draw, size=self.size, rank=self.rank) for draw in draws])
 

@@ -1,10 +1,11 @@
 """Sizes and ranks of 2 x 2 matrices along a curve of falling loss."""
 
 import numpy as np
+from jaxtyping import Float
 
 
-def schatten(log_values: np.ndarray, power: float) -> np.ndarray:
-    """Schatten norm (power >= 1) or quasi-norm (power < 1), (sum sigma^p)^(1/p), from log sigma (..., r), (...).
+def schatten(log_values: Float[np.ndarray, "*any r"], power: float) -> Float[np.ndarray, "*any"] | np.float64:
+    """Schatten norm (power >= 1) or quasi-norm (power < 1), (sum sigma^p)^(1/p), from log sigma.
 
     Logarithms are taken because sigma_2 may be smaller than any floating-point number; power may be infinite.
 
@@ -19,15 +20,15 @@ def schatten(log_values: np.ndarray, power: float) -> np.ndarray:
     return np.exp(largest) * np.exp(power * (log_values - largest[..., None])).sum(-1) ** (1 / power)
 
 
-def effective_rank(log_values: np.ndarray) -> np.ndarray:
-    """Exponential of the entropy of the normalized singular values, from log sigma (..., r), (...)."""
+def effective_rank(log_values: Float[np.ndarray, "*any r"]) -> Float[np.ndarray, "*any"] | np.float64:
+    """Exponential of the entropy of the normalized singular values, from log sigma."""
     shifted = log_values - log_values.max(-1, keepdims=True)
     log_shares = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     return np.exp(-(np.exp(log_shares) * log_shares).sum(-1))
 
 
-def at_loss(loss: np.ndarray, values: np.ndarray, level: float) -> np.ndarray:
-    """Values where each loss curve first falls to `level`, linear in log loss; (T, R), (T, R) -> (R,), nan if never."""
+def at_loss(loss: Float[np.ndarray, "T R"], values: Float[np.ndarray, "T R"], level: float) -> Float[np.ndarray, " R"]:
+    """Values where each loss curve first falls to `level`, linear in log loss; nan if never."""
     out = np.full(loss.shape[1], np.nan)
     for r, (curve, value) in enumerate(zip(loss.T, values.T)):
         reached = np.flatnonzero(curve <= level)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Objective
 from offconvex.factorizations.matrix.model import Layers, end_to_end, gaussian_layers, matrix_objective, squared_loss
@@ -44,8 +46,10 @@ class CornerCompletion:
         return matrix_objective(squared_loss(target, rt.tensor([[[0.0, 1.0], [1.0, 1.0]]])))
 
 
-def gaussian_products(rt: Runtime, generators: list[torch.Generator], *, std: float, sign: int) -> torch.Tensor:
-    """2 x 2 matrices with N(0, std^2) entries, given the sign of their determinant, (R, 2, 2), one generator each.
+def gaussian_products(
+    rt: Runtime, generators: list[torch.Generator], *, std: float, sign: int
+) -> Float[Tensor, "R 2 2"]:
+    """2 x 2 matrices with N(0, std^2) entries, given the sign of their determinant, one generator each.
 
     Exchanging the rows flips the determinant and leaves the Gaussian law as it is, so no draw is thrown away.
 
@@ -76,8 +80,8 @@ def _with_sign(last: torch.Tensor, products: torch.Tensor, sign: int) -> torch.T
     return torch.where(wrong[:, None, None], last.flip(1), last)
 
 
-def determinant(product: torch.Tensor) -> torch.Tensor:
-    """Determinant of 2 x 2 matrices (..., 2, 2), (...)."""
+def determinant(product: Float[Tensor, "*any 2 2"]) -> Float[Tensor, "*any"]:
+    """Determinant of 2 x 2 matrices."""
     return product[..., 0, 0] * product[..., 1, 1] - product[..., 0, 1] * product[..., 1, 0]
 
 

@@ -6,6 +6,8 @@ All predictors read the same inputs, so that their P R products over the modes a
 """
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.runtime import Runtime
 
@@ -15,8 +17,8 @@ SMALLEST = 1e-12
 
 def ones_start(
     rt: Runtime, generators: list[torch.Generator], *, components: int, modes: int, std: float = 1e-3
-) -> torch.Tensor:
-    """Weights 1 + std * N(0, 1), (P, R, 2, N), one generator per predictor (razin2021implicit, code).
+) -> Float[Tensor, "{len(generators)} {components} 2 {modes}"]:
+    """Weights 1 + std * N(0, 1), one generator per predictor (razin2021implicit, code).
 
     The mean is one because a product of hundreds of factors of any other size vanishes or overflows at the start.
 
@@ -31,15 +33,17 @@ def ones_start(
     return torch.stack([1 + std * rt.normal(g, components, 2, modes) for g in generators])
 
 
-def products(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Every component's product over the modes, prod_n w_r^n[x_n], at every input, (n, P, R).
+def products(
+    weights: Float[Tensor, "P components 2 N"], inputs: Float[Tensor, "n N"]
+) -> Float[Tensor, "n P components"]:
+    """Every component's product over the modes, prod_n w_r^n[x_n], at every input.
 
     log|product| = sum_n log|w^n[0]| + sum_n x_n log|w^n[1] / w^n[0]| is one matrix product, and the sign is the parity
     of the number of negative factors, another one, taken only for components that have any.
 
     Args:
-        weights: (P, R, 2, N).
-        inputs: (n, N) zeros and ones, in the weights' type.
+        weights: of the predictors.
+        inputs: zeros and ones, in the weights' type.
 
     Raises:
         ValueError: if the shapes do not belong together.
@@ -61,14 +65,14 @@ def products(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     return value.view(len(inputs), *weights.shape[:2])
 
 
-def predictions(weights: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
-    """Values of the P predictors at n inputs, (n, P)."""
+def predictions(weights: Float[Tensor, "P components 2 N"], inputs: Float[Tensor, "n N"]) -> Float[Tensor, "n P"]:
+    """Values of the P predictors at n inputs."""
     return products(weights, inputs).sum(-1)
 
 
 def squared_error_gradient(
-    weights: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+    weights: Float[Tensor, "P components 2 N"], inputs: Float[Tensor, "n N"], targets: Float[Tensor, "n P"]
+) -> tuple[Float[Tensor, " P"], Float[Tensor, "P components 2 N"]]:
     """Mean squared error of each predictor over a batch, and its gradient by hand.
 
     With c_i = (2 / n) (f(x_i) - y_i) prod_r(x_i), d/dw_r^n[1] = sum_i c_i x_in / w_r^n[1], and d/dw_r^n[0] takes the
@@ -76,12 +80,9 @@ def squared_error_gradient(
     for each mode.
 
     Args:
-        weights: (P, R, 2, N).
-        inputs: (n, N) zeros and ones.
-        targets: (n, P).
-
-    Returns:
-        Loss (P,) and gradient (P, R, 2, N).
+        weights: of the predictors.
+        inputs: zeros and ones.
+        targets: of the predictors.
     """
     value = products(weights, inputs)
     residual = value.sum(-1).sub_(targets)

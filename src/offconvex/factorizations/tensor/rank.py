@@ -3,23 +3,24 @@
 from functools import reduce
 
 import numpy as np
+from jaxtyping import Float
 
 SWEEPS = 1000
 """Sweeps after which a fit counts as failed; the source's."""
 
 
-def khatri_rao(factors: list[np.ndarray]) -> np.ndarray:
-    """Column-wise Kronecker product of matrices (d_n, r): (prod d_n, r), the last factor's index running fastest."""
+def khatri_rao(factors: list[Float[np.ndarray, "_ r"]]) -> Float[np.ndarray, "rows r"]:
+    """Column-wise Kronecker product of matrices, the last factor's index running fastest."""
     return reduce(lambda a, b: (a[:, None, :] * b[None, :, :]).reshape(-1, a.shape[1]), factors)
 
 
-def unfoldings(tensor: np.ndarray) -> list[np.ndarray]:
+def unfoldings(tensor: Float[np.ndarray, "..."]) -> list[Float[np.ndarray, "_ _"]]:
     """Matrices (d_n, prod of the other d) of a tensor, one per axis, the last remaining axis running fastest."""
     return [np.ascontiguousarray(np.moveaxis(tensor, n, 0).reshape(tensor.shape[n], -1)) for n in range(tensor.ndim)]
 
 
 def fit_error(
-    tensor: np.ndarray,
+    tensor: Float[np.ndarray, "..."],
     rank: int,
     generator: np.random.Generator,
     *,
@@ -60,7 +61,7 @@ def fit_error(
 
 
 def tensor_rank(
-    tensor: np.ndarray,
+    tensor: Float[np.ndarray, "..."],
     generators: list[np.random.Generator],
     *,
     tolerance: float = 1e-6,

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations.tasks import Completion
@@ -54,16 +56,18 @@ class TensorCompletion(Completion):
         """Number of axes N."""
         return len(self.shape)
 
-    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Targets (R, d_1, ..., d_N).
+    def target(self, rt: Runtime, seed: int, stream: str, replicas: range) -> Float[Tensor, "{len(replicas)} ..."]:
+        """Targets.
 
         The factors are N(0, 1) and share one scale, chosen for the target's norm, so that components keep the spread of
         products of Gaussian norms, up to `weakest`.
         """
         return torch.stack([self._draw(rt, rng.generator(seed, stream, "target", r))[0] for r in replicas])
 
-    def target_norms(self, rt: Runtime, seed: int, stream: str, replicas: range) -> torch.Tensor:
-        """Norms of the targets' components in decreasing order, (R, rank)."""
+    def target_norms(
+        self, rt: Runtime, seed: int, stream: str, replicas: range
+    ) -> Float[Tensor, "{len(replicas)} {self.rank}"]:
+        """Norms of the targets' components in decreasing order."""
         return torch.stack([self._draw(rt, rng.generator(seed, stream, "target", r))[1] for r in replicas])
 
     def _draw(self, rt: Runtime, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
