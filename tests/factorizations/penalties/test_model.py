@@ -246,3 +246,20 @@ def test_a_certificate_below_one_means_exact_recovery_by_the_nuclear_norm(rt):
     least = minimize_nuclear_norm(targets, masks, tolerance=1e-8, iterations=5000)
     errors = torch.linalg.matrix_norm(least.product - targets) / 20
     assert float(errors[torch.as_tensor(sure, device="cpu")].max()) < 1e-3
+
+
+def test_a_graduated_run_starts_with_the_soft_penalty_and_ends_with_the_sharp_one(rt, drawn):
+    target, mask = drawn
+    penalty, weight, rate = PENALTIES["nuclear"], 5.0, 0.1
+    start = (0.1 * normal(rt, *target.shape, name="graduated"),)
+    schedule = Schedule("descent", steps=3, smoothing=1.0, sharpest=1e-3)
+    run = fit(target, mask, start, schedule, rate=rate, penalty=penalty, weight=weight, keep=(0, 1, 2))
+    objective = matrix_objective(penalized_loss(target, mask, penalty, rt.tensor([weight] * len(target))))
+    # The last step is the third, 0.75 = (1 + cos(pi / 3)) / 2 as long as the first.
+    for before, after, length, smoothing in (
+        (run.products[0], run.products[1], rate, 1.0),
+        (run.products[2], run.product, 0.75 * rate, 1e-3),
+    ):
+        steps = {s: -length * objective((before.clone(),), s)[1][0].clone() for s in (1.0, SHARPEST, 1e-3)}
+        torch.testing.assert_close(after - before, steps.pop(smoothing), rtol=1e-9, atol=1e-12)
+        assert all((after - before - step).abs().max() > 1e-6 for step in steps.values())
