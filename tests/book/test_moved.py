@@ -52,3 +52,8 @@ def test_a_longer_name_goes_first_and_a_name_of_today_stays_itself():
         "offconvex.old.numpy_generator": "offconvex.rng.numpy_generator",
     }
     assert moved.part_of("offconvex.old.generator") == "instruments"
+
+
+def test_a_line_of_a_module_that_went_to_another_part_holds_for_it_alone():
+    lines = {"offconvex.sampling.old": "offconvex.rng", "offconvex.sampling.old.seed": "offconvex.rng.stream_seed"}
+    assert moved.targets(lines) == lines

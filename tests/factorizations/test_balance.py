@@ -45,6 +45,18 @@ def test_descent_drifts_by_what_its_steps_add_and_the_flow_does_not(rt):
     assert drift.grown == pytest.approx((gap + np.sqrt(gap**2 + 4)) / 2 / start[0] ** 2, rel=1e-3)
 
 
+@pytest.mark.parametrize(("start", "largest_at"), [((0.9, 0.3), "the end"), ((1.6, 1.2), "the start")])
+def test_drift_along_the_flow_is_relative_to_the_largest_norm_reached(rt, start, largest_at):
+    first = lambda p: p[0][:, None, None]  # noqa: E731  not conserved, so that there is a drift to divide
+    square = lambda p: p[0].square()  # noqa: E731
+    parameters = tuple(rt.tensor([x]) for x in start)
+    drift = measure_drift(two_numbers, parameters, first, square, Ladder(1.0, (50, 100)), stable_step=8.0, std=1.0)
+    gap = start[0] ** 2 - start[1] ** 2
+    end = np.sqrt((gap + np.sqrt(gap**2 + 4)) / 2)
+    largest = {"the start": start[0], "the end": end}[largest_at] ** 2
+    assert drift.flow_drifts[-1] == pytest.approx(abs(end - start[0]) / largest, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "measure",
     [
