@@ -57,3 +57,5 @@ def test_settings_in_one_level_keep_their_order_and_hide_no_departure():
     assert configs.flat(Outer(Inner(2.0)), names) == {"seed": 0, "rate": 2.0}
     other = configs.flat(Outer(Inner(steps=9), sizes=(1,)), names)
     assert other == {"seed": 0, "rate": 0.5, "inner.steps": 9, "sizes": (1,)}
+    whole = configs.flat(Outer(Inner(steps=9), sizes=(1,)), ("seed", "inner"))
+    assert list(whole.items()) == [("seed", 0), ("inner", {"rate": 0.5, "steps": 9}), ("sizes", (1,))]

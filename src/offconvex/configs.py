@@ -1,6 +1,7 @@
 """Records of settings that hold other records: one of them with changes, and all of their settings in one level."""
 
 import dataclasses
+import operator
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,11 +48,18 @@ def flat(config: Any, names: Sequence[str]) -> dict[str, object]:
 
     Args:
         config: frozen dataclass whose fields all have defaults.
-        names: dotted paths of its settings, such as "schedule.epochs", each known by its last part.
+        names: dotted paths of its settings, such as "schedule.epochs", each known by its last part; a record that is
+            named stays in one piece, as a mapping.
     """
     every, usual = _leaves(config), _leaves(type(config)())
-    departing = {name: value for name, value in every.items() if name not in names and value != usual.get(name)}
-    return {name.rpartition(".")[2]: every[name] for name in names} | departing
+    inside = tuple(f"{name}." for name in names)
+    others = [name for name in every if name not in names and not name.startswith(inside)]
+    departing = {name: every[name] for name in others if every[name] != usual.get(name)}
+    return {name.rpartition(".")[2]: _told(operator.attrgetter(name)(config)) for name in names} | departing
+
+
+def _told(value: Any) -> object:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _leaves(record: Any) -> dict[str, object]:

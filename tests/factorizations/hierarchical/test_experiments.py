@@ -106,9 +106,8 @@ def test_one_law_on_short_runs():
 
 
 def test_stored_parts_assemble_and_a_slice_repeats_them():
-    config = hierarchical_wide.Wide(
-        task=SMALL, std=5e-2, floor=1e-12, steps=60, finish_steps=5, thinning=10, slice_steps=30
-    )
+    learning = TreeLearning(SMALL, std=5e-2, steps=60, finish_steps=5, kept=10)
+    config = hierarchical_wide.Wide(learning, thinning=10, slice_steps=30)
     results = {which: hierarchical_wide.run_part(config, *which) for which in hierarchical_wide.parts(config).values()}
     arrays = hierarchical_wide.WIDE.assemble(config, results)
     assert arrays["root"].shape == (2, 7, 8) and arrays["split_values"].shape == (2, 3, 9)

@@ -110,9 +110,9 @@ def test_the_law_is_judged_on_learned_components_only(rt):
 
 
 def test_stored_parts_of_the_starts_come_together(rt):
-    sizes = {"stds": (0.4, 0.1), "steps": (40, 60), "finish_steps": 10, "replicas": 2, "slice_steps": 20}
     task = TensorCompletion((4, 4, 4, 4), rank=1, observed=150, norm=1.0, components=20)
-    config = tensor_init_scale.InitScales(task, **sizes)
+    learning = TensorLearning(task, settled=1e-4, finish_steps=10, finish_share=0.9)
+    config = tensor_init_scale.InitScales(learning, (0.4, 0.1), (40, 60), replicas=2, slice_steps=20)
     results = {which: tensor_init_scale.run_part(config, *which) for which in tensor_init_scale.parts(config).values()}
     stored = tensor_init_scale.assemble(config, results)
     assert stored["final_error"].shape == (2, 2) and stored["merged_norms"].shape == (2, 2, 10)

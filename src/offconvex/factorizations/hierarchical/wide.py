@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from offconvex import runtime
+from offconvex import configs, runtime
 from offconvex.descent import GroupRMSprop
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical.incremental import TreeLearned, TreeLearning, learn_trees
@@ -20,32 +20,23 @@ class Wide:
     """Figure 4 of razin2022post.
 
     Attributes:
-        task: what is completed; 512 local components at every node, which restricts nothing.
-        std: of every entry of every matrix at the start.
-        rate: of the adaptive step.
-        floor: of the adaptive step. At the start all gradients are far below it, which makes the first plateau some
-            8,000 iterations long.
+        learning: the run of one task, with 512 local components at every node, which restricts nothing. At the start
+            all gradients are far below the floor of the adaptive step, which makes the first plateau some 8,000
+            iterations long.
         precision: of weights and gradients, "float32" as in the source or "float64". On a processor the run takes
             nearly three times as long in float64.
-        steps: iterations.
-        finish_steps: iterations of plain gradient descent afterwards.
         replicas: independent tasks.
-        record_every: iterations between the records that the growth law is taken from.
         thinning: records between the kept points of the curves.
         slice_steps: iterations of the first task that the chapter repeats.
         seed: of targets, observed entries and starts.
         device: where to run.
     """
 
-    task: TreeCompletion = TreeCompletion(width=512)
-    std: float = 1e-2
-    rate: float = 1e-2
-    floor: float = 1e-6
+    learning: TreeLearning = TreeLearning(
+        task=TreeCompletion(width=512), rule=GroupRMSprop(rate=1e-2, floor=1e-6), steps=40_000, kept=10
+    )
     precision: str = "float32"
-    steps: int = 40_000
-    finish_steps: int = 2000
     replicas: int = 2
-    record_every: int = 1
     thinning: int = 40
     slice_steps: int = 160
     seed: int = 0
@@ -56,24 +47,18 @@ class Wide:
             raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
         if self.precision not in ("float32", "float64"):
             raise ValueError(f"`precision` must be 'float32' or 'float64'; got {self.precision!r}.")
-        if not self.thinning * self.record_every < self.slice_steps <= self.steps:
+        second, last = self.thinning * self.learning.record_every, self.learning.steps
+        if not second < self.slice_steps <= last:
             raise ValueError(
                 "A slice must end between the second stored point and the last step, "
-                f"{self.thinning * self.record_every} < `slice_steps` <= {self.steps}; got {self.slice_steps}."
+                f"{second} < `slice_steps` <= {last}; got {self.slice_steps}."
             )
 
-    @property
-    def learning(self) -> TreeLearning:
-        """The run of one task."""
-        return TreeLearning(
-            task=self.task,
-            std=self.std,
-            rule=GroupRMSprop(rate=self.rate, floor=self.floor),
-            steps=self.steps,
-            finish_steps=self.finish_steps,
-            kept=10,
-            record_every=self.record_every,
-        )
+    def settings(self) -> dict[str, object]:
+        """What the stored result is known by."""
+        start = ("learning.task", "learning.std", "learning.rule.rate", "learning.rule.floor")
+        lengths = ("learning.steps", "learning.finish_steps", "replicas", "learning.record_every")
+        return configs.flat(self, (*start, "precision", *lengths, "thinning", "slice_steps", "seed", "device"))
 
 
 def parts(config: Wide) -> dict[str, tuple[int]]:
@@ -85,7 +70,7 @@ def run_part(config: Wide, replica: int) -> dict[str, np.ndarray]:
     """Curves, thinned, and end state of one task."""
     rt = runtime.resolve(config.device, getattr(torch, config.precision))
     (run,) = learn_trees(config.learning, rt, config.seed, stream=STREAM, replicas=range(replica, replica + 1))
-    rows, end = slice(None, None, config.thinning), config.slice_steps // config.record_every
+    rows, end = slice(None, None, config.thinning), config.slice_steps // config.learning.record_every
     return {
         "iterations": run.iterations[rows],
         "root": run.norms[rows].astype(np.float32),

@@ -1,16 +1,16 @@
 """One task learned from starts of several sizes: a stored experiment, and the slice of it that is repeated live."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offconvex import runtime
+from offconvex import configs, runtime
 from offconvex.descent import descend
 from offconvex.factorizations.tensor import measure as tensor_measure
 from offconvex.factorizations.tensor import model as tensor
 from offconvex.factorizations.tensor.incremental import TensorLearned, TensorLearning, learn_task
-from offconvex.factorizations.tensor.task import FOURTH_ORDER, TensorCompletion
+from offconvex.factorizations.tensor.task import FOURTH_ORDER
 from offconvex.stored import StoredExperiment
 
 STREAM = "init scale"
@@ -21,12 +21,10 @@ class InitScales:
     """Figure 4 of razin2021post at its own size, with fifteen tasks in place of one.
 
     Attributes:
-        task: what is completed.
+        learning: everything but start, steps and records of one run. The source stops at the same size, a mean squared
+            error of 1e-8; the finish is long enough for the slowest direction to settle.
         stds: of every entry of every factor at the start, decreasing.
         steps: most iterations from each.
-        settled: see `TensorLearning`; the source stops at the same size, a mean squared error of 1e-8.
-        finish_steps: most iterations of plain gradient descent afterwards, enough for the slowest direction to settle.
-        finish_share: their step over the largest stable one for the target's norm.
         replicas: independent tasks; curves are kept of the first.
         thinning: iterations between the kept points of its curves.
         slice_steps: iterations of the first task from the largest start that the chapter repeats.
@@ -34,12 +32,9 @@ class InitScales:
         device: where to run.
     """
 
-    task: TensorCompletion = FOURTH_ORDER
+    learning: TensorLearning = TensorLearning(task=FOURTH_ORDER, settled=1e-4, finish_steps=8000, finish_share=0.9)
     stds: tuple[float, ...] = (0.05, 0.01, 0.005)
     steps: tuple[int, ...] = (2500, 9000, 20_000)
-    settled: float = 1e-4
-    finish_steps: int = 8000
-    finish_share: float = 0.9
     replicas: int = 15
     thinning: int = 10
     slice_steps: int = 400
@@ -54,30 +49,29 @@ class InitScales:
         if min(self.replicas, self.thinning, self.slice_steps) < 1:
             raise ValueError("`replicas`, `thinning` and `slice_steps` must be at least 1.")
 
+    def settings(self) -> dict[str, object]:
+        """What the stored result is known by."""
+        ends = ("learning.settled", "learning.finish_steps", "learning.finish_share")
+        names = ("learning.task", "stds", "steps", *ends, "replicas", "thinning", "slice_steps", "seed", "device")
+        return configs.flat(self, names)
+
 
 def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> TensorLearned:
     """One task from one start; the growth law is only taken where curves are wanted, as it needs every iteration."""
-    learning = TensorLearning(
-        task=config.task,
-        std=config.stds[scale],
-        steps=config.steps[scale],
-        settled=config.settled,
-        finish_steps=config.finish_steps,
-        finish_share=config.finish_share,
-        record_every=1 if curves else config.thinning,
-    )
+    every = 1 if curves else config.thinning
+    learning = replace(config.learning, std=config.stds[scale], steps=config.steps[scale], record_every=every)
     return learn_task(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
 
 
 def repeat_slice(config: InitScales) -> np.ndarray:
     """Ten largest component norms of the first task from the largest start, over `slice_steps` iterations, (T, 10)."""
-    rt, task, one = runtime.resolve(config.device), config.task, range(1)
+    rt, task, one = runtime.resolve(config.device), config.learning.task, range(1)
     target = task.target(rt, config.seed, STREAM, one)
     run = descend(
         tensor.TensorObjective(tensor.completion_loss(target, task.mask(rt, config.seed, STREAM, one))),
         task.start(rt, config.seed, STREAM, one, std=config.stds[0]),
         steps=config.slice_steps,
-        step_size=TensorLearning().rule,
+        step_size=config.learning.rule,
         record=lambda factors, _: {"norms": tensor_measure.component_norms(factors).topk(10).values},
         record_every=config.thinning,
     )
