@@ -263,6 +263,63 @@ def test_another_device_argument_is_found(source, found):
     assert bool(device_faults(ast.parse(source))) is found
 
 
+# --- seeds ------------------------------------------------------------------------------------------------------------
+
+# Functions that compute with a seed, and why: what has been drawn or judged so stays until it is run again.
+SEED_ARITHMETIC = {
+    ("instahide/attack.py", "seed_of"): "the stored attack has drawn its releases so",
+    ("locality/pairs/setting.py", "seed_of"): "the stored studies have drawn their pairs so",
+    ("locality/pairs/study.py", "seed_again"): "the chapter's seeds were judged with it",
+    ("locality/pathfinder/study.py", "seed_of"): "the stored study has drawn everything so",
+}
+
+
+def is_seed(node):
+    return getattr(node, "id", getattr(node, "attr", None)) == "seed"
+
+
+def seed_arithmetic(syntax):
+    """Innermost functions, or "" outside of any, that add, multiply, ... a name or an attribute `seed`."""
+    found = set()
+
+    def visit(node, function):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            function = node.name
+        operands = {
+            ast.BinOp: lambda: (node.left, node.right),
+            ast.UnaryOp: lambda: () if isinstance(node.op, ast.Not) else (node.operand,),
+            ast.AugAssign: lambda: (node.target, node.value),
+        }.get(type(node), tuple)()
+        if any(map(is_seed, operands)):
+            found.add(function)
+        for child in ast.iter_child_nodes(node):
+            visit(child, function)
+
+    visit(syntax, "")
+    return found
+
+
+def test_a_seed_is_named_and_not_computed_except_where_it_is_stored():
+    found = {(house.relative(path), function) for path in FILES for function in seed_arithmetic(house.tree(path))}
+    assert found == SEED_ARITHMETIC.keys(), "name a stream of offconvex.rng instead"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def f(seed):\n    return seed + 1", {"f"}),
+        ("def f(config, trial):\n    def g():\n        return draw(10 * config.seed + trial)", {"g"}),
+        ("def f(seed):\n    seed += 1\n    return -seed", {"f"}),
+        ("drawn = [draw(seed ^ i) for i in range(3)]", {""}),
+        ("def f(seed):\n    return draw(number + 2 * (1 + seed))", {"f"}),
+        ("def f(seed, number):\n    return rng.stream_seed(seed, 'trial', number + 1) % 2**31", set()),
+        ("def f(config, seed):\n    return not seed or seed == 0 or f'seed-{seed}' or config.seeds + (1,)", set()),
+    ],
+)
+def test_arithmetic_on_a_seed_is_found(source, found):
+    assert seed_arithmetic(ast.parse(source)) == found
+
+
 # --- sources of formulas ----------------------------------------------------------------------------------------------
 
 KEYS = set(re.findall(r"^@\w+\{([^,\s]+),", (paths.require_project_root() / "book/references.bib").read_text(), re.M))

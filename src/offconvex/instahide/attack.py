@@ -193,7 +193,11 @@ def trial(published: Published, truth: Truth, similarity: Similarity, prior: Pri
 
 
 def seed_of(seed: int, number: int) -> int:
-    """Seed of one of several trials, far apart, so that no two seeds of a chapter share a release."""
+    """Seed of one of several trials, far apart, so that no two seeds of a chapter share a release.
+
+    A sum, as a release has no name for its number. The stored attack has drawn its releases so, hence it stays until
+    it is run again; new code names its streams.
+    """
     return seed + 1_000_003 * number
 
 
