@@ -309,7 +309,8 @@ def test_a_seed_is_named_and_not_computed_except_where_it_is_stored():
     [
         ("def f(seed):\n    return seed + 1", {"f"}),
         ("def f(config, trial):\n    def g():\n        return draw(10 * config.seed + trial)", {"g"}),
-        ("def f(seed):\n    seed += 1\n    return -seed", {"f"}),
+        ("def f(seed):\n    seed += 1", {"f"}),
+        ("def f(seed):\n    return ~seed", {"f"}),
         ("drawn = [draw(seed ^ i) for i in range(3)]", {""}),
         ("def f(seed):\n    return draw(number + 2 * (1 + seed))", {"f"}),
         ("def f(seed, number):\n    return rng.stream_seed(seed, 'trial', number + 1) % 2**31", set()),
