@@ -26,7 +26,6 @@ EXCEPTIONS = {
     "figures.band": "only draws",
     "files.digest": "a checksum of `write_sealed`, which tests/book/test_damage.py damages",
     "files.log": "opens the log of `make book`",
-    "files.write_json": "a writer of tests/book/test_killed.py",
     "flow_vs_descent.backward_error.first_order_gap": "a curve of `corrections.compare`, whose orders are measured",
     "flow_vs_descent.backward_error.modified_flow": "a curve of `corrections.compare`, whose orders are measured",
     "flow_vs_descent.courses.curves": "the runs of `follow`",

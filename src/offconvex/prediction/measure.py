@@ -163,7 +163,7 @@ def together(pools: Sequence[Pool]) -> Pool:
     )
 
 
-def inside(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"], *equal: str) -> float:
+def inside(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.fit)}"], *equal: str) -> float:
     """Kendall's tau-b with test accuracy over pairs of one study and equal poison; 0 for a predictor constant there.
 
     `equal` names further settings in which a pair must agree.
@@ -173,17 +173,17 @@ def inside(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"], *e
     return 0.0 if np.isnan(found) else found
 
 
-def whole(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> float:
+def whole(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.fit)}"]) -> float:
     """Kendall's tau-b with test accuracy over all pairs of one study."""
     return theory.kendall(predictor, pool.test, theory.same_stratum(pool.studies))
 
 
-def error(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> float:
+def error(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.fit)}"]) -> float:
     """Mean absolute difference to test accuracy."""
     return float(np.abs(predictor - pool.test).mean())
 
 
-def families(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> dict[str, float]:
+def families(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.fit)}"]) -> dict[str, float]:
     """Tau-b of each family, over pairs of one study and equal poison."""
     result = {}
     for name in pool.config.families:
@@ -192,13 +192,13 @@ def families(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) 
     return result
 
 
-def family_errors(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.members)}"]) -> dict[str, float]:
+def family_errors(pool: Pool, predictor: Shaped[np.ndarray, " {len(pool.fit)}"]) -> dict[str, float]:
     """Mean absolute difference to test accuracy of each family."""
     gaps, family = np.abs(predictor - pool.test), pool.values("family")
     return {name: float(gaps[family == name].mean()) for name in pool.config.families}
 
 
-def resamples(pool: Pool, count: int, seed: int) -> Float[np.ndarray, "{count} {len(pool.members)}"]:
+def resamples(pool: Pool, count: int, seed: int) -> Float[np.ndarray, "{count} {len(pool.fit)}"]:
     """How often each member occurs in bootstrap samples, drawn among those of its study and poison."""
     draws = rng.numpy_generator(seed, "bootstrap")
     result = np.zeros((count, len(pool.members)))
@@ -210,8 +210,8 @@ def resamples(pool: Pool, count: int, seed: int) -> Float[np.ndarray, "{count} {
 
 def inside_samples(
     pool: Pool,
-    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
-    counts: Float[np.ndarray, "count {len(pool.members)}"],
+    predictor: Shaped[np.ndarray, " {len(pool.fit)}"],
+    counts: Float[np.ndarray, "count {len(pool.fit)}"],
 ) -> Float[np.ndarray, " count"]:
     """`inside` of each bootstrap sample, copies of one member being no pair."""
     first, second = theory.pair_signs(predictor), theory.pair_signs(pool.test)
@@ -225,8 +225,8 @@ def inside_samples(
 
 def competition(
     pool: Pool,
-    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
-    counts: Float[np.ndarray, " {len(pool.members)}"] | None = None,
+    predictor: Shaped[np.ndarray, " {len(pool.fit)}"],
+    counts: Float[np.ndarray, " {len(pool.fit)}"] | None = None,
 ) -> float:
     """`theory.conditional_score` of a promise of accuracy, studies as strata, by one count of all cells.
 
@@ -254,8 +254,8 @@ def competition(
 
 def competition_samples(
     pool: Pool,
-    predictor: Shaped[np.ndarray, " {len(pool.members)}"],
-    counts: Float[np.ndarray, "count {len(pool.members)}"],
+    predictor: Shaped[np.ndarray, " {len(pool.fit)}"],
+    counts: Float[np.ndarray, "count {len(pool.fit)}"],
 ) -> Float[np.ndarray, " count"]:
     """`competition` of each bootstrap sample."""
     return np.array([competition(pool, predictor, each) for each in counts])
