@@ -50,7 +50,7 @@ class StoredExperiment(Generic[Config]):
     Attributes:
         name: what `offconvex run` calls it, unique in the book.
         chapter: the chapter that shows it.
-        config: frozen dataclass of its settings; fields are numbers, text or tuples of them.
+        config: frozen dataclass of its settings; fields are numbers, text, tuples of them, or such records.
         parts: config -> for each part's name, usable as a file name, the arguments that make it what it is.
         run: (config, *arguments) -> arrays of one part.
         assemble: (config, arrays of each part by its arguments, in the order of `parts`) -> the arrays to store.
