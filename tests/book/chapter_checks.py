@@ -4,7 +4,7 @@ import ast
 import re
 
 from offconvex import paths
-from offconvex.book.execution import chapters
+from offconvex.book.execution import chapters, code
 
 MAX_LINES, MAX_COLUMNS, MAX_DEF_LINES = 12, 120, 5
 MAX_CODE_CELLS, MAX_FIGURES, MAX_FURTHER_FIGURES = 25, 8, 4  # the first two are those of the argument
@@ -74,10 +74,11 @@ def model_faults(notebook) -> list[str]:
             found.append(f"a model cell of {len(lines)} lines, not {MODEL_LINES[0]} to {MODEL_LINES[-1]}")
         if wrong := _imports(cell) - {"numpy"}:
             found.append(f"the model cell imports {', '.join(sorted(wrong))}")
-        rest = [other for other in code_cells(notebook) if not tags(other) & {"model", "model-check"}]
-        shared = _names(cell, ast.Store) & set().union(*(_names(other, (ast.Load, ast.Store)) for other in rest))
-        if shared:
-            found.append(f"the model cell defines {', '.join(sorted(shared))}, which the chapter uses")
+    aside = [cell for cell in code_cells(notebook) if tags(cell) & code.MODEL]
+    rest = [cell for cell in code_cells(notebook) if not tags(cell) & code.MODEL]
+    defined = set().union(*(_names(cell, ast.Store) for cell in aside))
+    if shared := defined & set().union(*(_names(cell, (ast.Load, ast.Store)) for cell in rest)):
+        found.append(f"the model cell defines {', '.join(sorted(shared))}, which the chapter uses")
     for before, cell in zip([None, *code_cells(notebook)], code_cells(notebook)):
         printed = "".join(o.get("text", "") for o in cell.get("outputs", ())).splitlines()
         if "model-check" in tags(cell) and (before is None or "model" not in tags(before)):

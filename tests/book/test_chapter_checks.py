@@ -89,6 +89,7 @@ def test_code_without_a_text_before_it_is_found():
         ([(MODEL + "from offconvex import rng", "model")], "imports offconvex"),
         ([(MODEL, "model"), "y = error + 1"], "defines error"),
         (["gradient = 3", (MODEL, "model")], "defines gradient"),
+        (["gap = 3", (MODEL, "model"), ("gap = 0", "model-check")], "defines gap"),
         ([(MODEL, "model"), "x = 1", (CHECK, "model-check")], "does not follow the model cell"),
         ([(CHECK, "model-check")], "does not follow the model cell"),
         ([("x = 1", None, "✓ a.claim-1\n✓ a.claim-1 fails on its control\n")], None),

@@ -15,7 +15,7 @@ import tiny_project
 from offconvex import files, runtime
 from offconvex.book import command_line
 from offconvex.book.command_line import main
-from offconvex.book.execution import chapters, checksums, compare, convert, execute, install
+from offconvex.book.execution import chapters, checksums, code, compare, convert, execute, install
 
 
 def run_tiny(**options):
@@ -249,6 +249,37 @@ def test_cell_ids_come_from_content_not_position(tiny):
     after = {cell.source: cell.id for cell in convert.to_notebook("tiny").cells}
     assert all(after[source] == id for source, id in before.items() if source in after)
     assert len(after) == len(before) + 2
+
+
+MODEL_CELL = """
+The model.
+
+```{code-cell} ipython3
+:tags: [model]
+
+import numpy as np
+print(np.arange(3) * 2)
+```
+
+Draw and check."""
+
+
+def test_a_model_cell_is_executed_alone(tiny, capsys):
+    assert run_tiny().error == ""
+    path, version = tiny / "book/chapters/tiny.ipynb", code.version("tiny")
+    edit_source(tiny, "Draw and check.", MODEL_CELL)
+    assert main(["retell", "tiny"]) == 0
+    retold = path.read_bytes()
+    assert b"[0 2 4]" in retold and checksums.faults("tiny") == []
+    assert code.version("tiny") == version  # it decides no number
+    assert run_tiny().error == "" and path.read_bytes() == retold
+    edit_source(tiny, "* 2)", "* 3)")
+    assert main(["retell", "tiny"]) == 0 and b"[0 3 6]" in path.read_bytes()
+    retold = path.read_bytes()
+    edit_source(tiny, "* 3)", "* three)")
+    capsys.readouterr()
+    assert main(["retell", "tiny"]) == 2 and path.read_bytes() == retold
+    assert "the model cell failed: NameError" in capsys.readouterr().err
 
 
 def test_changed_text_is_taken_over_and_changed_code_is_not(tiny, capsys):

@@ -193,9 +193,10 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "retell",
-        help="take changed text into executed notebooks",
-        description="Chapters whose text, captions or alternative texts changed and whose code did not need no new "
-        "execution: their committed notebooks take the text over and keep their outputs.",
+        help="take changed text and model cells into executed notebooks",
+        description="Chapters whose text, captions, alternative texts or model cell changed and whose other code did "
+        "not need no new execution: their committed notebooks take the text over and keep their outputs. A changed "
+        "model cell is executed alone.",
     )
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.set_defaults(command=_retell)

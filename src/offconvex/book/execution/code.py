@@ -8,7 +8,9 @@ Two kinds of modules decide no number and are left out. Ink (`figures`, `motion`
 draws what was computed before; the floor plan keeps computing out of it. And `claims`, `run`, `files` and `paths` judge
 numbers, name the chapter they belong to, and say where they lie: bounds are read anew at every look at a record, and
 what is written is read back in tests. The `__init__` files of packages hold nothing but a docstring, which a test asks
-for. A cell counts whole, its lines of drawing included: what they do cannot be told from what they compute.
+for. A cell counts whole, its lines of drawing included: what they do cannot be told from what they compute. The cell
+that shows a chapter's model does not count, nor does its check: nothing uses a name that they define, which a test
+asks for.
 """
 
 import ast
@@ -20,6 +22,11 @@ from pathlib import Path
 
 from offconvex import files, paths
 from offconvex.book.execution import convert
+
+SHOWN = "model"
+"""Tag of the cell that shows a chapter's model, and stands alone."""
+MODEL = {SHOWN, "model-check"}
+"""The same, and the tag of the cell that holds it against the engine."""
 
 APART = ("figures", "motion", "claims", "run", "files", "paths")
 
@@ -57,8 +64,9 @@ def module_version(file: Path, known: dict[Path, str] | None = None) -> str:
 
 
 def cells(chapter: str) -> list[str]:
-    """Sources of a chapter's code cells."""
-    return [cell.source for cell in convert.to_notebook(chapter).cells if cell.cell_type == "code"]
+    """Sources of a chapter's code cells that decide numbers."""
+    found = (cell for cell in convert.to_notebook(chapter).cells if cell.cell_type == "code")
+    return [cell.source for cell in found if not MODEL & set(cell.metadata.get("tags", ()))]
 
 
 def modules(chapter: str) -> list[Path]:

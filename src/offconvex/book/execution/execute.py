@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import nbformat
 
 from offconvex import files, paths
 from offconvex.book.execution import chapters, code, convert, install, provenance
@@ -150,6 +151,28 @@ def execute(job: Job) -> Outcome:
             return Outcome(job.chapter, notebook, seconds, "")
         install.install(folder, job.chapter)
     return Outcome(job.chapter, chapters.notebook_path(job.chapter), seconds, "")
+
+
+def alone(source: str) -> list[nbformat.NotebookNode]:
+    """Outputs of one cell that needs no other.
+
+    Raises:
+        ValueError: if it fails, or what it shows is not fit to commit.
+    """
+    import nbclient
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    folder = paths.build_folder() / "execute"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _kernel_surroundings(folder, folder / ".alone.log"):
+        client = nbclient.NotebookClient(
+            notebook, timeout=CELL_TIMEOUT, kernel_name="python3", store_widget_state=False
+        )
+        try:
+            client.execute()
+        except nbclient.exceptions.CellExecutionError as error:
+            raise ValueError(f"the model cell failed: {error.ename}: {error.evalue}.") from None
+    return convert.normalise(notebook).cells[0].outputs
 
 
 def run_folder(job: Job) -> Path:
