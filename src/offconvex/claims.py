@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from offconvex import files, paths
+from offconvex import files, paths, plain
 from offconvex.run import active_run
 
 KINDS = ("claim", "control", "finding", "unreproduced")
@@ -24,7 +24,7 @@ class Measure:
 
     Attributes:
         name: its key when a claim has several; empty when it has one.
-        quantity: what is measured, in words, with its unit.
+        quantity: what is measured, in words, with its unit; formulas between dollar signs.
         at_least: lower bound, or None.
         at_most: upper bound, or None.
     """
@@ -59,7 +59,7 @@ class Claim:
         chapter: the one chapter that measures it.
         kind: "claim" (a source says it), "control" (a hypothesis is removed), "finding" (ours), or "unreproduced" (a
             source says it and it did not show at this scale; the measures bound what showed instead).
-        sentence: the statement, in words.
+        sentence: the statement, in words, with formulas between dollar signs.
         source: bib key and place.
         scale: "paper" (the source's own setting), "reduced", or "exact" (an identity or theorem).
         figure: id of the figure that shows it, or "".
@@ -167,7 +167,7 @@ def _verdict(id: str, wrong: list[Measure], values: Mapping[str, float], line: s
         print(f"✗ {id} {complaint}")
         return
     if wrong:
-        details = "; ".join(f"{m.quantity}: {values[m.name]:.6g}, bound {m.bound}" for m in wrong)
+        details = "; ".join(f"{plain.text(m.quantity)}: {values[m.name]:.6g}, bound {m.bound}" for m in wrong)
         raise ClaimFailed(f"{id} {complaint}. {details}.")
     print(line)
 
