@@ -11,8 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 RULES = [
     "--select=E,F",
-    "--ignore=E402",
-]  # E402: the cell of parameters stands before the imports; I: it would take a line for each name
+    "--ignore=E402,F811",
+]  # E402: the cell of parameters stands before the imports; F811: the model cell imports NumPy for itself, as a reader
+# would copy it; I: it would take a line for each name
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n)?(?::[^\n]*\n)*(?P<code>.*?)^```$", re.M | re.S)
 
 

@@ -35,8 +35,8 @@ def tube_in_plane(
     across = np.stack([-along[:, 1], along[:, 0]], -1) / np.linalg.norm(along, axis=1)[:, None]
     sides = [(flow + sign * radius[:, None] * across)[known] for sign in (1, -1)]
     ax.fill(*np.concatenate([sides[0], sides[1][::-1]]).T, color=TUBE, linewidth=0, zorder=1)
-    ax.plot(*flow.T, **FLOW)
     ax.plot(*descent.T, "-o", color=DESCENT, linewidth=1.0, markersize=2.6, zorder=6)
+    ax.plot(*flow.T, **{**FLOW, "zorder": 7})  # above the corners, which would hide it
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x$", aspect="equal")
 
 
