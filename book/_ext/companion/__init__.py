@@ -5,9 +5,9 @@ from sphinx.application import Sphinx
 from . import (
     addresses,
     cards,
-    claim_cells,
     damage,
     figure_links,
+    folding,
     house,
     interface,
     law_map,
@@ -15,13 +15,15 @@ from . import (
     provenance,
     scoreboard,
     texts,
+    verdicts,
 )
 
 PARTS = (
     house,
     damage,
     addresses,
-    claim_cells,
+    verdicts,  # reads which cell checks what, so before code is moved
+    folding,
     figure_links,
     scoreboard,
     texts,
