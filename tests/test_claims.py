@@ -91,6 +91,17 @@ def test_a_miss_says_the_quantity_the_value_and_the_bound(output):
         claims.check("room.both", 2)
 
 
+def test_a_miss_says_its_quantity_without_tex(tmp_path, monkeypatch, open_chapter):
+    file = tmp_path / "claims.toml"
+    file.write_text(entry("room.rate", r"{quantity = 'distance from $2-2/L$, $\sigma_1$ alone', at_most = 1}"))
+    loaded = claims.load(file)
+    monkeypatch.setattr(claims, "_registry", lambda: loaded)
+    open_chapter("room")
+    with pytest.raises(claims.ClaimFailed) as failure:
+        claims.check("room.rate", 3)
+    assert str(failure.value) == "room.rate misses its bound. distance from 2−2/L, σ₁ alone: 3, bound ≤ 1."
+
+
 def test_the_record_of_a_claim(output):
     claims.check("room.most", 0.25)
     assert stored(output) == {
@@ -220,7 +231,49 @@ def test_load_keeps_the_order_and_the_fields(tmp_path):
     assert loaded["room.most"].chapter == "room" and loaded["room.most"].figure == "fig-room-a"
 
 
+@pytest.mark.parametrize("kind", claims.KINDS)
+def test_every_kind_is_stored_and_prints_the_same_line(tmp_path, monkeypatch, open_chapter, capsys, kind):
+    file = tmp_path / "claims.toml"
+    file.write_text(entry("room.a", ONE).replace('kind = "claim"', f'kind = "{kind}"'))
+    loaded = claims.load(file)
+    monkeypatch.setattr(claims, "_registry", lambda: loaded)
+    output = open_chapter("room")
+    claims.check("room.a", 0.25)
+    claims.control("room.a", 0.75)
+    assert capsys.readouterr().out == "✓ room.a\n✓ room.a fails on its control\n"
+    assert stored(output)["room.a"]["kind"] == kind and stored(output)["room.a"]["holds"] is True
+
+
+def test_luck_and_uses_are_read_and_change_no_record(tmp_path, monkeypatch, open_chapter):
+    plain = entry("room.a", ONE) + entry("room.b", ONE)
+    full = plain.replace("at_most = 0.5}", 'at_most = 0.5, luck = {chance = 1e-6, how = "Hoeffding, n = 400."}}')
+    full = full.replace('["room.b"]', '["room.b"]\nuses = ["room.a"]')
+    records = {}
+    for name, text in {"plain": plain, "full": full}.items():
+        file = tmp_path / f"{name}.toml"
+        file.write_text(text)
+        loaded = claims.load(file)
+        monkeypatch.setattr(claims, "_registry", lambda loaded=loaded: loaded)
+        output = open_chapter("room")
+        claims.check("room.a", 0.25)
+        records[name] = (output / "claims.json").read_bytes()
+    assert records["full"] == records["plain"]
+    assert loaded["room.a"].measures[0].luck == claims.Luck(1e-6, "Hoeffding, n = 400.")
+    assert loaded["room.a"].uses == () and loaded["room.b"].uses == ("room.a",)
+    assert claims.load(tmp_path / "plain.toml")["room.a"].measures[0].luck is None
+
+
 ONE = '{quantity = "distance", at_most = 0.5}'
+
+
+def with_luck(luck):
+    return entry("a", ONE.replace("}", f", luck = {luck}}}"))
+
+
+def using(id, *uses):
+    return entry(id, ONE).replace(f'["{id}"]', f'["{id}"]\nuses = {json.dumps(uses)}')
+
+
 MALFORMED = {
     "missing fields": ('["a"]\nchapter = "room"\n', r"claims.toml, a: missing fields \['figure'"),
     "unknown field": (entry("a", ONE) + "colour = 3\n", r"a: missing fields \[\], unknown fields \['colour'\]"),
@@ -229,7 +282,7 @@ MALFORMED = {
     "scale": (entry("a", ONE).replace('scale = "exact"', 'scale = "big"'), "a: kind must be one of.* and scale one of"),
     "no text": (entry("a", ONE).replace('reason = "A reason."', "reason = 3"), "every other field text"),
     "no list": (entry("a", ONE).replace(f"[{ONE}]", ONE), "a: measures must be a list of tables"),
-    "no tables": (entry("a", "1, 2"), "a: a measure has quantity, at_least, at_most and name only; got 1"),
+    "no tables": (entry("a", "1, 2"), "a: a measure has quantity, at_least, at_most, name and luck only; got 1"),
     "no measures": (entry("a", ""), "a: measures need distinct names"),
     "no bound": (entry("a", '{quantity = "q"}'), "a: every measure needs at_least, at_most or both"),
     "no quantity": (entry("a", "{at_most = 1}"), "a: a measure has quantity"),
@@ -243,6 +296,29 @@ MALFORMED = {
         "a: measures need distinct names",
     ),
     "a nameless one of two": (entry("a", f'{ONE}, {{name = "n", quantity = "r", at_most = 1}}'), "distinct names"),
+    "a quantity without words": (
+        entry("a", "{quantity = 3, at_most = 1}"),
+        "a: name and quantity of a measure are text",
+    ),
+    "a name without letters": (entry("a", '{name = 3, quantity = "q", at_most = 1}'), "a: name and quantity"),
+    "luck without a reason": (with_luck("{chance = 1e-6}"), "a: luck has chance and how; got"),
+    "luck as a number": (with_luck("1e-6"), "a: luck has chance and how; got 1e-06"),
+    "luck with more": (with_luck('{chance = 0, how = "h", seeds = 3}'), "a: luck has chance and how; got"),
+    "too much luck": (with_luck('{chance = 1.1e-4, how = "h"}'), "a: chance must be between 0 and 0.0001; got 0.00011"),
+    "negative luck": (with_luck('{chance = -1e-9, how = "h"}'), "a: chance must be between 0 and 0.0001; got -1e-09"),
+    "no number of luck": (with_luck('{chance = nan, how = "h"}'), "a: chance must be between 0 and 0.0001; got nan"),
+    "yes for luck": (with_luck('{chance = false, how = "h"}'), "a: chance must be between 0 and 0.0001; got False"),
+    "empty reason for luck": (with_luck('{chance = 0, how = " "}'), "a: how must say in words how .*; got ' '"),
+    "a number for a reason": (with_luck("{chance = 0, how = 3}"), "a: how must say in words how .*; got 3"),
+    "uses as text": (using("a").replace("[]", '"b"', 1), "a: uses must be a list of claims, each once; got 'b'"),
+    "uses of a number": (using("a").replace("[]", "[3]", 1), r"a: uses must be a list of claims, each once; got \[3\]"),
+    "uses twice": (using("a", "b", "b") + using("b"), "a: uses must be a list of claims, each once; got"),
+    "uses an unknown claim": (using("a", "c", "b"), "claims.toml, a: uses what is no claim: b, c."),
+    "uses itself": (using("a", "a"), "claims cannot rest on each other in a circle: a uses a."),
+    "a circle": (
+        using("a", "b") + using("b", "c") + using("c", "a") + using("d", "a"),
+        "in a circle: (a uses b uses c uses a|b uses c uses a uses b|c uses a uses b uses c).",
+    ),
     "no TOML": ("[a\n", "Expected"),
     "twice": (entry("a", ONE) * 2, "Cannot declare"),
 }

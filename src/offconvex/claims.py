@@ -1,6 +1,7 @@
 """Every claim of the book, looked up in claims.toml and judged there, never beside the plot."""
 
 import functools
+import graphlib
 import json
 import math
 import os
@@ -12,10 +13,25 @@ from pathlib import Path
 from offconvex import files, paths, plain
 from offconvex.run import active_run
 
-KINDS = ("claim", "control", "finding", "unreproduced")
+KINDS = ("claim", "control", "finding", "unreproduced", "refuted")
 SCALES = ("paper", "reduced", "exact")
+LARGEST_CHANCE = 1e-4
+"""A whole chapter may miss a bound by bad luck at most this often, so no single measure may do so more often."""
 RECORD_ONLY = "OFFCONVEX_RECORD_ONLY"
 """Environment variable under which a missed bound is stored and printed but ends nothing: for runs over many seeds."""
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How often a measure misses its bound by bad luck alone.
+
+    Attributes:
+        chance: probability over the chapter's seed, at most LARGEST_CHANCE.
+        how: how that is known: a theorem, a tail with its standard error, or a simulation.
+    """
+
+    chance: float
+    how: str
 
 
 @dataclass(frozen=True)
@@ -27,12 +43,14 @@ class Measure:
         quantity: what is measured, in words, with its unit; formulas between dollar signs.
         at_least: lower bound, or None.
         at_most: upper bound, or None.
+        luck: how often it misses by bad luck, or None if nobody has said so.
     """
 
     name: str
     quantity: str
     at_least: float | None
     at_most: float | None
+    luck: Luck | None = None
 
     def holds(self, value: float) -> bool:
         """Whether the value is finite and inside the bound."""
@@ -57,14 +75,16 @@ class Claim:
     Attributes:
         id: stable name that is cited.
         chapter: the one chapter that measures it.
-        kind: "claim" (a source says it), "control" (a hypothesis is removed), "finding" (ours), or "unreproduced" (a
-            source says it and it did not show at this scale; the measures bound what showed instead).
+        kind: "claim" (a source says it), "control" (a hypothesis is removed), "finding" (ours), "unreproduced" (a
+            source says it and it did not show at this scale; the measures bound what showed instead), or "refuted" (a
+            source says it and the experiment shows the contrary, which the measures bound).
         sentence: the statement, in words, with formulas between dollar signs.
         source: bib key and place.
         scale: "paper" (the source's own setting), "reduced", or "exact" (an identity or theorem).
         figure: id of the figure that shows it, or "".
         reason: why the bounds are what they are.
         measures: the numbers it rests on.
+        uses: ids of other claims that it rests on.
     """
 
     id: str
@@ -76,6 +96,7 @@ class Claim:
     figure: str
     reason: str
     measures: tuple[Measure, ...]
+    uses: tuple[str, ...] = ()
 
 
 class ClaimFailed(AssertionError):
@@ -86,10 +107,20 @@ def load(path: Path | None = None) -> dict[str, Claim]:
     """All claims by id, in the order of the file.
 
     Raises:
-        ValueError: if an entry is incomplete or contradicts itself; the message names it.
+        ValueError: if an entry is incomplete or contradicts itself, or claims rest on each other in a circle; the
+            message names them.
     """
     with open(path or paths.book_file("claims.toml"), "rb") as file:
-        return {id: _parse(id, entry) for id, entry in tomllib.load(file).items()}
+        registry = {id: _parse(id, entry) for id, entry in tomllib.load(file).items()}
+    for claim in registry.values():
+        if unknown := set(claim.uses) - set(registry):
+            raise ValueError(f"claims.toml, {claim.id}: uses what is no claim: {', '.join(sorted(unknown))}.")
+    try:
+        graphlib.TopologicalSorter({claim.id: claim.uses for claim in registry.values()}).prepare()
+    except graphlib.CycleError as error:
+        circle = " uses ".join(reversed(error.args[1]))
+        raise ValueError(f"claims.toml: claims cannot rest on each other in a circle: {circle}.") from None
+    return registry
 
 
 _registry = functools.cache(load)
@@ -215,35 +246,54 @@ def _store(output: Path, id: str, record: dict) -> None:
 
 
 def _parse(id: str, entry: dict) -> Claim:
-    fields = ("chapter", "kind", "sentence", "source", "scale", "figure", "reason", "measures")
+    words = ("chapter", "kind", "sentence", "source", "scale", "figure", "reason")
     if not isinstance(entry, dict):
-        raise ValueError(f"claims.toml, {id}: expected a table with {', '.join(fields)}; got {entry!r}.")
-    missing, unknown = set(fields) - set(entry), set(entry) - set(fields)
+        raise ValueError(f"claims.toml, {id}: expected a table with {', '.join(words)}, measures; got {entry!r}.")
+    missing, unknown = {*words, "measures"} - set(entry), set(entry) - {*words, "measures", "uses"}
     if missing or unknown:
         raise ValueError(f"claims.toml, {id}: missing fields {sorted(missing)}, unknown fields {sorted(unknown)}.")
     if entry["kind"] not in KINDS or entry["scale"] not in SCALES:
         raise ValueError(f"claims.toml, {id}: kind must be one of {KINDS} and scale one of {SCALES}.")
-    if not all(isinstance(entry[f], str) for f in fields[:-1]) or not isinstance(entry["measures"], list):
+    if not all(isinstance(entry[f], str) for f in words) or not isinstance(entry["measures"], list):
         raise ValueError(f"claims.toml, {id}: measures must be a list of tables and every other field text.")
+    uses = entry.get("uses", [])
+    if not isinstance(uses, list) or not all(isinstance(used, str) for used in uses) or len(set(uses)) < len(uses):
+        raise ValueError(f"claims.toml, {id}: uses must be a list of claims, each once; got {uses!r}.")
     measures = tuple(_measure(id, m) for m in entry["measures"])
     names = [m.name for m in measures]
     if not names or len(set(names)) < len(names) or (len(names) > 1 and "" in names):
         raise ValueError(f"claims.toml, {id}: measures need distinct names, and none only when there is one.")
-    return Claim(id=id, **{f: entry[f] for f in fields[:-1]}, measures=measures)
+    return Claim(id=id, **{f: entry[f] for f in words}, measures=measures, uses=tuple(uses))
 
 
 def _measure(id: str, entry: dict) -> Measure:
     # A misspelt bound would be no bound.
-    if (
-        not isinstance(entry, dict)
-        or set(entry) - {"name", "quantity", "at_least", "at_most"}
-        or "quantity" not in entry
-    ):
-        raise ValueError(f"claims.toml, {id}: a measure has quantity, at_least, at_most and name only; got {entry!r}.")
+    fields = {"name", "quantity", "at_least", "at_most", "luck"}
+    if not isinstance(entry, dict) or set(entry) - fields or "quantity" not in entry:
+        raise ValueError(
+            f"claims.toml, {id}: a measure has quantity, at_least, at_most, name and luck only; got {entry!r}."
+        )
+    if not all(isinstance(entry.get(field, ""), str) for field in ("name", "quantity")):
+        raise ValueError(f"claims.toml, {id}: name and quantity of a measure are text; got {entry!r}.")
     bounds = [entry[side] for side in ("at_least", "at_most") if side in entry]
     if not bounds:
         raise ValueError(f"claims.toml, {id}: every measure needs at_least, at_most or both.")
-    numbers = all(isinstance(b, int | float) and not isinstance(b, bool) and math.isfinite(b) for b in bounds)
-    if not numbers or bounds != sorted(bounds):
+    if not all(map(_finite, bounds)) or bounds != sorted(bounds):
         raise ValueError(f"claims.toml, {id}: bounds must be finite numbers with at_least <= at_most; got {bounds}.")
-    return Measure(entry.get("name", ""), entry["quantity"], entry.get("at_least"), entry.get("at_most"))
+    luck = _luck(id, entry["luck"]) if "luck" in entry else None
+    return Measure(entry.get("name", ""), entry["quantity"], entry.get("at_least"), entry.get("at_most"), luck)
+
+
+def _luck(id: str, entry: dict) -> Luck:
+    if not isinstance(entry, dict) or set(entry) != {"chance", "how"}:
+        raise ValueError(f"claims.toml, {id}: luck has chance and how; got {entry!r}.")
+    chance, how = entry["chance"], entry["how"]
+    if not _finite(chance) or not 0 <= chance <= LARGEST_CHANCE:
+        raise ValueError(f"claims.toml, {id}: chance must be between 0 and {LARGEST_CHANCE:g}; got {chance!r}.")
+    if not isinstance(how, str) or not how.strip():
+        raise ValueError(f"claims.toml, {id}: how must say in words how the chance is known; got {how!r}.")
+    return Luck(float(chance), how)
+
+
+def _finite(number: object) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
