@@ -14,7 +14,7 @@ def claim(scale="reduced"):
 
 
 def records(*observed):
-    return {seed: {"claims": {"one.holds": {"observed": values}}} for seed, values in enumerate(observed)}
+    return [{"claims": {"one.holds": {"observed": values}}} for values in observed]
 
 
 SAME = records({"a": 0.5, "b": 2.0}, {"a": 0.5, "b": 2.0})
@@ -22,13 +22,13 @@ OTHER = records({"a": 0.5, "b": 2.0}, {"a": 0.5, "b": 3.0})
 
 
 def test_measures_that_differ_between_seeds():
-    assert seeds.values(claim(), OTHER.values()) == {"a": [0.5, 0.5], "b": [2.0, 3.0]}
-    assert seeds.varying(claim(), OTHER.values()) == {"b"}
-    assert seeds.varying(claim(), SAME.values()) == set()
+    assert seeds.values(claim(), OTHER) == {"a": [0.5, 0.5], "b": [2.0, 3.0]}
+    assert seeds.varying(claim(), OTHER) == {"b"}
+    assert seeds.varying(claim(), SAME) == set()
 
 
 def test_a_seed_that_did_not_measure_the_claim_says_nothing():
-    assert seeds.varying(claim(), [*SAME.values(), {"claims": {}}, {"claims": {"one.holds": {}}}]) == set()
+    assert seeds.varying(claim(), [*SAME, {"claims": {}}, {"claims": {"one.holds": {}}}]) == set()
     assert seeds.values(claim(), [{"claims": {}}]) == {"a": [], "b": []}
 
 
@@ -37,10 +37,11 @@ def root(tmp_path):
     return small_book.make(tmp_path / "small")
 
 
-def test_what_stands_behind_a_claim(root):
-    assert seeds.basis(claim(), {}, root) == ""
+def test_what_stands_behind_a_claim_and_its_measures(root):
+    assert seeds.basis(claim(), [], root) == seeds.basis(claim(), [], root, measure="b") == ""
     assert seeds.basis(claim(), OTHER, root) == seeds.basis(claim("exact"), OTHER, root) == "seeds"
-    assert seeds.basis(claim(), SAME, root) == "exact"  # nothing stored, nothing drawn
+    assert seeds.basis(claim(), OTHER, root, measure="b") == "seeds"
+    assert seeds.basis(claim(), OTHER, root, measure="a") == seeds.basis(claim(), SAME, root) == "exact"
     (root / "book/results/one/stored-long.npz").write_bytes(b"")
-    assert seeds.basis(claim(), SAME, root) == "stored"
+    assert seeds.basis(claim(), SAME, root) == seeds.basis(claim(), OTHER, root, measure="a") == "stored"
     assert seeds.basis(claim("exact"), SAME, root) == "exact"

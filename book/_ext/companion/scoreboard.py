@@ -3,23 +3,32 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
 from offconvex import claims
 from offconvex.book.execution import code, sweep
-from offconvex.book.publication import catalog
+from offconvex.book.publication import catalog, seeds
 
 from .claim_cells import anchor
 from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset
 
-KINDS = {"claim": "claim", "control": "control", "finding": "our finding", "unreproduced": "not reproduced"}
+KINDS = {
+    "claim": "claim",
+    "control": "control",
+    "finding": "our finding",
+    "unreproduced": "not reproduced",
+    "refuted": "refuted",
+}
 SCALES = {"paper": "the source’s own setting", "reduced": "reduced scale", "exact": "exact, no scale"}
-VERDICTS = {"holds": "✓", "unreproduced": "≠", "misses": "✗", "open": "○"}
+VERDICTS = {"holds": "✓", "unreproduced": "≠", "refuted": "⊘", "misses": "✗", "open": "○"}
+"""Marks, from the most to the least favorable."""
 WORDS = {
     "holds": "Holds: ",
     "unreproduced": "Not reproduced: ",
+    "refuted": "Refuted: ",
     "misses": "Misses: ",
     "open": "Not measured yet: ",
 }
@@ -38,30 +47,36 @@ class Row:
         claim: entry of claims.toml.
         stored: entry of the chapter's claims.json; empty if it was not measured yet.
         seeds: records of the chapter's sweep over seeds.
+        root: top of the book that they are from; by default the one this package was imported from.
     """
 
     claim: claims.Claim
     stored: Mapping
     seeds: tuple[sweep.SeedRecord, ...] = ()
+    root: Path | None = None
 
     @property
     def verdict(self) -> str:
         """Whether it "holds", "misses" (or its control holds), or is "open": not measured under the present bound.
 
-        A claim of kind "unreproduced" whose values keep their bounds is "unreproduced": what showed is not what its
-        source says.
+        A claim of kind "unreproduced" or "refuted" whose values keep their bounds has its kind for a verdict: what
+        showed is not what its source says.
         """
         bounds = claims.as_mapping(self.stored.get("bound", {}))
         if not self.stored or bounds != {measure.name: measure.bound for measure in self.claim.measures}:
             return "open"
         if not self.stored["holds"] or not self.stored.get("control_fails", True):
             return "misses"
-        return "unreproduced" if self.claim.kind == "unreproduced" else "holds"
+        return self.claim.kind if self.claim.kind in ("unreproduced", "refuted") else "holds"
 
     @property
     def observed(self) -> dict[str, float]:
         """Measured values by the names of their measures; empty if there are none yet."""
         return claims.as_mapping(self.stored["observed"]) if self.stored else {}
+
+    def basis(self, measure: str | None = None) -> str:
+        """Whether a measure, or any of the claim's, differs between "seeds", or is "stored" or "exact"; see `seeds`."""
+        return seeds.basis(self.claim, self.seeds, self.root, measure=measure)
 
     @property
     def shown(self) -> int:
@@ -69,12 +84,10 @@ class Row:
         return sum(sweep.shows(self.claim, record) for record in self.seeds)
 
     def spread(self, measure: str) -> str:
-        """Least and largest value of a measure over the sweep."""
-        entries = (record["claims"].get(self.claim.id, {}) for record in self.seeds)
-        observed = [claims.as_mapping(entry["observed"]) for entry in entries if "observed" in entry]
-        values = [values[measure] for values in observed if measure in values]
-        if not values:
-            return "–"
+        """Least and largest value of a measure over the sweep, or why there is one value alone."""
+        values = seeds.values(self.claim, self.seeds)[measure]
+        if not values or self.basis(measure) != "seeds":
+            return self.basis(measure) if values else "–"
         ends = number(min(values)), number(max(values))
         return ends[0] if ends[0] == ends[1] else " … ".join(ends)
 
@@ -89,8 +102,9 @@ class ClaimDirective(Generated):
         found = {}
         for chapter in chapters:
             stored = catalog.record(chapter.name, "claims.json", self.root)
-            seeds = tuple(sweep.load(chapter.name, catalog.results(chapter.name, self.root)).values())
-            found[chapter] = [Row(c, stored.get(c.id, {}), seeds) for c in registry if c.chapter == chapter.name]
+            records = tuple(sweep.load(chapter.name, catalog.results(chapter.name, self.root)).values())
+            listed = [claim for claim in registry if claim.chapter == chapter.name]
+            found[chapter] = [Row(claim, stored.get(claim.id, {}), records, self.root) for claim in listed]
         return found
 
     def source(self, source: str) -> list[nodes.Node]:

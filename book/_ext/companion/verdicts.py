@@ -144,7 +144,7 @@ def why(page: Page, row: Row) -> nodes.Element:
 
 def over_seeds(row: Row) -> str:
     """At how many seeds a claim showed, where that says something; else what decides it."""
-    basis = seeds.basis(row.claim, dict(enumerate(row.seeds)))
+    basis = row.basis()
     if basis == "seeds":
         return f"{row.shown} of {len(row.seeds)} seeds"
     return {"stored": "one stored experiment", "exact": "no seed enters", "": ""}[basis]

@@ -1,6 +1,6 @@
-"""Whether a claim's verdict depends on the seed, read off the records of its chapter's sweep."""
+"""What the seeds of a sweep say about a claim: nothing, where a number is the same at every one of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from offconvex import claims
@@ -8,33 +8,38 @@ from offconvex.book.execution import sweep
 from offconvex.book.publication import catalog
 
 
-def values(claim: claims.Claim, records: Iterable[sweep.SeedRecord]) -> dict[str, list[float]]:
+def values(claim: claims.Claim, records: Sequence[sweep.SeedRecord]) -> dict[str, list[float]]:
     """What each measure of a claim was at the seeds that measured it, in the order of the records."""
     entries = [record["claims"].get(claim.id, {}) for record in records]
     observed = [claims.as_mapping(entry["observed"]) for entry in entries if "observed" in entry]
     return {m.name: [each[m.name] for each in observed if m.name in each] for m in claim.measures}
 
 
-def varying(claim: claims.Claim, records: Iterable[sweep.SeedRecord]) -> set[str]:
+def varying(claim: claims.Claim, records: Sequence[sweep.SeedRecord]) -> set[str]:
     """Names of the measures that are not the same at all seeds."""
     return {name for name, found in values(claim, records).items() if len(set(found)) > 1}
 
 
-def basis(claim: claims.Claim, records: Mapping[int, sweep.SeedRecord], root: Path | None = None) -> str:
-    """What stands behind a claim beside its committed run.
+def basis(
+    claim: claims.Claim, records: Sequence[sweep.SeedRecord], root: Path | None = None, *, measure: str | None = None
+) -> str:
+    """What stands behind a claim, or behind one of its measures, beside the committed run.
 
     Args:
         claim: an entry of claims.toml.
-        records: its chapter's sweep, by seed.
+        records: its chapter's sweep.
         root: top of the book's checkout; by default the one this package was imported from.
+        measure: name of one measure; by default all of them together.
 
     Returns:
-        "seeds" if a measure differs between seeds, so that each is a trial of its own; "stored" if none does and the
-        chapter's stored experiments decide; "exact" if no seed enters; "" if the chapter was not swept.
+        "seeds" if it differs between seeds, so that each is a trial; "stored" if it does not, and the chapter
+        shows stored experiments, which have seeds of their own; "exact" if it does not and nothing is stored, or the
+        claim has no scale; "" if the chapter was not swept.
     """
     if not records:
         return ""
-    if varying(claim, records.values()):
+    differing = varying(claim, records)
+    if differing if measure is None else measure in differing:
         return "seeds"
     stored = any(catalog.results(claim.chapter, root).glob("stored-*.npz"))
     return "stored" if stored and claim.scale != "exact" else "exact"
