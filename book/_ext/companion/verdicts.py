@@ -22,6 +22,7 @@ from .scoreboard import KINDS, SCALES, VERDICTS, WORDS, Row
 FILES = ("claims.json", "sweep.json")
 MEANING = {
     "unreproduced": "What the source says did not show here; the bounds describe what showed instead. ",
+    "refuted": "The experiment shows the contrary of what the source says; the bounds describe the contrary. ",
 }
 
 
@@ -71,7 +72,7 @@ def read(app: Sphinx, root: Path, chapter: str) -> Page:
     stored = catalog.record(chapter, "claims.json", root)
     records = tuple(sweep.load(chapter, folder).values())
     entries = claims.load(registry).items()
-    rows = {id: Row(claim, stored.get(id, {}), records) for id, claim in entries if claim.chapter == chapter}
+    rows = {id: Row(claim, stored.get(id, {}), records, root) for id, claim in entries if claim.chapter == chapter}
     return Page(app, rows, frozenset(app.env.get_domain("cite").bibdata.data.entries))
 
 
