@@ -58,12 +58,13 @@ def label_outer(axes: np.ndarray, x: str = "$w_1$", y: str = "$w_2$") -> None:
 
 
 def unit_circle(ax: Axes) -> None:
-    """The radius where the polar parameterization turns as fast as the plain one."""
+    """The radius where the polar parameterization turns as fast as the plain one, on labeled axes."""
     angle = np.linspace(0, np.pi / 2, 100)
     ax.plot(np.cos(angle), np.sin(angle), color="black", linestyle=":", linewidth=1.8, zorder=6)
     ax.annotate(
         "$r=1$", (0.9, 0.45), (2.2, 0.45), va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.8}, zorder=9
     )
+    ax.set(xlabel="$w_1$", ylabel="$w_2$")
 
 
 def ratios(
@@ -98,6 +99,7 @@ def equalizing(ax: Axes, powers: np.ndarray, ends: np.ndarray, curve: np.ndarray
     """End points (P, R, 2) over the power N, and the least-norm points (C, 2) as curves."""
     for i, (color, name) in enumerate(zip(figures.KIND_COLORS, ("$w_1$", "$w_2$"))):
         ax.plot(np.repeat(powers, ends.shape[1]), ends[..., i].ravel(), "o", color=color, label=f"end of {name}")
+    for i in range(2):
         ax.plot(curve, curve_points[:, i], **figures.THEORY, label=None if i else "least $\\ell_{2/N}$ norm")
     ax.set(xlabel="power $N$", ylabel="weight at the end", xlim=(0, 1.04))
     ax.legend(loc="center", bbox_to_anchor=(0.36, 0.16))
@@ -154,7 +156,9 @@ def thresholds(
         low, high, mid = (np.exp(curves[key][i]) for key in ("lower", "upper", "theory"))
         ax.fill_between(curves["gaps"], low, high, color=color, alpha=0.12, linewidth=0)
         ax.plot(curves["gaps"], mid, **{**figures.THEORY, "linewidth": 1.1})
-        ax.plot(gaps, np.exp(measured[i]), "o", color=color, markersize=6, label=name, zorder=6)
+        ax.plot(
+            gaps, np.exp(measured[i]), "o", color=color, markersize=6, markeredgecolor="white", label=name, zorder=6
+        )
     ax.set(xscale="log", yscale="log", ylim=(1e-23, 3), xlabel="gap between the targets, $r-1$")
     ax.set_ylabel("largest start that waits")
     ax.legend(loc="lower left")
@@ -162,11 +166,12 @@ def thresholds(
 
 def step_ladder(ax: Axes, step: np.ndarray, distance: np.ndarray, kinds: Sequence, other: np.ndarray) -> None:
     """Distance between descent and its flow against the step, slope one dashed; `other`: to a foreign flow, in gray."""
-    for y, color, name in zip(distance, figures.KIND_COLORS, names(kinds)):
-        ax.plot(step, y, "o", color=color, label=name, zorder=6)
+    for i, (y, color, name) in enumerate(zip(distance, figures.KIND_COLORS, names(kinds))):
+        # Distances of two parameterizations may agree: later ones are smaller, so that earlier ones look out.
+        ax.plot(step, y, "o", color=color, markersize=9 - 1.2 * i, label=name, zorder=6)
         ax.plot(step, y[0] * step / step[0], **{**figures.THEORY, "linewidth": 1.1})
     for i, y in enumerate(other):
-        ax.plot(step, y, "s", color="0.6", markersize=4, label=None if i else "to the plain flow")
+        ax.plot(step, y, "s", color="0.45", markersize=5, fillstyle="none", label=None if i else "to the plain flow")
     ax.set_xscale("log", base=2)
     ax.set(yscale="log", xlabel="relative step size", ylabel="largest distance in $w$")
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
