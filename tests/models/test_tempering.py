@@ -1,4 +1,4 @@
-"""The model cell on tempering against the chains of the book: equal draws, equal walkers; each of its rules is needed."""
+"""The model cell on tempering against the book's chains: equal draws, equal walkers; each of its rules is needed."""
 
 import re
 
