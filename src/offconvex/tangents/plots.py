@@ -59,7 +59,9 @@ def training_curves(axes: Sequence[Axes], steps: np.ndarray, record: Mapping[str
         for order, (values, color) in enumerate(zip(record[key], colors)):
             if key == "cosine" and order == 0:
                 continue
-            figures.band(ax, steps, values, axis=0, color=color, shade=0.15, label=ORDERS[order], linewidth=1.6)
+            # The highest orders lie on the network's line: it is dotted and on top of them.
+            style = {} if order else {"linestyle": (0, (1, 1.2)), "zorder": 5}
+            figures.band(ax, steps, values, axis=0, color=color, shade=0.15, label=ORDERS[order], linewidth=1.6, **style)
         ax.set(title=title, xlabel="step", xlim=(0, steps[-1]))
 
 
@@ -105,13 +107,13 @@ def ball_names(figure: Figure) -> None:
     """Names of the two curves, above the axes."""
     lines = [Line2D([], [], color=color, linewidth=2.2) for color in (BLUE, ORANGE)]
     names = ["inside: the linear model holds", "inside: the quadratic model holds"]
-    figure.legend(lines, names, loc="outside upper center", ncols=2, fontsize=8)
+    figure.legend(lines, names, loc="outside upper center", ncols=2)
 
 
 def legend_above(figure: Figure, ax: Axes) -> None:
     """One legend for all axes, that of `ax`, above them, where it hides no curve."""
     handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
 def color_bar(figure: Figure, mesh, axes: Sequence[Axes], label: str) -> None:
