@@ -60,8 +60,8 @@ def training_curves(axes: Sequence[Axes], steps: np.ndarray, record: Mapping[str
             if key == "cosine" and order == 0:
                 continue
             # The highest orders lie on the network's line: it is dotted and on top of them.
-            style = {} if order else {"linestyle": (0, (1, 1.2)), "zorder": 5}
-            figures.band(ax, steps, values, axis=0, color=color, shade=0.15, label=ORDERS[order], linewidth=1.6, **style)
+            style = {"linewidth": 1.6} if order else {"linewidth": 1.6, "linestyle": (0, (1, 1.2)), "zorder": 5}
+            figures.band(ax, steps, values, axis=0, color=color, shade=0.15, label=ORDERS[order], **style)
         ax.set(title=title, xlabel="step", xlim=(0, steps[-1]))
 
 
