@@ -30,14 +30,17 @@ def local_norms(
 
 def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence, rank: int) -> None:
     """Singular values (D,) across splits of the axes on a log axis, shares of the largest, and a line after `rank`."""
-    # The splits off the tree nearly coincide: rings around dots keep both in sight.
+    # The splits off the tree nearly coincide: rings around dots keep both in sight. What is below 1e-7 is drawn there,
+    # and below that is room for a legend.
     styles = ({"markersize": 3.5}, {"markersize": 7, "markerfacecolor": "none"}, {"markersize": 3.5})
     for name, spectrum, color, style in zip(names, values, colors, styles):
         index = np.arange(1, len(spectrum) + 1)
         shares = np.maximum(spectrum / spectrum[0], 1e-7)
         ax.semilogy(index, shares, "o-", color=color, linewidth=1.2, label=name, **style)
     ax.axvline(rank + 0.5, color="0.6", linewidth=0.8, linestyle=":")
-    ax.set(xlabel="index of the singular value", ylim=(1e-7, 2), xlim=(0, 40))
+    ax.set(xlabel="index of the singular value", ylim=(1e-10, 2), xlim=(0, 40))
+    ax.set_yticks([1, 1e-2, 1e-4, 1e-6], ["1", "$10^{-2}$", "$10^{-4}$", "$10^{-6}$"])
+    ax.set_yticks([], minor=True)
 
 
 def law_fan(
@@ -100,11 +103,11 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
         bbox={"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "none"},
     )  # fmt: skip
     if height and network:
-        ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=8, zorder=3,
-                bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "0.6"})  # fmt: skip
+        ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=9, zorder=3,
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.6"})  # fmt: skip
     if not height:
         text = f"patch {part}" if network else f"axis {part}"
-        ax.text(x, -0.5, text, ha="center", va="center", fontsize=8.5)
+        ax.text(x, -0.5, text, ha="center", va="center", fontsize=9)
     return x, height, axes
 
 

@@ -38,10 +38,10 @@ def target_ticks(ax: Axes, values: np.ndarray) -> None:
 
 
 def error_curve(ax: Axes, iterations: np.ndarray, error: np.ndarray, floor: float) -> None:
-    """Relative error on a log axis, and the floor that the adaptive rule keeps it at."""
+    """Relative error on a log axis, and the level that the adaptive rule keeps it at."""
     ax.semilogy(iterations, error, color=figures.KIND_COLORS[0], linewidth=1.2)
     ax.axhline(floor, color=figures.KIND_COLORS[1], linewidth=1.2, linestyle=":")
-    ax.text(0.03 * iterations[-1], floor * 0.72, "floor of the adaptive step", color=figures.KIND_COLORS[1], va="top")
+    ax.text(0.03 * iterations[-1], floor * 0.72, "left by the adaptive step", color=figures.KIND_COLORS[1], va="top")
     ax.set(xlabel="iteration", ylabel=r"$\|W - W^*\|_F \, / \, \|W^*\|_F$", xlim=(0, iterations[-1]))
 
 
@@ -54,12 +54,11 @@ def growth_law(
     laws: Sequence[np.ndarray],
     *,
     symbol: str = "L",
-    size: float = 6,
-    alpha: float = 0.5,
 ) -> None:
     """Measured rate over projection against size, one color a number of factors, and the law on the common grid."""
     for depth, x, y, law, color in zip(depths, values, quotients, laws, figures.ordered_colors(len(depths))):
-        ax.loglog(x, y, "o", color=color, markersize=size, markeredgewidth=0, alpha=alpha)
+        # Broader than the dashed line on them, so that both are seen.
+        ax.loglog(x, y, "o", color=color, markersize=6, markeredgewidth=0, alpha=0.5)
         ax.loglog(grid, law, **figures.THEORY)
         place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(f"${symbol}={depth}$", (grid[-1], law[-1]), color=color, **place)
@@ -133,14 +132,16 @@ def method_errors(ax: Axes, names: Sequence[str], errors: np.ndarray, medians: n
 def recovery_maps(
     axes: Sequence[Axes], depths: Sequence[int], fractions: np.ndarray, scales: np.ndarray, medians: np.ndarray
 ):
-    """One heat map a depth: median relative error (F, A) by observed fraction and start; returns the last image."""
+    """One heat map a depth: median relative error (F, A) by observed fraction and start; returns the last image.
+
+    Cells show percents, which are short enough for letters of the size of the axes'.
+    """
     norm = LogNorm(1e-3, 1.0, clip=True)
     for ax, depth, cells in zip(axes, depths, medians):
         image = ax.imshow(cells, norm=norm, cmap="viridis_r", aspect="auto")
         for (i, j), value in np.ndenumerate(cells):
-            ax.text(
-                j, i, _short(value), ha="center", va="center", color="white" if value > 0.06 else "black", fontsize=7
-            )
+            color = "white" if value > 0.06 else "black"
+            ax.text(j, i, _percent(value), ha="center", va="center", color=color, fontsize=9)
         ax.set_xticks(range(len(scales)), [f"$10^{{{round(np.log10(scale))}}}$" for scale in scales])
         ax.set_yticks(range(len(fractions)), [f"{fraction:.0%}" for fraction in fractions])
         ax.set(title=f"$L = {depth}$", xlabel=r"size $\alpha$ of the start")
@@ -150,9 +151,10 @@ def recovery_maps(
 
 def recovery_colorbar(figure, image, axes) -> None:
     """Color scale of the heat maps."""
-    bar = figure.colorbar(image, ax=list(axes), pad=0.015, fraction=0.03, format=FuncFormatter(lambda x, _: f"{x:g}"))
-    bar.set_label("relative error")
+    percent = FuncFormatter(lambda x, _: f"{100 * x:g}")
+    bar = figure.colorbar(image, ax=list(axes), pad=0.015, fraction=0.03, format=percent)
+    bar.set_label("relative error, %")
 
 
-def _short(value: float) -> str:
-    return f"{value:.1g}" if value >= 0.095 else f"{value:.0e}".replace("e-0", "e-")
+def _percent(value: float) -> str:
+    return f"{float(f'{100 * value:.1g}'):g}".lstrip("0")

@@ -33,7 +33,7 @@ def error_curve(ax: Axes, iterations: np.ndarray, error: np.ndarray, *, logarith
 
 def growth_law(ax: Axes, orders: Sequence[int], *curves: Sequence[np.ndarray]) -> None:
     """The law of singular values, for component norms: measured rate over pull, one color an order."""
-    matrix_plots.growth_law(ax, orders, *curves, symbol="N", size=3.2, alpha=0.8)
+    matrix_plots.growth_law(ax, orders, *curves, symbol="N")
     ax.set(xlabel=r"component norm $\sigma$", ylabel=r"$\dot\sigma \, / \, \langle -G, C \rangle$")
 
 
@@ -50,11 +50,12 @@ def init_errors(ax: Axes, stds: np.ndarray, errors: np.ndarray, medians: np.ndar
 
 def component_spectra(ax: Axes, stds: np.ndarray, shares: np.ndarray, floor: float = 1e-12) -> None:
     """Largest component norms (S, B, k) as shares of the largest, one color a size of the start, one line a task."""
-    for std, tasks, color, marker in zip(stds, shares, figures.KIND_COLORS, ("o", "s")):
+    # The largest has share one from every start: side by side, no start hides another.
+    for std, tasks, color, marker, shift in zip(stds, shares, figures.KIND_COLORS, ("o", "s"), (-0.12, 0.12)):
         for b, line in enumerate(tasks):
             label = f"start {std:g}" if b == 0 else None
-            drawn = np.maximum(line, floor)
-            ax.semilogy(np.arange(1, len(line) + 1), drawn, marker, color=color, markersize=4, alpha=0.8, label=label)
+            place, drawn = np.arange(1, len(line) + 1) + shift, np.maximum(line, floor)
+            ax.semilogy(place, drawn, marker, color=color, markersize=4, alpha=0.8, label=label)
     ax.set(xlabel="component, by size", ylabel="norm, as a share of the largest", xticks=range(1, shares.shape[2] + 1))
     ax.legend(loc="center right")
 
