@@ -4,12 +4,11 @@ import io
 import os
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
-from offconvex.book.publication import catalog
+from offconvex.book.publication import catalog, openings
 
 from .markup import Generated, block, heading, paragraph, section
 
@@ -64,30 +63,18 @@ class Gallery(FigureDirective):
 
 
 class ChapterCards(FigureDirective):
-    """A card per chapter: its question and its most telling figure.
-
-    The content is YAML: chapter name -> {question: ..., figure: fig-...}; without a figure the chapter's first one.
-    """
-
-    has_content = True
+    """A card per chapter: its question and its most telling figure, both from openings.toml."""
 
     def run(self) -> list[nodes.Node]:
         """A grid of cards, in the order of the book."""
-        told = yaml.safe_load("\n".join(self.content)) or {}
-        cards = []
-        for chapter in self.depend_on():
-            if chapter.name not in told:
-                raise self.error(f"chapter-cards: no question for the chapter {chapter.name!r}.")
-            cards.append(self.card(chapter, told[chapter.name]))
-        return [block(*cards, classes="chapter-cards")]
+        self.env.note_dependency(str(self.root / "book" / openings.FILE))
+        told = openings.load(self.root)
+        return [block(*(self.card(each, told[each.name]) for each in self.depend_on()), classes="chapter-cards")]
 
-    def card(self, chapter: catalog.Chapter, told: dict) -> nodes.container:
+    def card(self, chapter: catalog.Chapter, told: openings.Opening) -> nodes.container:
         """Figure, title, question."""
-        drawn = {figure.id: figure for figure in chapter.figures if figure.image}
-        wanted = told.get("figure") or next(iter(drawn), None)
-        if drawn and wanted not in drawn:
-            raise self.error(f"chapter-cards: {chapter.name} has no figure {wanted!r}, only {', '.join(drawn)}.")
-        picture = [self.thumbnail(drawn[wanted])] if drawn else [paragraph("Not executed yet.")]
+        drawn = [figure for figure in chapter.figures if figure.id == told.figure and figure.image]
+        picture = self.thumbnail(drawn[0]) if drawn else paragraph("Not executed yet.")
         title = self.link(chapter.page, heading(chapter))
-        question = paragraph(*self.inline(told["question"]), classes="question")
-        return block(*picture, paragraph(title, classes="card-title"), question, classes="chapter-card")
+        question = paragraph(*self.inline(told.question), classes="question")
+        return block(picture, paragraph(title, classes="card-title"), question, classes="chapter-card")

@@ -91,11 +91,11 @@ def set_up_cells(made: Sequence[nodes.container], purposes: Sequence[cells.Purpo
 def names(purpose: cells.Purpose, numbers: dict[str, str]) -> tuple[str, str]:
     """Label of a cell's fold, and what only its accessible name adds."""
     drawn = " and ".join(f"Fig. {numbers.get(id) or id}" for id in purpose.figures)
-    judged = dict.fromkeys((*purpose.checks, *purpose.controls))
+    judged = tuple(dict.fromkeys((*purpose.checks, *purpose.controls)))
     if drawn and judged:
         return f"Code of {drawn} and its check", ""
     if drawn:
         return f"Code of {drawn}", ""
     if judged:
-        return "Code of this check", f": {', '.join(judged)}"
+        return f"Code of this {'check' if purpose.checks else 'control'}", f": {', '.join(judged)}"
     return "Code of this run", f": {', '.join(purpose.names)}" if purpose.names else ""

@@ -65,15 +65,21 @@ def show_verdicts(app: Sphinx, document: nodes.document) -> None:
 
 def read(app: Sphinx, root: Path, chapter: str) -> Page:
     """What is known about a chapter's claims; its page is read again when one of the files changes."""
+    for file in app.config.bibtex_bibfiles:
+        app.env.note_dependency(str(root / file))
+    keys = app.env.get_domain("cite").bibdata.data.entries
+    return Page(app, stored_rows(app, root, chapter), frozenset(keys))
+
+
+def stored_rows(app: Sphinx, root: Path, chapter: str) -> dict[str, Row]:
+    """A chapter's claims by id, with what is stored about them; the page depends on the files."""
     folder, registry = catalog.results(chapter, root), root / "book" / "claims.toml"
-    bibliography = [root / file for file in app.config.bibtex_bibfiles]
-    for file in (registry, *bibliography, *(folder / name for name in FILES)):
+    for file in (registry, *(folder / name for name in FILES)):
         app.env.note_dependency(str(file))
     stored = catalog.record(chapter, "claims.json", root)
     records = tuple(sweep.load(chapter, folder).values())
     entries = claims.load(registry).items()
-    rows = {id: Row(claim, stored.get(id, {}), records, root) for id, claim in entries if claim.chapter == chapter}
-    return Page(app, rows, frozenset(app.env.get_domain("cite").bibdata.data.entries))
+    return {id: Row(claim, stored.get(id, {}), records, root) for id, claim in entries if claim.chapter == chapter}
 
 
 def cards(page: Page, lines: list[re.Match], shown: set[str]) -> Iterator[nodes.Node]:
@@ -130,17 +136,39 @@ def measure(
 
 
 def why(page: Page, row: Row) -> nodes.Element:
-    """The fold of a card: the reason of its bounds, its source, and where all its numbers are."""
+    """The fold of a card: the reason of its bounds, luck, its source, and where all its numbers are."""
     claim = row.claim
     facts = [KINDS[claim.kind]] if claim.kind != "claim" else []
     facts += [fact for fact in (over_seeds(row), SCALES[claim.scale], "why this bound") if fact]
-    text = [MEANING.get(claim.kind, ""), span("Why this bound: ", classes="label"), *words(claim.reason)]
+    reason = [MEANING.get(claim.kind, ""), span("Why this bound: ", classes="label"), *words(claim.reason)]
+    where = [span("Source: ", classes="label"), *cited(page, claim.source), ". "]
+    if claim.uses:
+        where += [span("Rests on: ", classes="label"), *separated([on_claims(page, used) for used in claim.uses]), ". "]
+    where += [span("All numbers: ", classes="label"), on_claims(page, claim.id), "."]
+    parts = [paragraph(*reason), *luck(claim), paragraph(*where)]
+    return folded(" · ".join(facts), *parts, hidden=f" ({claim.id})", classes="fold-why")
+
+
+def luck(claim: claims.Claim) -> list[nodes.paragraph]:
+    """How often a measure misses its bound by chance, where that is known; the measure is named if there are others."""
+    known = [each for each in claim.measures if each.luck is not None]
+    found = []
+    for each in known:
+        which = [" (", *words(each.quantity), ")"] if len(claim.measures) > 1 else []
+        label = span("Chance of a miss by bad luck", *which, ": ", classes="label")
+        found.append(paragraph(label, f"at most {number(each.luck.chance)}. ", *words(each.luck.how)))
+    return found
+
+
+def on_claims(page: Page, claim: str) -> nodes.reference:
+    """Link to a claim on the page of claims."""
     uri = page.app.builder.get_relative_uri(page.app.env.docname, "book/claims")
-    name = nodes.literal("", claim.id)
-    link = nodes.reference("", "", name, refuri=f"{uri}#{anchor(claim.id)}", internal=True)
-    where = [span("Source: ", classes="label"), *cited(page, claim.source), ". All numbers: ", link, "."]
-    label = " · ".join(facts)
-    return folded(label, paragraph(*text), paragraph(*where), hidden=f" ({claim.id})", classes="fold-why")
+    return nodes.reference("", "", nodes.literal("", claim), refuri=f"{uri}#{anchor(claim)}", internal=True)
+
+
+def separated(parts: list[nodes.Node]) -> list[nodes.Node | str]:
+    """Parts with commas between them."""
+    return [piece for part in parts for piece in (", ", part)][1:]
 
 
 def over_seeds(row: Row) -> str:
