@@ -2,7 +2,7 @@
 
 import pytest
 
-from offconvex.book.publication import cells
+from offconvex.book.reading import cells
 
 BEGIN = "from offconvex import chapter, claims, figures, motion\nrt = chapter.begin('a')"
 

@@ -3,7 +3,7 @@
 import pytest
 import small_book
 
-from offconvex.book.publication import openings
+from offconvex.book.reading import openings
 
 GOOD = """
 ["one"]

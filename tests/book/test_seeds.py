@@ -4,7 +4,7 @@ import pytest
 import small_book
 
 from offconvex import claims
-from offconvex.book.publication import seeds
+from offconvex.book.reading import seeds
 
 MEASURES = (claims.Measure("a", "first", None, 1.0), claims.Measure("b", "second", 0.0, None))
 

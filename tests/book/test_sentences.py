@@ -5,7 +5,7 @@ import json
 import pytest
 import small_book
 
-from offconvex.book.publication import sentences
+from offconvex.book.reading import sentences
 
 GOOD = """
 ["room.first"]

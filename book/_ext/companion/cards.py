@@ -8,7 +8,8 @@ from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
 
-from offconvex.book.publication import catalog, openings
+from offconvex.book.publication import catalog
+from offconvex.book.reading import openings
 
 from .markup import Generated, block, heading, paragraph, section
 

@@ -8,7 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from offconvex.book.execution import code
-from offconvex.book.publication import catalog, cells
+from offconvex.book.publication import catalog
+from offconvex.book.reading import cells
 
 
 class fold(nodes.General, nodes.Element):  # noqa: N801, D101 (docutils names nodes so)

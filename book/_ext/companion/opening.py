@@ -9,7 +9,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from offconvex import claims
-from offconvex.book.publication import catalog, openings, sentences
+from offconvex.book.publication import catalog
+from offconvex.book.reading import openings, sentences
 
 from .cards import FigureDirective
 from .claim_cells import anchor

@@ -10,7 +10,8 @@ from sphinx.application import Sphinx
 
 from offconvex import claims
 from offconvex.book.execution import code, sweep
-from offconvex.book.publication import catalog, seeds
+from offconvex.book.publication import catalog
+from offconvex.book.reading import seeds
 
 from .claim_cells import anchor
 from .markup import Generated, block, heading, number, paragraph, section, span, table, typeset

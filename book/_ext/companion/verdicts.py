@@ -11,7 +11,8 @@ from sphinx.application import Sphinx
 
 from offconvex import claims
 from offconvex.book.execution import sweep
-from offconvex.book.publication import catalog, cells, seeds
+from offconvex.book.publication import catalog
+from offconvex.book.reading import cells, seeds
 
 from . import gauge
 from .claim_cells import LINE, anchor
