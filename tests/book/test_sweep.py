@@ -50,7 +50,7 @@ def _content(root):
 def test_a_missed_claim_is_counted_and_the_others_are_measured(chapter, capsys):
     assert main(["sweep", "tiny", "--seeds", "0:2"]) == 1
     said = capsys.readouterr().out
-    assert "seed 1: not shown: tiny.slope" in said and "seed 0: every claim holds" in said
+    assert "seed 1: not shown: tiny.slope" in said and "seed 0: every claim keeps its bounds" in said
     assert [line.split() for line in said.splitlines()[-2:]] == [
         ["tiny.slope", "1", "of", "2"],
         ["tiny.size", "2", "of", "2"],

@@ -1,7 +1,7 @@
 """The page of claims: every claim with its bound, what was measured, its control and its verdict."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,17 @@ class Row:
         """Measured values by the names of their measures; empty if there are none yet."""
         return claims.as_mapping(self.stored["observed"]) if self.stored else {}
 
+    @property
+    def over_seeds(self) -> str:
+        """At how many seeds the claim shows, as "15 of 16 seeds", where seeds change it; else "stored" or "exact".
+
+        It is empty without a sweep, and for what the scale of the claim says already.
+        """
+        basis = self.basis()
+        if basis == self.claim.scale:
+            return ""
+        return f"{self.shown} of {len(self.seeds)} seeds" if basis == "seeds" else basis
+
     def basis(self, measure: str | None = None) -> str:
         """Whether a measure, or any of the claim's, differs between "seeds", or is "stored" or "exact"; see `seeds`."""
         return seeds.basis(self.claim, self.seeds, self.root, measure=measure)
@@ -115,6 +126,23 @@ class ClaimDirective(Generated):
         return self.inline(text)
 
 
+def tally(rows: Sequence[Row]) -> str:
+    """What became of some claims, in words: "12 hold, 3 of them findings of ours; 1 is refuted"."""
+    count = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    ours = sum(row.claim.kind == "finding" and row.verdict == "holds" for row in rows)
+    held = "all hold" if count["holds"] == len(rows) > 1 else _agree(count["holds"], "holds", "hold")
+    said = [held + (f", {ours} of them findings of ours" if ours else "")]
+    said += [_agree(count["refuted"], "is refuted", "are refuted")] if count["refuted"] else []
+    said += [_agree(count["unreproduced"], "was", "were") + " not reproduced"] if count["unreproduced"] else []
+    said += [f"{count['misses']} not within bounds"] if count["misses"] else []
+    said += [f"{count['open']} not measured yet"] if count["open"] else []
+    return "; ".join(said) if ours and len(said) > 1 else ", ".join(said)
+
+
+def _agree(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
 class ScoreboardLine(ClaimDirective):
     """One sentence that counts the claims."""
 
@@ -124,15 +152,11 @@ class ScoreboardLine(ClaimDirective):
         held = [row for row in rows if row.verdict == "holds"]
         scale = {name: sum(row.claim.scale == name for row in held) for name in SCALES}
         controlled = sum("control" in row.stored for row in held)
-        rest = {name: sum(row.verdict == name for row in rows) for name in ("unreproduced", "misses", "open")}
-        verdict = "all hold" if len(held) == len(rows) else f"{len(held)} hold"
-        verdict += f", {rest['unreproduced']} were not reproduced" if rest["unreproduced"] else ""
-        verdict += f", {rest['misses']} not within bounds" if rest["misses"] else ""
-        verdict += f", {rest['open']} not measured yet" if rest["open"] else ""
+        verdict, measured = tally(rows), all(row.verdict != "open" for row in rows)
         places = {"paper": "at the sources’ own scale", "exact": "exact", "reduced": "at reduced scale"}
         scales = ", ".join(f"{scale[name]} {words}" for name, words in places.items() if scale[name])
         text = f": {verdict}. Of those that hold, {scales}; {controlled} beside a control that must fail, and does."
-        line = self.link("book/claims", f"{len(rows)} claims" + ("" if rest["open"] else " checked"))
+        line = self.link("book/claims", f"{len(rows)} claims" + (" checked" if measured else ""))
         return [paragraph(line, text if held else f": {verdict}.", classes="scoreboard-line")]
 
 
@@ -146,33 +170,38 @@ class Scoreboard(ClaimDirective):
 
     def overview(self, rows: Mapping[catalog.Chapter, list[Row]]) -> nodes.table:
         """Counts per chapter."""
-        header = ["Chapter", "Claims", "Hold", "Own scale", "Exact", "Reduced", "With control", "Over seeds"]
+        header = ["Chapter", "Claims", "Hold", "Findings", "Refuted", "Not reproduced"]
+        header += ["Own scale", "Exact", "Reduced", "With control", "Over seeds"]
         body = []
         for chapter, listed in rows.items():
-            scales = [str(sum(row.claim.scale == scale for row in listed)) for scale in ("paper", "exact", "reduced")]
-            held = str(sum(row.verdict == "holds" for row in listed))
-            controlled = str(sum("control" in row.stored for row in listed))
+            counts = [len(listed), sum(row.verdict == "holds" for row in listed)]
+            counts.append(sum(row.claim.kind == "finding" for row in listed))
+            counts += [sum(row.verdict == verdict for row in listed) for verdict in ("refuted", "unreproduced")]
+            counts += [sum(row.claim.scale == scale for row in listed) for scale in ("paper", "exact", "reduced")]
+            counts.append(sum("control" in row.stored for row in listed))
             # A link to a section of this page: its address has no file part.
             name = nodes.reference("", chapter.title, refid=f"chapter-{chapter.name}", internal=True)
-            tried = sum(len(row.seeds) for row in listed)
-            shown = f"{sum(row.shown for row in listed)} of {tried}" if tried else "–"
-            body.append([[name], *([text] for text in (str(len(listed)), held, *scales, controlled, shown))])
-        return table(header, body, classes="overview", widths=[4, 1, 1, 1, 1, 1, 1, 2])
+            drawn = [row for row in listed if row.basis() == "seeds"]  # others would only repeat one run
+            tried = sum(len(row.seeds) for row in drawn)
+            shown = f"{sum(row.shown for row in drawn)} of {tried}" if tried else "–"
+            body.append([[name], *([str(count)] for count in counts), [shown]])
+        return table(header, body, classes="overview", widths=[4, *(1 for _ in header[2:]), 2])
 
     def chapter(self, chapter: catalog.Chapter, rows: list[Row]) -> nodes.section:
         """One chapter's claims."""
         intro = [self.link(chapter.page, "Read the chapter")]
         if not any(row.stored for row in rows):
             intro = ["This chapter has not been executed yet, so nothing is measured here. ", *intro]
-        seeds = rows[0].seeds if rows else ()
-        if seeds:
+        records = rows[0].seeds if rows else ()
+        if records:
             present = code.version(chapter.name)
             by = ""
-            if any(record["code"] != present for record in seeds):
+            if any(record["code"] != present for record in records):
                 by = ", some of them by earlier code"
-            elif any("carried" in record for record in seeds):
+            elif any("carried" in record for record in records):
                 by = ", by earlier code whose results for the committed seed have the same bytes as the present code's"
-            intro += [f". Run for {len(seeds)} seeds{by}."]
+            drawn = sum(row.basis() == "seeds" for row in rows)
+            intro += [f". Run for {len(records)} seeds{by}; the seed matters to {drawn} of {len(rows)} claims."]
         title = heading(chapter)
         entries = [self.claim(chapter, row) for row in rows]
         return section([nodes.Text(title)], f"chapter-{chapter.name}", paragraph(*intro), *entries)
@@ -188,8 +217,8 @@ class Scoreboard(ClaimDirective):
             span(SCALES[claim.scale], classes="scale"),
             span(*self.source(claim.source), classes="source"),
         ]
-        if row.seeds:
-            facts.append(span(f"{row.shown} of {len(row.seeds)} seeds", classes="seeds"))
+        if row.over_seeds:
+            facts.append(span(row.over_seeds, classes="seeds"))
         if row.stored:
             facts.append(self.link(chapter.page, "where it is checked", anchor=anchor(claim.id)))
         if claim.figure:
@@ -198,20 +227,41 @@ class Scoreboard(ClaimDirective):
         why = paragraph(
             span("Why this bound: ", classes="label"), *self.inline(typeset(claim.reason)), classes="claim-reason"
         )
-        parts = [sentence, paragraph(*meta, classes="claim-facts"), self.measures(row), why]
+        facts = paragraph(*meta, classes="claim-facts")
+        parts = [sentence, facts, self.measures(row), why, *self.luck(claim), *self.uses(claim)]
         return block(*parts, classes=f"claim claim-{verdict}", ids=(anchor(claim.id),))
 
+    def luck(self, claim: claims.Claim) -> list[nodes.paragraph]:
+        """How often a measure misses its bound by chance, where that is known; the measure is named if there are others."""
+        found = []
+        for measure in (each for each in claim.measures if each.luck):
+            which = [" (", *self.inline(typeset(measure.quantity)), ")"] if len(claim.measures) > 1 else []
+            label = span("Chance of a miss by bad luck", *which, ": ", classes="label")
+            known = [f"at most {number(measure.luck.chance)}. ", *self.inline(typeset(measure.luck.how))]
+            found.append(paragraph(label, *known, classes="claim-reason"))
+        return found
+
+    def uses(self, claim: claims.Claim) -> list[nodes.paragraph]:
+        """The claims that this one rests on, linked."""
+        if not claim.uses:
+            return []
+        names = [nodes.reference("", "", nodes.literal("", u), refid=anchor(u), internal=True) for u in claim.uses]
+        separated = [piece for name in names for piece in (", ", name)][1:]
+        return [paragraph(span("Rests on: ", classes="label"), *separated, classes="claim-reason")]
+
     def measures(self, row: Row) -> nodes.table:
-        """Quantity, measured value, bound, control."""
+        """Quantity, measured value, bound, control, and where seeds change any of them the range over all seeds."""
         observed = row.observed
         control = claims.as_mapping(row.stored["control"]) if "control" in row.stored else {}
+        drawn = row.basis() == "seeds"
         body = []
         for measure in row.claim.measures:
             value = number(observed[measure.name]) if measure.name in observed else "not measured yet"
             broken = number(control[measure.name]) if measure.name in control else "–"
             cells = [self.inline(typeset(measure.quantity)), [value], [typeset(measure.bound)], [broken]]
-            body.append(cells + ([[row.spread(measure.name)]] if row.seeds else []))
+            body.append(cells + ([[row.spread(measure.name)]] if drawn else []))
         header = ["Quantity", "Measured", "Bound", "Control"]
-        if row.seeds:
-            return table([*header, "Over seeds"], body, classes="measures", widths=[6, 2, 2, 2, 3])
+        if drawn:
+            header.append(f"Over {len(row.seeds)} seeds")
+            return table(header, body, classes="measures", widths=[6, 2, 2, 2, 3])
         return table(header, body, classes="measures", widths=[6, 2, 2, 2])

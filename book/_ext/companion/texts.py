@@ -10,7 +10,7 @@ from offconvex.book.publication import catalog
 
 from .claim_cells import anchor
 from .markup import block, heading, number, paragraph, section, span, typeset
-from .scoreboard import VERDICTS, WORDS, ClaimDirective, Row
+from .scoreboard import VERDICTS, WORDS, ClaimDirective, Row, tally
 
 
 def setup(app: Sphinx) -> None:
@@ -74,20 +74,20 @@ class Texts(Listing):
         intro = [*self.inline(cited), ". "]
         for i, chapter in enumerate(chapters):
             intro += [", " if i else "Run in ", self.link(chapter.page, heading(chapter))]
-        held = sum(row.verdict == "holds" for row in about)
-        intro.append(f": {held} of {len(about)} claims hold." if chapters else "No chapter runs this text yet.")
+        counted = f"{len(about)} claim{'s' if len(about) > 1 else ''}"
+        intro.append(f". {counted}: {tally(about)}." if chapters else "No chapter runs this text yet.")
         content = [self.listing(about, source=True)] if about else []
         return section([nodes.Text(title)], f"text-{key}", paragraph(*intro), *content)
 
 
 class Findings(Listing):
-    """The claims of kind "finding", chapter by chapter."""
+    """The claims of kind "finding" or "refuted", chapter by chapter: what no text says, and what one says otherwise."""
 
     def run(self) -> list[nodes.Node]:
         """One section per chapter that has any."""
         sections = []
         for chapter, rows in self.rows().items():
-            found = [row for row in rows if row.claim.kind == "finding"]
+            found = [row for row in rows if row.claim.kind in ("finding", "refuted")]
             if found:
                 title = [nodes.Text(heading(chapter))]
                 sections.append(section(title, f"findings-{chapter.name}", self.listing(found, source=False)))

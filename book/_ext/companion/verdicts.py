@@ -140,7 +140,7 @@ def why(page: Page, row: Row) -> nodes.Element:
     """The fold of a card: the reason of its bounds, luck, its source, and where all its numbers are."""
     claim = row.claim
     facts = [KINDS[claim.kind]] if claim.kind != "claim" else []
-    facts += [fact for fact in (over_seeds(row), SCALES[claim.scale], "why this bound") if fact]
+    facts += [fact for fact in (row.over_seeds, SCALES[claim.scale], "why this bound") if fact]
     reason = [MEANING.get(claim.kind, ""), span("Why this bound: ", classes="label"), *words(claim.reason)]
     where = [span("Source: ", classes="label"), *cited(page, claim.source), ". "]
     if claim.uses:
@@ -170,14 +170,6 @@ def on_claims(page: Page, claim: str) -> nodes.reference:
 def separated(parts: list[nodes.Node]) -> list[nodes.Node | str]:
     """Parts with commas between them."""
     return [piece for part in parts for piece in (", ", part)][1:]
-
-
-def over_seeds(row: Row) -> str:
-    """At how many seeds a claim showed, where that says something; else what decides it."""
-    basis = row.basis()
-    if basis == "seeds":
-        return f"{row.shown} of {len(row.seeds)} seeds"
-    return {"stored": "one stored experiment", "exact": "no seed enters", "": ""}[basis]
 
 
 def control_line(row: Row) -> nodes.container:

@@ -138,7 +138,7 @@ def line(chapter: str, seed: int, record: SeedRecord) -> str:
     wrong = missed(claims.load(), chapter, record)
     if record["error"]:
         return f"{chapter}, seed {seed}: failed after {record['seconds']:.0f} s: {record['error']}"
-    found = f"not shown: {', '.join(wrong)}" if wrong else "every claim holds and every control fails"
+    found = f"not shown: {', '.join(wrong)}" if wrong else "every claim keeps its bounds and every control breaks them"
     return f"{chapter}, seed {seed}: {found} ({record['seconds']:.0f} s)"
 
 
