@@ -21,6 +21,8 @@ CHECKS = (
     page_checks.figure_faults,
 )
 
+MARKS = {"unreproduced": "≠", "refuted": "⊘"}
+
 
 def anchor(claim_id):
     return "claim-" + re.sub(r"[^a-z0-9]+", "-", claim_id)
@@ -88,7 +90,7 @@ def test_every_claim_is_on_the_page_of_claims_with_its_numbers(book, registry):
     for claim in registry:
         row = book["book/claims"].select_one(f"#{anchor(claim.id)}")
         assert row is not None, claim.id
-        verdict = "claim-unreproduced" if claim.kind == "unreproduced" else "claim-holds"
+        verdict = f"claim-{claim.kind}" if claim.kind in MARKS else "claim-holds"
         assert row["class"][:2] == ["claim", verdict], f"{claim.id} does not hold, or was not measured"
         assert len(row.select("table.measures tbody tr")) == len(claim.measures)
         assert "not measured" not in row.get_text()
@@ -105,7 +107,7 @@ def test_every_claim_is_checked_at_its_address_in_the_chapter(book, registry):
 def test_verdicts_lead_to_the_claim_with_its_mark(book, registry):
     for claim in registry:
         card = book[f"book/chapters/{claim.chapter}"].select_one(f".verdict-card#{anchor(claim.id)}")
-        assert card.get_text().strip().startswith("≠" if claim.kind == "unreproduced" else "✓")
+        assert card.get_text().strip().startswith(MARKS.get(claim.kind, "✓"))
         assert f"../claims.html#{anchor(claim.id)}" in [a["href"] for a in card.select("a")]
 
 
@@ -160,7 +162,7 @@ def test_every_claim_stands_under_a_text_and_every_finding_on_its_page(book, reg
         return {a["href"].partition("#")[2] for a in book[page].select(".claim-list a[href*='claims.html#']")}
 
     own = {anchor(claim.id) for claim in registry if claim.kind == "finding"}
-    assert listed("book/findings") == own
+    assert listed("book/findings") == own | {anchor(claim.id) for claim in registry if claim.kind == "refuted"}
     missing = {anchor(claim.id) for claim in registry} - listed("book/texts")
     assert missing <= own, "a claim that a text makes must name the text, or the paper behind it, as its source"
 
