@@ -193,7 +193,7 @@ def test_luck_stands_under_its_measure(book, build):
     luck = 'at_most = 1, luck = {chance = 1e-6, how = "Hoeffding, $n = 400$."}}'
     (book / "book/claims.toml").write_text(text.replace("at_most = 1}", luck, 1))
     said = words(piece(build(), "claim-one-holds"))
-    assert "Chance of a miss by bad luck: at most 10⁻⁶. Hoeffding, n = 400 ." in said
+    assert "Chance of a miss by bad luck : at most 10⁻⁶. Hoeffding, n = 400 ." in said
     assert "Chance of a miss" not in words(piece(build(), "claim-one-refuted"))
 
 

@@ -232,7 +232,7 @@ class Scoreboard(ClaimDirective):
         return block(*parts, classes=f"claim claim-{verdict}", ids=(anchor(claim.id),))
 
     def luck(self, claim: claims.Claim) -> list[nodes.paragraph]:
-        """How often a measure misses its bound by chance, where that is known; the measure is named if there are others."""
+        """How often a measure misses its bound by chance, where that is known; named, if the claim has others."""
         found = []
         for measure in (each for each in claim.measures if each.luck):
             which = [" (", *self.inline(typeset(measure.quantity)), ")"] if len(claim.measures) > 1 else []
