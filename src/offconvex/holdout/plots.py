@@ -10,6 +10,7 @@ from offconvex import figures
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = figures.KIND_COLORS
 BOARDS = {"naive": ORANGE, "fixed": BLUE, "free": GREEN}
 ARMS = {"standard": ORANGE, "thresholdout": BLUE}
+RINGS = {"standard": 8, "thresholdout": 4}  # fresh accuracies of both are close: one ring lies inside the other
 BOUNDS = {"hoeffding": PINK, "okamoto": ORANGE, "kl": BLUE, "binomial": GREEN}
 BOUND_NAMES = {"hoeffding": "Hoeffding", "okamoto": "Okamoto", "kl": "relative entropy", "binomial": "exact binomial"}
 FAMILY_MARKERS = "osD^"
@@ -17,26 +18,27 @@ FAMILY_MARKERS = "osD^"
 
 def note(ax: Axes, text: str, at: tuple[float, float], color, **options) -> None:
     """A label in the color of its curve, at data coordinates."""
-    ax.annotate(text, at, color=color, fontsize=8.5, **options)
+    ax.annotate(text, at, color=color, fontsize=9, **options)
 
 
 def climbing(
     ax: Axes, runs: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]], exact: Mapping[int, np.ndarray]
 ) -> None:
     """Mean losses of the vote for each size n, n -> (queries, test loss, fresh loss), and the exact expectation."""
-    for (size, (queries, loss, fresh)), color in zip(runs.items(), figures.ordered_colors(len(runs))):
-        ax.plot(queries, loss, "o", color=color, markersize=4.5, label=f"n = {size:,}")
-        ax.plot(queries, fresh, "s", color=color, markersize=4, markerfacecolor="none")
+    # Fresh losses are all one half: squares of three sizes lie inside each other.
+    for (size, (queries, loss, fresh)), color, wide in zip(runs.items(), figures.ordered_colors(len(runs)), (10, 7, 4)):
+        ax.plot(queries, loss, "o", color=color, markersize=4.5, label=f"$n$ = {size:,}", zorder=6)
+        ax.plot(queries, fresh, "s", color=color, markersize=wide, markerfacecolor="none", zorder=6)
         ax.plot(queries, exact[size], **figures.THEORY)
-    note(ax, "fresh labels", (runs[min(runs)][0][0], 0.5), "0.3", xytext=(0, 6), textcoords="offset points")
-    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(0.25, 0.54))
+    note(ax, "fresh labels", (runs[min(runs)][0][0], 0.5), "0.3", xytext=(0, 9), textcoords="offset points")
+    ax.set(xscale="log", xlabel="queries $k$", ylabel="loss of the vote", ylim=(0.25, 0.55))
     ax.legend(loc="lower left")
 
 
 def gaps(ax: Axes, curves: Mapping[str, tuple], theory: Mapping[str, tuple]) -> None:
     """Gaps against the number of queries on logarithmic axes: name -> (x, y), and what theory says (dashed)."""
     for (name, (x, y)), color, marker in zip(curves.items(), figures.KIND_COLORS, "os"):
-        ax.plot(x, y, marker, color=color, markersize=4.5)
+        ax.plot(x, y, marker, color=color, markersize=4.5, zorder=6)
         note(ax, name, (x[-1], y[-1]), color, xytext=(0, 8), ha="center" if x[-1] < 1e4 else "right",
             textcoords="offset points")  # fmt: skip
     for x, y in theory.values():
@@ -55,7 +57,7 @@ def published(
     for name, table in points.items():
         ax.plot(*table.T, "o", color=BOARDS[name], markersize=3.4, markerfacecolor="none", markeredgewidth=0.8)
     for name, mean in means.items():
-        ax.plot(queries, mean, color=BOARDS[name], linewidth=1.5)
+        ax.plot(queries, mean, color=BOARDS[name], linewidth=3.5, alpha=0.5)  # wide, so that theory does not hide it
     ax.plot(queries, exact, **figures.THEORY)
     third = len(queries) // 3
     note(ax, "naive", (queries[third], means["naive"][third]), BOARDS["naive"], xytext=(-8, -14), ha="right",
@@ -84,8 +86,7 @@ def pairs(ax: Axes, queries: np.ndarray, free: np.ndarray, fixed: np.ndarray, la
     ax.plot(queries, law, **figures.THEORY)
     note(ax, "fixed step", (queries[-1], fixed.mean()), BOARDS["fixed"], xytext=(-2, 5), ha="right",
         textcoords="offset points")  # fmt: skip
-    note(ax, "no parameter", (queries[3], free[:, 3].mean()), BOARDS["free"], xytext=(-8, -26), ha="right",
-        textcoords="offset points")  # fmt: skip
+    note(ax, "no parameter", (queries[0], 0.25), BOARDS["free"])
     ax.set(xscale="log", xlabel="queries", ylabel="report", ylim=(0, 0.55))
 
 
@@ -93,7 +94,7 @@ def demonstration(ax: Axes, chosen: Sequence[int], means: Mapping[str, np.ndarra
     """Mean accuracies (chosen,): held out as reported (solid), fresh (dots), with the gate as a band about fresh."""
     for arm, color in ARMS.items():
         ax.plot(chosen, means[f"{arm} held out"], "-", color=color, linewidth=1.8)
-        ax.plot(chosen, means[f"{arm} fresh"], "o", color=color, markersize=4, markerfacecolor="none")
+        ax.plot(chosen, means[f"{arm} fresh"], "o", color=color, markersize=RINGS[arm], markerfacecolor="none")
     fresh = means["thresholdout fresh"]
     ax.fill_between(chosen, fresh - gate, fresh + gate, color="0.9", linewidth=0, zorder=0)
     ax.set(xlabel="features in the classifier", ylabel="accuracy")
@@ -104,8 +105,10 @@ def arms_legend(ax: Axes) -> None:
     for arm, color in ARMS.items():
         name = {"standard": "naive", "thresholdout": "Thresholdout"}[arm]
         ax.plot([], [], "-", color=color, label=f"{name}, as reported")
-        ax.plot([], [], "o", color=color, markerfacecolor="none", markersize=4, label=f"{name}, fresh")
-    ax.legend(loc="upper left", fontsize=7.5)
+        ax.plot([], [], "o", color=color, markerfacecolor="none", markersize=RINGS[arm], label=f"{name}, fresh")
+    ax.set_ylim(top=0.77)
+    ax.set_yticks([0.45, 0.5, 0.55, 0.6, 0.65])
+    ax.legend(loc="upper left")
 
 
 def private(
@@ -113,7 +116,7 @@ def private(
 ) -> None:
     """Mean gap of the vote for each noise, its exact expectation (dashed) and the guarantee (gray, dotted)."""
     for (noise, gap), color in zip(gaps_by_noise.items(), (ORANGE, BLUE, GREEN)):
-        ax.plot(queries, gap, "o", color=color, markersize=5)
+        ax.plot(queries, gap, "o", color=color, markersize=5, zorder=6)
         ax.plot(queries, exact[noise], **figures.THEORY)
         text = "exact answers" if noise == 0 else f"noise {noise:g}"
         note(ax, text, (queries[-1], gap[-1]), color, xytext=(7, -3), textcoords="offset points")
@@ -129,10 +132,11 @@ def private(
 def bound_curves(ax: Axes, bits: np.ndarray, curves: Mapping[str, np.ndarray], marks: Mapping[str, tuple]) -> None:
     """Bound on the gap in points (bits,) per inequality, and published points name -> (bits, points)."""
     for name, curve in curves.items():
-        ax.plot(bits, curve, color=BOUNDS[name], linewidth=1.6)
-        shift = {"kl": 2, "binomial": -9}.get(name, -3)  # these two lie on each other
+        # Relative entropy and the exact bound lie on each other: a thin line on a wide one.
+        ax.plot(bits, curve, color=BOUNDS[name], linewidth=5 if name == "kl" else 1.6, alpha=0.5 if name == "kl" else 1)
+        shift = {"kl": 2, "binomial": -9}.get(name, -3)
         note(ax, BOUND_NAMES[name], (bits[-1], curve[-1]), BOUNDS[name], xytext=(4, shift), textcoords="offset points")
-    for (name, (length, points)), (dx, dy, align) in zip(marks.items(), ((7, -13, "left"), (-6, 9, "center"))):
+    for (name, (length, points)), (dx, dy, align) in zip(marks.items(), ((4, -34, "left"), (-6, 9, "center"))):
         ax.plot(length, points, "o", color="black", markersize=5, zorder=6)
         note(ax, name, (length, points), "black", xytext=(dx, dy), ha=align, textcoords="offset points", zorder=6)
     ax.set(
@@ -146,15 +150,17 @@ def delta_curves(ax: Axes, deltas: np.ndarray, curves: Mapping[str, np.ndarray],
         ax.plot(deltas, curve, color=color, linewidth=1.8)
         note(ax, name, (deltas[0], curve[0]), color, xytext=(6, -13), textcoords="offset points")
     ax.axhspan(*printed, color="0.75", linewidth=0, zorder=0)
-    note(ax, "printed: 5.06", (deltas[-1], printed[1]), "0.3", xytext=(-2, 4), ha="right", textcoords="offset points")
+    note(ax, "printed: 5.06", (deltas[0], printed[1]), "0.3", xytext=(6, 4), textcoords="offset points")
     ax.set(xscale="log", xlabel=r"chance of failure $\delta$", ylabel="bound on the gap, points", ylim=(4.9, 5.35))
     ax.invert_xaxis()
+    ax.minorticks_off()
 
 
 def coverage(ax: Axes, bits: Sequence[int], rates: Mapping[str, np.ndarray], delta: float) -> None:
     """How often the best of 2^bits models breaks its bound, per inequality, and what is allowed (dashed)."""
     for name, rate in rates.items():
-        ax.plot(bits, np.maximum(rate, 2e-5), "o-", color=BOUNDS[name], markersize=4, label=BOUND_NAMES[name])
+        shown = np.maximum(rate, 2e-5)
+        ax.plot(bits, shown, "o-", color=BOUNDS[name], markersize=4, label=BOUND_NAMES[name], zorder=6)
     ax.axhline(delta, **figures.THEORY)
     ax.set(yscale="log", xlabel="bits of a description", ylabel="bounds that fail", ylim=(1.5e-5, 0.2))
 
@@ -188,9 +194,9 @@ def codings(ax: Axes, bits: Mapping[str, np.ndarray], bounds: Mapping[str, np.nd
         row = len(bits) - 1 - place + spread
         ax.plot(lengths, row, "o", color=BLUE if place == 0 else "0.45", markersize=3.5)
         text = f"{100 * bounds[name].min():.0f} to {100 * bounds[name].max():.0f} points"
-        ax.annotate(text, (lengths.max(), row.mean()), xytext=(8, -3), textcoords="offset points", fontsize=8.5)
+        ax.annotate(text, (lengths.max(), row.mean()), xytext=(8, -3), textcoords="offset points", fontsize=9)
     ax.set_yticks(range(len(bits))[::-1], list(bits))
-    ax.set(xscale="log", xlabel="bits", xlim=(None, 3.2 * max(max(b) for b in bits.values())))
+    ax.set(xscale="log", xlabel="bits", xlim=(None, 3.6 * max(max(b) for b in bits.values())))
     ax.set_xticks([100, 200, 500, 1000, 2000], ["100", "200", "500", "1000", "2000"])
     ax.minorticks_off()
 

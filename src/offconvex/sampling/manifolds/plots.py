@@ -20,14 +20,14 @@ def walk(axes: Sequence[Axes], time: np.ndarray, first: np.ndarray, second: np.n
     marks = []
     for ax, path, title in zip(axes, (first, second), ("coordinates of $E_1$", "coordinates of $E_2$")):
         ax.plot(np.cos(angle), np.sin(angle), **figures.THEORY)
-        (cloud,) = ax.plot([], [], "o", color="#9fc5e0", markersize=3, zorder=6)
+        (cloud,) = ax.plot([], [], "o", color="#9fc5e0", markersize=3, zorder=3)
         (tail,) = ax.plot([], [], color=UNADJUSTED, linewidth=1.2, alpha=0.8, zorder=7)
         (dot,) = ax.plot([], [], "o", color=UNADJUSTED, markersize=9, markeredgecolor="white", zorder=8)
         ax.set(
             title=title, aspect="equal", xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), xticks=(-1, 0, 1), yticks=(-1, 0, 1)
         )
         marks.append((path, cloud, tail, dot))
-    text = axes[0].text(-1.3, 1.3, "", va="top", fontsize=9)
+    text = axes[0].text(-1.3, 1.3, "", va="top")
 
     def frame(number: int) -> None:
         for path, cloud, tail, dot in marks:
@@ -51,7 +51,7 @@ def distance_ratios(
         ax.plot([place - 0.3, place + 0.3], [1, 1], **figures.THEORY)
     for values, name, color in ((adjusted, "adjusted", ADJUSTED), (unadjusted, "unadjusted", UNADJUSTED)):
         ax.errorbar(places, values[:, 0], 4 * values[:, 1], fmt="o", color=color, capsize=4, label=name, zorder=6)
-    ax.set(ylabel="distance², relative", ylim=(0.9, 1.4), xlim=(-0.5, len(names) - 0.5))
+    ax.set(ylabel="squared distance, relative", ylim=(0.9, 1.4), xlim=(-0.5, len(names) - 0.5))
     ax.set_xticks(places, names)
     ax.legend(loc="upper right", ncols=2)
 
@@ -79,7 +79,7 @@ def rate_against_beta(ax: Axes, betas: np.ndarray, rates: np.ndarray) -> None:
     """Rate along the fiber over its prediction, (betas, 2) with errors, and five percent around one."""
     ax.axhspan(0.95, 1.05, color="0.93", zorder=0)
     ax.axhline(1, **figures.THEORY)
-    ax.errorbar(betas, rates[:, 0], 4 * rates[:, 1], fmt="o", color=UNADJUSTED, capsize=4)
+    ax.errorbar(betas, rates[:, 0], 4 * rates[:, 1], fmt="o", color=UNADJUSTED, capsize=4, zorder=6)
     ax.set(xscale="log", xlabel=r"$\beta$", ylabel="rate, relative", ylim=(0.9, 1.1))
     ax.set_xticks(betas, [f"{beta:g}" for beta in betas])
     ax.minorticks_off()
@@ -91,8 +91,9 @@ def curvature_bounds(ax: Axes, sizes: np.ndarray, measured: np.ndarray, exact: n
     ax.plot(sizes, measured, "o", color=ADJUSTED, label="measured", zorder=6)
     finite = np.isfinite(bound)
     ax.plot(sizes[finite], bound[finite], "v", color=UNADJUSTED, markersize=8, label="bound from Ricci curvature")
-    ax.annotate("no bound", (sizes[0], 4.55), color=UNADJUSTED, ha="center", fontsize=9)
-    ax.set(xlabel="columns $k$", ylabel="relaxation time", ylim=(0, 5), xticks=sizes, xlim=(1.6, sizes[-1] + 0.4))
+    arrow = {"arrowstyle": "->", "color": UNADJUSTED}
+    ax.annotate("no bound", (sizes[0], 5.2), (sizes[0], 4.0), color=UNADJUSTED, ha="center", arrowprops=arrow)
+    ax.set(xlabel="columns $k$", ylabel="relaxation time", ylim=(0, 7), xticks=sizes, xlim=(1.6, sizes[-1] + 0.4))
     ax.legend(loc="upper right")
 
 
@@ -101,7 +102,9 @@ def least_ricci(ax: Axes, ratios: np.ndarray, curves: Mapping[str, np.ndarray]) 
     for (name, values), color in zip(curves.items(), (ADJUSTED, UNADJUSTED)):
         ax.plot(ratios, values, color=color, label=name)
     ax.axhline(0, color="0.6", linewidth=0.8)
-    ax.set(xscale="log", xlabel="ratio of lengths", ylabel="least Ricci curvature")
+    ax.set(xscale="log", xlabel="ratio $a$ of squared lengths", ylabel="least Ricci curvature")
+    ax.set_xticks([0.1, 0.5, 1, 2, 6], ["0.1", "0.5", "1", "2", "6"])
+    ax.minorticks_off()
     ax.legend(loc="lower left")
 
 
@@ -121,6 +124,6 @@ def ratios(ax: Axes, names: Sequence[str], values: np.ndarray, title: str) -> No
     places = np.arange(len(names))
     ax.axhspan(0.95, 1.05, color="0.93", zorder=0)
     ax.axhline(1, **figures.THEORY)
-    ax.errorbar(places, values[:, 0], 4 * values[:, 1], fmt="o", color=ADJUSTED, capsize=4)
+    ax.errorbar(places, values[:, 0], 4 * values[:, 1], fmt="o", color=ADJUSTED, capsize=4, zorder=6)
     ax.set(title=title, ylim=(0.85, 1.15), xlim=(-0.5, len(names) - 0.5))
     ax.set_xticks(places, names)

@@ -85,10 +85,12 @@ def gap_curves(
     ax.plot(fine, np.exp(log_law), **figures.THEORY)
     far = r >= 4
     ax.plot(r[far], law[1] * r[far] ** law[0], **figures.THEORY)
-    ax.plot(r[inside], np.exp(table["log langevin"][inside]), "o-", color=LANGEVIN, label="Langevin")
-    for values, fill in zip(table["tempering"], (TEMPERING, "white")):
-        ax.plot(r, values, "o-", color=TEMPERING, markerfacecolor=fill, linewidth=1.2)
-    ax.plot([], [], "o-", color=TEMPERING, label="tempering")
+    # Points alone: the laws run through them. The rates' gaps are close, so the second has rings around the first.
+    slow, fast = table["tempering"]
+    ax.plot(r, slow, "o", color=TEMPERING, label="tempering", zorder=6)
+    ax.plot(r, fast, "o", color=TEMPERING, markerfacecolor="none", markersize=9, markeredgewidth=1.2, zorder=6)
+    plain = np.exp(table["log langevin"][inside])
+    ax.plot(r[inside], plain, "o", color=LANGEVIN, markersize=4.5, label="Langevin", zorder=7)
     ax.errorbar(
         measured["r"],
         measured["rate"],
@@ -108,8 +110,9 @@ def gap_curves(
 def prefactor(ax: Axes, grid: np.ndarray, curves: Mapping[str, np.ndarray], limit: float, label: str) -> None:
     """Exact crossing time over formulas for it, along a growing parameter, and the limit."""
     for (name, values), color in zip(curves.items(), (LANGEVIN, TEMPERING)):
-        ax.plot(grid, values, "o-", color=color, label=name)
-    ax.axhline(limit, **figures.THEORY)
+        ax.plot(grid, values, "o-", color=color, label=name, zorder=6)
+    for height in {limit, 1.0}:
+        ax.axhline(height, **figures.THEORY)
     ax.set(xscale="log", xlabel=label, ylim=(0.85, 1.45))
     ticks = grid[::2]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -121,7 +124,9 @@ def mode_shares(ax: Axes, dimensions: Sequence[int], tempered: np.ndarray, plain
     """Share of the right mode with four standard errors, (dimensions, 2) each, by dimension."""
     places = np.arange(len(dimensions))
     for values, name, color, shift in ((tempered, "tempering", TEMPERING, -0.08), (plain, "Langevin", LANGEVIN, 0.08)):
-        ax.errorbar(places + shift, values[:, 0], 4 * values[:, 1], fmt="o", color=color, capsize=4, label=name)
+        ax.errorbar(
+            places + shift, values[:, 0], 4 * values[:, 1], fmt="o", color=color, capsize=4, label=name, zorder=6
+        )
     ax.axhline(target, **figures.THEORY)
     ax.set(xlabel="dimension", ylabel="share of the right mode", ylim=(-0.05, 1), xlim=(-0.5, len(places) - 0.5))
     ax.set_xticks(places, [str(d) for d in dimensions])
@@ -131,9 +136,8 @@ def mode_shares(ax: Axes, dimensions: Sequence[int], tempered: np.ndarray, plain
 def occupancies(ax: Axes, dimensions: Sequence[int], runs: Sequence[np.ndarray]) -> None:
     """Share of time at each level times their number, one curve per dimension."""
     for d, values, color in zip(dimensions, runs, figures.ordered_colors(len(runs))):
-        ax.plot(
-            np.linspace(0, 1, len(values)), values, "o-", color=color, markersize=3, linewidth=1.2, label=f"$d={d}$"
-        )
+        places = np.linspace(0, 1, len(values))
+        ax.plot(places, values, "o-", color=color, markersize=3, linewidth=1.2, label=f"$d={d}$", zorder=6)
     ax.axhline(1, **figures.THEORY)
     ax.axhspan(0.9, 1.1, color="0.93", zorder=0)
     ax.set(xlabel="level, from hot to cold", ylabel="occupancy, relative", ylim=(0.75, 1.25), xticks=())
@@ -153,6 +157,7 @@ def level_histograms(
         ax.hist(values, edges, density=True, color=BARS)
         ax.plot(x, density, **figures.THEORY)
         ax.set(title=name, xlim=(x[0], x[-1]), ylim=(0, 0.33), yticks=(0, 0.1, 0.2, 0.3), xlabel="$x$")
+        ax.set_ylabel("density")
         ax.label_outer()
 
 
@@ -170,11 +175,17 @@ def unequal_shapes(
         xlabel="standard deviation of the right mode", ylabel="spectral gap", ylim=(4e-3, 4e-2), title="on the line"
     )
     axes[0].invert_xaxis()
-    for (name, values), color, marker in zip(curves.items(), (OTHER, TEMPERING, LANGEVIN), "os^"):
-        axes[1].semilogy(dimensions, values, f"{marker}-", color=color, label=name, linewidth=1.3)
+    axes[0].set_xticks(shapes, [f"1/{1 / shape:g}" if shape < 1 else "1" for shape in shapes])
+    axes[0].set_yticks([0.005, 0.01, 0.02, 0.04], ["0.005", "0.01", "0.02", "0.04"])
+    axes[0].minorticks_off()
     axes[1].semilogy(dimensions, law, **figures.THEORY)
-    axes[1].set(xlabel="dimension", title="two shells around one center", ylim=(1e-6, 20))
-    axes[1].legend(loc="upper right", fontsize=8)
+    # In few dimensions one shell and two have the same gap: the larger rings stay in sight.
+    sizes = {"o": {"markersize": 10, "markerfacecolor": "none"}}
+    for (name, values), color, marker in zip(curves.items(), (OTHER, TEMPERING, LANGEVIN), "os^"):
+        style = {"color": color, "label": name, "linewidth": 1.3, "zorder": 6} | sizes.get(marker, {})
+        axes[1].semilogy(dimensions, values, f"{marker}-", **style)
+    axes[1].set(xlabel="dimension", title="shells around one center", ylim=(1e-6, 300))
+    axes[1].legend(loc="upper right")
 
 
 def bound_curves(ax: Axes, r: np.ndarray, parts: np.ndarray, title: str) -> None:
@@ -194,6 +205,6 @@ def bias(
     ax.plot(fine, law, **figures.THEORY)
     ax.axhline(1, **figures.THEORY)
     for (name, values), color in zip(variances.items(), (LANGEVIN, TEMPERING)):
-        ax.errorbar(steps, values, 4 * error * values, fmt="o", color=color, label=name, capsize=3)
+        ax.errorbar(steps, values, 4 * error * values, fmt="o", color=color, label=name, capsize=3, zorder=6)
     ax.set(xlabel=r"step $\eta$", ylabel="variance (target: 1)", xlim=(0, 0.9), ylim=(0.9, 1.8))
     ax.legend(loc="upper left")
