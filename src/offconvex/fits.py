@@ -6,12 +6,14 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 
-def slope(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> float:
+def slope(x: Shaped[np.ndarray, " n"] | Sequence[float], y: Shaped[np.ndarray, " n"] | Sequence[float]) -> float:
     """Least-squares slope of y (n,) over x (n,)."""
     return float(np.polyfit(x, y, 1)[0])
 
 
-def power_law(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> tuple[float, float]:
+def power_law(
+    x: Shaped[np.ndarray, " n"] | Sequence[float], y: Shaped[np.ndarray, " n"] | Sequence[float]
+) -> tuple[float, float]:
     """Exponent and factor of y = factor x^exponent, by least squares in log-log; all numbers (n,) positive."""
     exponent, offset = np.polyfit(np.log(x), np.log(y), 1)
     return float(exponent), float(np.exp(offset))

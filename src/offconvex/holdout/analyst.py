@@ -1,5 +1,6 @@
 """Analysts who never look at the data, only at the leaderboard, and still climb it."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -44,7 +45,7 @@ def boost(
     config: Boosting,
     seed: int,
     *stream: str | int,
-    labels: tuple[Bool[np.ndarray, " {config.size}"], Bool[np.ndarray, " {config.size}"]] | None = None,
+    labels: Sequence[Bool[np.ndarray, " {config.size}"]] | None = None,
 ) -> dict[str, Float[np.ndarray, "{config.repetitions} {len(config.checkpoints)}"]]:
     """The vote's loss, and the least loss of a single submission, at each checkpoint.
 

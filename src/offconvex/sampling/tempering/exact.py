@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from offconvex.files import Arrays
 from offconvex.runtime import Runtime
@@ -61,7 +61,7 @@ def langevin_log_gap(r: float, beta: float = 1.0, spacing: float = 0.005) -> flo
     return grid_theory.log_symmetric_gap(beta * grid_theory.two_modes(x, r=r), x)
 
 
-def prefactors(rs: Float[np.ndarray, " rs"], betas: Float[np.ndarray, " betas"], r_cold: float = 2.0) -> Arrays:
+def prefactors(rs: Shaped[np.ndarray, " rs"], betas: Float[np.ndarray, " betas"], r_cold: float = 2.0) -> Arrays:
     """Exact mean crossing time over formulas for it: growing distance at beta = 1, and growing beta at one distance.
 
     The crossing time is 2 / gap, as both directions count.
