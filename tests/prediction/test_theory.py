@@ -118,4 +118,4 @@ def test_error_of_known_images():
     for _ in range(4000):
         order = DRAWS.permutation(total)
         errors.append(np.abs(right[:, order[:50]].mean(1) - right[:, order[50:]].mean(1)))
-    assert theory.known_images_error(accuracy, [50], total)[0] == pytest.approx(np.mean(errors), rel=0.05)
+    assert theory.known_images_error(accuracy, np.array([50]), total)[0] == pytest.approx(np.mean(errors), rel=0.05)

@@ -1,10 +1,13 @@
 """The growth law of any component, balanced or not, and its closed forms: what depth does, and how long it waits."""
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import brentq
 
 
-def growth_rate(value: np.ndarray, projection: np.ndarray, *, depth: int) -> np.ndarray:
+def growth_rate(
+    value: Float[np.ndarray, "*any"] | float, projection: Float[np.ndarray, "*any"] | float, *, depth: int
+) -> Float[np.ndarray, "*any"] | float:
     """Velocity of a singular value, L sigma^(2 - 2/L) gamma (arora2019implicit, Theorem 3).
 
     Holds along gradient flow over balanced layers, for any differentiable loss; `depth` may also be the number of
@@ -18,7 +21,9 @@ def growth_rate(value: np.ndarray, projection: np.ndarray, *, depth: int) -> np.
     return depth * value ** (2 - 2 / depth) * projection
 
 
-def unbalanced_growth(value: np.ndarray, projection: np.ndarray, vector_norms: np.ndarray) -> np.ndarray:
+def unbalanced_growth(
+    value: Float[np.ndarray, "*any"], projection: Float[np.ndarray, "*any"], vector_norms: Float[np.ndarray, "*any K"]
+) -> Float[np.ndarray, "*any"]:
     """Velocity of a component's norm along gradient flow, gamma sigma^2 sum_k 1 / |w_k|^2, exact for any start.
 
     Every vector has d(|w_k|^2 / 2)/dt = sigma gamma; the product rule over the K vectors gives the rest. With equal
@@ -32,7 +37,9 @@ def unbalanced_growth(value: np.ndarray, projection: np.ndarray, vector_norms: n
     return projection * value**2 * (1 / vector_norms**2).sum(-1)
 
 
-def growth_bounds(value: np.ndarray, projection: np.ndarray, gap: float, *, axes: int) -> tuple[np.ndarray, np.ndarray]:
+def growth_bounds(
+    value: Float[np.ndarray, "*any"] | float, projection: Float[np.ndarray, "*any"] | float, gap: float, *, axes: int
+) -> tuple[Float[np.ndarray, "*any"] | float, Float[np.ndarray, "*any"] | float]:
     """Bounds of that velocity from the imbalance alone, for gamma >= 0 (razin2021implicit, Theorem 1).
 
     K gamma sigma^2 / (sigma^(2/K) + gap) <= d sigma/dt <= K gamma (sigma^(2/K) + gap)^(K - 1), where gap is the largest
@@ -49,8 +56,12 @@ def growth_bounds(value: np.ndarray, projection: np.ndarray, gap: float, *, axes
 
 
 def discrete_growth(
-    steps: np.ndarray, projections: np.ndarray, initial: np.ndarray | float, *, depth: int
-) -> np.ndarray:
+    steps: Float[np.ndarray, "steps ..."],
+    projections: Float[np.ndarray, " T *any"],
+    initial: Float[np.ndarray, "*any"] | float,
+    *,
+    depth: int,
+) -> Float[np.ndarray, " steps+1 *any"]:
     """The growth law taken with gradient descent's own steps, (T, ...) from T - 1 steps (own derivation).
 
     Every balanced layer carries the root u = sigma^(1/L), and a step of size eta moves it by eta gamma u^(L-1). As
@@ -71,7 +82,11 @@ def discrete_growth(
     return np.stack(path) ** depth
 
 
-def discrete_unbalanced_growth(steps: np.ndarray, projections: np.ndarray, vector_norms: np.ndarray) -> np.ndarray:
+def discrete_unbalanced_growth(
+    steps: Float[np.ndarray, " steps"],
+    projections: Float[np.ndarray, " T *any"],
+    vector_norms: Float[np.ndarray, " K *any"],
+) -> Float[np.ndarray, " steps+1 *any"]:
     """Norms of components along given pulls, (T, ...), taken with gradient descent's own steps.
 
     Each of the K vectors of a component has d(|w_k|^2 / 2)/dt = sigma gamma, so that a step of size eta moves |w_k| by
@@ -91,7 +106,9 @@ def discrete_unbalanced_growth(steps: np.ndarray, projections: np.ndarray, vecto
     return np.stack(path)
 
 
-def aligned_quadratic(times: np.ndarray, *, initial: float, target: float, curvature: float, depth: int) -> np.ndarray:
+def aligned_quadratic(
+    times: Float[np.ndarray, " T"], *, initial: float, target: float, curvature: float, depth: int
+) -> Float[np.ndarray, " T"]:
     """Exact sigma(t) of d sigma/dt = L a sigma^(2-2/L) (s - sigma), sigma(0) = sigma0, for L = 1, 2, 3, 4.
 
     This is a singular value of balanced layers under the loss (a/2) |W - T|_F^2 when W and T share their singular
@@ -154,7 +171,9 @@ def stable_step(value: float, *, observed: int, depth: int) -> float:
     return observed / (depth * value ** (2 - 2 / depth))
 
 
-def escape_time(initial: np.ndarray, *, target: float, curvature: float, depth: int) -> np.ndarray:
+def escape_time(
+    initial: Float[np.ndarray, "*any"] | float, *, target: float, curvature: float, depth: int
+) -> Float[np.ndarray, "*any"] | float:
     """Leading order of the time at which the aligned singular value reaches half its target, as sigma0 -> 0.
 
     ln(s / sigma0) / (2 a s) at L = 2, and sigma0^(-(1 - 2/L)) / ((L - 2) a s) beyond. With sigma0 = std^L this is

@@ -1,10 +1,15 @@
 """Closed forms and bounds for the distance between gradient descent and gradient flow."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from jaxtyping import Float, Shaped
 from scipy.integrate import cumulative_trapezoid, quad, solve_ivp
 
 
-def tube(times: np.ndarray, negative: np.ndarray, forcing: np.ndarray) -> np.ndarray:
+def tube(
+    times: Float[np.ndarray, " T"], negative: Float[np.ndarray, "*#runs T"], forcing: Float[np.ndarray, "*#runs T"]
+) -> Float[np.ndarray, "... T"]:
     """Radius of the tube around the flow that gradient descent cannot leave, (T,).
 
     R(t) = int_0^t exp(int_s^t m) forcing(s) ds, with m a bound on -lambda_min of the Hessian between the two curves and
@@ -29,8 +34,8 @@ def tube(times: np.ndarray, negative: np.ndarray, forcing: np.ndarray) -> np.nda
 
 
 def constant_tube(
-    times: np.ndarray, negative: np.ndarray, *, step: float, curvature: float, gradient: float
-) -> np.ndarray:
+    times: Float[np.ndarray, " T"], negative: Float[np.ndarray, " T"], *, step: float, curvature: float, gradient: float
+) -> Float[np.ndarray, " T"]:
     """The tube with constants, as the source states it: eta beta gamma int_0^t exp(int_s^t m) ds.
 
     Source: elkabetz2021continuous, Theorem 1.
@@ -45,7 +50,9 @@ def constant_tube(
     return tube(times, negative, np.full(len(times), step * curvature * gradient))
 
 
-def log_lipschitz_tube(times: np.ndarray, largest: np.ndarray, forcing: np.ndarray) -> np.ndarray:
+def log_lipschitz_tube(
+    times: Float[np.ndarray, " T"], largest: Float[np.ndarray, " T"], forcing: Float[np.ndarray, " T"]
+) -> Float[np.ndarray, " T"]:
     """Decimal logarithm of the classical bound, with lambda_max in place of -lambda_min, (T,); the first is -inf.
 
     The classical theorem has the Lipschitz constant of the gradient in the exponent. It overflows, hence the logarithm.
@@ -59,7 +66,7 @@ def log_lipschitz_tube(times: np.ndarray, largest: np.ndarray, forcing: np.ndarr
     return log_radius / np.log(10)
 
 
-def gap_between_steps(ratio: np.ndarray | float) -> np.ndarray | float:
+def gap_between_steps(ratio: Shaped[np.ndarray, "*any"] | Sequence[float] | float) -> Float[np.ndarray, "*any"] | float:
     """1 - 1/r: the distance between descent at steps eta and eta / r over that between descent at eta and flow.
 
     To first order the distance to the flow is C(t) eta, and both runs leave it in the same direction.
@@ -68,7 +75,9 @@ def gap_between_steps(ratio: np.ndarray | float) -> np.ndarray | float:
     return 1 - 1 / np.asarray(ratio)
 
 
-def deep_linear_bound(end_gradient_norm: np.ndarray, layer_norms: np.ndarray) -> np.ndarray:
+def deep_linear_bound(
+    end_gradient_norm: Float[np.ndarray, "*any"] | float, layer_norms: Float[np.ndarray, "*any n"]
+) -> Float[np.ndarray, "*any"] | float:
     """Lower bound -(n - 1) ||grad phi|| max_J prod_{j in J} ||W_j|| on the Hessian of phi(W_n ... W_1), phi convex.
 
     J runs over the sets of n - 2 layers (elkabetz2021continuous, Theorem 2 for linear networks). The second derivative
@@ -84,7 +93,7 @@ def deep_linear_bound(end_gradient_norm: np.ndarray, layer_norms: np.ndarray) ->
     return -(depth - 1) * end_gradient_norm * np.prod(layer_norms[..., 2:], axis=-1)
 
 
-def scalar_chain_eigenvalue(weight: np.ndarray, depth: int) -> np.ndarray:
+def scalar_chain_eigenvalue(weight: Float[np.ndarray, "*any"] | float, depth: int) -> Float[np.ndarray, "*any"] | float:
     """Least Hessian eigenvalue of 1/2 (w_1 ... w_n - 1)^2 where all w_j equal `weight`, 0 < weight <= 1.
 
     The Hessian is a I + b 11^T, less a's own diagonal: with P = w^(n-2), r = 1 - w^n its entries are w^(2n-2) on the
@@ -110,7 +119,9 @@ def saddle_manifold(m: float, x: float) -> float:
     return float(solution.y[0, -1])
 
 
-def end_to_end_velocity(vector: np.ndarray, target: np.ndarray, depth: int) -> np.ndarray:
+def end_to_end_velocity(
+    vector: Float[np.ndarray, " d"], target: Float[np.ndarray, " d"], depth: int
+) -> Float[np.ndarray, " d"]:
     """Velocity of u = W_n ... W_1, a row vector, under balanced gradient flow on 1/2 |u - target|^2.
 
     u' = -|u|^(2 - 2/n) (I + (n - 1) u u^T / |u|^2) (u - target) (arora2018optimization, Theorem 1, for one output).

@@ -6,6 +6,7 @@ Labels are fair coins and losses lie between 0 and 1 throughout.
 from collections.abc import Iterable
 
 import numpy as np
+from jaxtyping import Float, Shaped
 from scipy.special import gammaln
 from scipy.stats import binom, norm
 
@@ -34,7 +35,7 @@ def vote_loss(queries: float, size: int, *, flip: bool = False, noise: float = 0
     return float((binom.pmf(counts, queries, kept) * _vote_wrong(counts, right)).sum())
 
 
-def vote_losses(queries: Iterable[int], size: int, **options) -> np.ndarray:
+def vote_losses(queries: Iterable[int], size: int, **options) -> Float[np.ndarray, " queries"]:
     """`vote_loss` for several numbers of queries, (queries,), with its options (elementary)."""
     return np.array([vote_loss(k, size, **options) for k in queries])
 
@@ -58,7 +59,9 @@ def _vote_wrong(counts: np.ndarray, right: float) -> np.ndarray:
     return below + tie / 2
 
 
-def vote_loss_normal(queries: np.ndarray, size: int, *, flip: bool = False, noise: float = 0.0) -> np.ndarray:
+def vote_loss_normal(
+    queries: Shaped[np.ndarray, "*any"] | float, size: int, *, flip: bool = False, noise: float = 0.0
+) -> Float[np.ndarray, "*any"] | float:
     """Normal approximation of `vote_loss`: 1 - Phi(2 phi(0) rho sqrt(m / n)), m = queries / 2, or queries with `flip`.
 
     2 phi(0) = 0.798, and rho is the correlation of an answer with the loss, 1 without noise. For few queries it is
@@ -71,7 +74,7 @@ def vote_loss_normal(queries: np.ndarray, size: int, *, flip: bool = False, nois
     return norm.cdf(-2 * norm.pdf(0) * correlation * np.sqrt(votes / size))
 
 
-def luckiest_gap(models: np.ndarray, size: int, error: float = 0.5) -> np.ndarray:
+def luckiest_gap(models: Shaped[np.ndarray, " models"], size: int, error: float = 0.5) -> Float[np.ndarray, " models"]:
     """Expected largest (error - test error) of independent models that were fixed beforehand: exact, (models,).
 
     With test errors Bin(n, error) / n, the least of t has E[min] = sum over j of P(Bin > j)^t / n.
@@ -81,7 +84,7 @@ def luckiest_gap(models: np.ndarray, size: int, error: float = 0.5) -> np.ndarra
     return error - np.exp(np.outer(np.atleast_1d(models), log_above)).sum(1) / size
 
 
-def hoeffding_gap(models: np.ndarray, size: int) -> np.ndarray:
+def hoeffding_gap(models: Shaped[np.ndarray, "*any"] | float, size: int) -> Float[np.ndarray, "*any"] | float:
     """Bound sqrt(log t / (2 n)) on that expectation (maximum of t variables that are sub-Gaussian with 1/(4n)).
 
     Elementary.
@@ -107,7 +110,9 @@ def best_step(queries: int, size: int, delta: float) -> float:
     return float(min(steps, key=lambda step: ladder_guarantee(queries, size, step, delta)))
 
 
-def changes_guarantee(queries: int, size: int, changes: np.ndarray, delta: float) -> np.ndarray:
+def changes_guarantee(
+    queries: int, size: int, changes: Shaped[np.ndarray, "*any"] | float, delta: float
+) -> Float[np.ndarray, "*any"] | float:
     """The same bound for a leaderboard without rounding that has changed J = `changes` times, simultaneous in J.
 
     When something is submitted, the past is told by the times and the values of the changes, falling multiples of 1/n:
@@ -124,12 +129,12 @@ def _uniform(log_count: np.ndarray, size: int, delta: float) -> np.ndarray:
     return np.sqrt((log_count + np.log(2 / delta)) / (2 * size))
 
 
-def log_binomial(top: float, bottom: np.ndarray) -> np.ndarray:
+def log_binomial(top: float, bottom: Shaped[np.ndarray, "*any"] | float) -> Float[np.ndarray, "*any"] | float:
     """Logarithm of the binomial coefficient C(top, bottom) (elementary)."""
     return gammaln(top + 1) - gammaln(bottom + 1) - gammaln(top - np.asarray(bottom) + 1)
 
 
-def pairs_loss(queries: np.ndarray, size: int) -> np.ndarray:
+def pairs_loss(queries: Shaped[np.ndarray, "*any"] | float, size: int) -> Float[np.ndarray, "*any"] | float:
     """Loss reported to an analyst who changes two labels at a time and keeps what is accepted: 1 / (2 (1 + t/n)).
 
     A change is accepted if both labels were wrong, with probability w^2, and mends both: dw/dt = -2 w^2 / n from 1/2.
@@ -138,7 +143,9 @@ def pairs_loss(queries: np.ndarray, size: int) -> np.ndarray:
     return 0.5 / (1 + np.asarray(queries) / size)
 
 
-def private_guarantee(queries: np.ndarray, size: int, noise: float) -> np.ndarray:
+def private_guarantee(
+    queries: Shaped[np.ndarray, "*any"] | float, size: int, noise: float
+) -> Float[np.ndarray, "*any"] | float:
     """Bound sqrt(queries) / (2 noise n) on the expected gap of any query after answers with Gaussian noise.
 
     One example moves a mean by at most 1/n, so an answer tells at most 1 / (2 noise^2 n^2) nats of it, and all answers

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy import optimize, special
 from scipy.stats import qmc
 
 
-def coefficient_density(coefficients: np.ndarray) -> np.ndarray:
+def coefficient_density(coefficients: Float[np.ndarray, "*any k"]) -> Float[np.ndarray, "*any"] | float:
     """Density (m,) of coefficients (m, k) on the simplex, before rejection: that of |z| / sum |z|, z standard normal.
 
     2^(k-1) Gamma(k/2) / pi^(k/2) / |lambda|^k with respect to the first k - 1 coordinates: integrate the density

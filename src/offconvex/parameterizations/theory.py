@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from jaxtyping import Float
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
@@ -23,7 +24,9 @@ def exponent(kind: Kind) -> float:
     return 2.0 - 2.0 / kind
 
 
-def field(kind: Kind, w: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+def field(
+    kind: Kind, w: Float[np.ndarray, "*any 2"], gradient: Float[np.ndarray, "*any 2"]
+) -> Float[np.ndarray, "*any 2"]:
     """Velocity of w, (n, 2): N^2 w^(2-2/N) (-gradient) per coordinate, w^2 (-gradient) for "exp".
 
     "polar": the radial part of -gradient as it is, the tangential part times r^2 (gissin2019primer).
@@ -39,7 +42,9 @@ def field(kind: Kind, w: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     return -along * radial - radius**2 * across * tangent
 
 
-def conserved(kind: Kind, w: np.ndarray, normal: tuple[float, float] = (1.0, 2.0)) -> np.ndarray:
+def conserved(
+    kind: Kind, w: Float[np.ndarray, "*any 2"], normal: tuple[float, float] = (1.0, 2.0)
+) -> Float[np.ndarray, "*any"] | float:
     """Quantity that every flow toward the line a.w = b keeps: h(w1)/a1 - h(w2)/a2, with h' = w^-(2-2/N).
 
     h(w) = (w^q - 1) / q with q = 2/N - 1, that is log w for N = 2 and 1 - 1/w for "exp". Reason: dh(w_i)/dt is a_i
@@ -50,8 +55,8 @@ def conserved(kind: Kind, w: np.ndarray, normal: tuple[float, float] = (1.0, 2.0
 
 
 def line_end_point(
-    kind: Kind, start: np.ndarray, normal: tuple[float, float] = (1.0, 2.0), offset: float = 15.0
-) -> np.ndarray:
+    kind: Kind, start: Float[np.ndarray, "2"], normal: tuple[float, float] = (1.0, 2.0), offset: float = 15.0
+) -> Float[np.ndarray, "2"]:
     """Where gradient flow from `start` (2,) meets the line a.w = b: the point of the line with the same `conserved`.
 
     "polar": from (sin d) = (sin d0) exp(-(r^2 - r0^2)/2) and r cos d = b / |a|; see `polar_sine`.
@@ -76,7 +81,7 @@ def line_end_point(
     return _on_line(brentq(excess, low, high, xtol=1e-15, rtol=1e-15), normal, offset)
 
 
-def min_norm_point(p: float, normal: tuple[float, float] = (1.0, 2.0), offset: float = 15.0) -> np.ndarray:
+def min_norm_point(p: float, normal: tuple[float, float] = (1.0, 2.0), offset: float = 15.0) -> Float[np.ndarray, "2"]:
     """Point of a.w = b with the smallest l_p norm, (2,): w_i in proportion to a_i^(1/(p-1)); a corner for p <= 1.
 
     Elementary: Lagrange multipliers.
@@ -95,7 +100,9 @@ def min_norm_point(p: float, normal: tuple[float, float] = (1.0, 2.0), offset: f
     return corners[np.argmin(corners.max(axis=1))]
 
 
-def polar_sine(radius: np.ndarray, start_radius: float, start_angle: float) -> np.ndarray:
+def polar_sine(
+    radius: Float[np.ndarray, "*any"] | float, start_radius: float, start_angle: float
+) -> Float[np.ndarray, "*any"] | float:
     """Sine of the angle d between w and the normal of the line along the polar flow: sin d0 exp(-(r^2 - r0^2)/2).
 
     From dr/dt = -s cos d and dd/dt = s r sin d (s the signed distance to the line): d log sin d = -r dr.
@@ -117,7 +124,9 @@ def learning_time(kind: Kind, start: float, end: float, target: float) -> float:
     return _odds_time(kind, _odds(start, target), _odds(end, target), target, 1.0 if start < target else -1.0)
 
 
-def exact_time(kind: Kind, start: float, end: np.ndarray, target: float) -> np.ndarray:
+def exact_time(
+    kind: Kind, start: float, end: Float[np.ndarray, "*any"] | float, target: float
+) -> Float[np.ndarray, "*any"] | float:
     """`learning_time` in closed form for N = 1, 2, 4 and "exp", 0 < start, end < target (gissin2020implicit).
 
     Raises:
@@ -136,7 +145,7 @@ def exact_time(kind: Kind, start: float, end: np.ndarray, target: float) -> np.n
     raise ValueError(f"A closed form is stated for N = 1, 2, 4 and 'exp'; got {kind!r}.")
 
 
-def exact_solution(kind: Kind, times: np.ndarray, start: float, target: float) -> np.ndarray:
+def exact_solution(kind: Kind, times: Float[np.ndarray, " T"], start: float, target: float) -> Float[np.ndarray, " T"]:
     """Weight at the given times under ds/dt = s^(2-2/N) (target - s), (T,) (gissin2020implicit).
 
     Explicit for N = 1 and 2; for N = 4 and "exp" the closed-form time is inverted.
@@ -150,7 +159,9 @@ def exact_solution(kind: Kind, times: np.ndarray, start: float, target: float) -
     return np.array([_invert_time(kind, time, start, target) for time in times])
 
 
-def companion_path(kind: Kind, start: np.ndarray, target: tuple[float, float], first: np.ndarray) -> np.ndarray:
+def companion_path(
+    kind: Kind, start: Float[np.ndarray, "2"], target: tuple[float, float], first: Float[np.ndarray, " T"]
+) -> Float[np.ndarray, " T"]:
     """Second weight of the point-loss flow when the first one has reached `first`, (T,).
 
     Both weights have spent the same time: learning_time(w1 -> first) = learning_time(w2 -> second).

@@ -3,15 +3,16 @@
 from itertools import permutations
 
 import numpy as np
+from jaxtyping import Bool, Float, Shaped
 
 
-def pair_signs(values: np.ndarray) -> np.ndarray:
+def pair_signs(values: Shaped[np.ndarray, "*any n"]) -> Float[np.ndarray, "*any n n"]:
     """Sign of values[..., i] - values[..., j], shape (..., n, n) (elementary)."""
     values = np.asarray(values, dtype=float)
     return np.sign(values[..., :, None] - values[..., None, :])
 
 
-def same_stratum(*labels: np.ndarray) -> np.ndarray:
+def same_stratum(*labels: Shaped[np.ndarray, " n"]) -> Bool[np.ndarray, "n n"]:
     """Which pairs (n, n) of items agree in all the labels (n,) given (elementary)."""
     arrays = [np.asarray(values) for values in labels]
     agree = np.ones((len(arrays[0]),) * 2, dtype=bool)
@@ -20,7 +21,12 @@ def same_stratum(*labels: np.ndarray) -> np.ndarray:
     return agree
 
 
-def kendall(x: np.ndarray, y: np.ndarray, pairs: np.ndarray | None = None, counts: np.ndarray | None = None) -> float:
+def kendall(
+    x: Shaped[np.ndarray, " n"],
+    y: Shaped[np.ndarray, " n"],
+    pairs: Shaped[np.ndarray, "n n"] | None = None,
+    counts: Shaped[np.ndarray, " n"] | None = None,
+) -> float:
     """Kendall's tau-b of x and y, over the pairs of items that `pairs` admits (kendall1938new).
 
     tau_b = sum sign(x_i - x_j) sign(y_i - y_j) / sqrt(pairs untied in x * pairs untied in y), which is the mean over
@@ -44,7 +50,7 @@ def kendall(x: np.ndarray, y: np.ndarray, pairs: np.ndarray | None = None, count
     return float((weights * first * second).sum() / norm) if norm > 0 else float("nan")
 
 
-def mutual_information(table: np.ndarray) -> tuple[float, float]:
+def mutual_information(table: Shaped[np.ndarray, "2 2"]) -> tuple[float, float]:
     """Mutual information I(V; M) and entropy H(V) in bits of a table of counts (2, 2), V the row.
 
     Elementary: by their definitions.
@@ -60,7 +66,10 @@ def mutual_information(table: np.ndarray) -> tuple[float, float]:
 
 
 def conditional_score(
-    gap: np.ndarray, complexity: np.ndarray, settings: dict[str, np.ndarray], strata: np.ndarray | None = None
+    gap: Shaped[np.ndarray, " n"],
+    complexity: Shaped[np.ndarray, " n"],
+    settings: dict[str, Shaped[np.ndarray, " n"]],
+    strata: Shaped[np.ndarray, " n"] | None = None,
 ) -> float:
     """The competition's score of a complexity measure, in percent (jiang2020neurips), by enumeration of its cells.
 
@@ -115,13 +124,17 @@ def birthday_chance(draws: int, support: float) -> float:
     return float(-np.expm1(np.log1p(-np.arange(draws) / support).sum()))
 
 
-def birthday_chance_approximate(draws: np.ndarray | float, support: np.ndarray | float) -> np.ndarray:
+def birthday_chance_approximate(
+    draws: Shaped[np.ndarray, "*any"] | float, support: Shaped[np.ndarray, "*#any"] | float
+) -> Float[np.ndarray, "..."] | float:
     """1 - exp(-s (s - 1) / (2 m)) for s draws from m items: collisions as a Poisson variable (elementary)."""
     draws = np.asarray(draws, dtype=float)
     return -np.expm1(-draws * (draws - 1) / (2 * np.asarray(support, dtype=float)))
 
 
-def effective_support(collisions: np.ndarray | float, items: np.ndarray | float) -> np.ndarray:
+def effective_support(
+    collisions: Shaped[np.ndarray, "*any"] | float, items: Shaped[np.ndarray, "*any"] | float
+) -> Float[np.ndarray, "..."] | float:
     """One over the chance that two draws collide: pairs s (s - 1) / 2 of s items over their collisions (elementary).
 
     A uniform distribution on m items has effective support m; any other on m items has less.
@@ -142,7 +155,9 @@ def birthday_size(support: float) -> int:
     return draws
 
 
-def known_images_error(accuracy: np.ndarray, known: np.ndarray, total: int) -> np.ndarray:
+def known_images_error(
+    accuracy: Float[np.ndarray, " n"], known: Shaped[np.ndarray, " k"], total: int
+) -> Float[np.ndarray, " k"]:
     """Mean over classifiers of the expected |accuracy on m images - accuracy on the others|, (m values,).
 
     m of `total` images are drawn without replacement; the difference has the variance

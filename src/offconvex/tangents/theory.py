@@ -3,12 +3,15 @@
 from math import comb
 
 import numpy as np
+from jaxtyping import Float, Shaped
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.special import roots_gegenbauer
 
 
-def tangent_kernel(left: np.ndarray, right: np.ndarray, activation: str) -> np.ndarray:
+def tangent_kernel(
+    left: Float[np.ndarray, "n d"], right: Float[np.ndarray, "m d"], activation: str
+) -> Float[np.ndarray, "n m"]:
     """Tangent kernel of infinitely many units of which only the bottom layer moves, (n, n'), for inputs of norm one.
 
     <x, x'> E[s'(u) s'(u')] with (u, u') normal, variances one and correlation c = <x, x'> (jacot2018neural). For ReLU
@@ -34,8 +37,12 @@ def tangent_kernel(left: np.ndarray, right: np.ndarray, activation: str) -> np.n
 
 
 def kernel_descent(
-    kernel: np.ndarray, across: np.ndarray, labels: np.ndarray, step: float, times: np.ndarray
-) -> np.ndarray:
+    kernel: Float[np.ndarray, "n n"],
+    across: Float[np.ndarray, "t n"],
+    labels: Float[np.ndarray, " n"],
+    step: float,
+    times: Shaped[np.ndarray, " T"],
+) -> Float[np.ndarray, "T t"]:
     """Predictions (T, t) of a linear model after gradient descent from zero on half the sum of squares.
 
     K_* Q (1 - (1 - step lambda)^T) / lambda Q^T y, with K = Q lambda Q^T.
@@ -58,7 +65,9 @@ def kernel_descent(
     return (learned / values * (vectors.T @ labels)) @ vectors.T @ across.T
 
 
-def kernel_losses(kernel: np.ndarray, labels: np.ndarray, step: float, times: np.ndarray) -> np.ndarray:
+def kernel_losses(
+    kernel: Float[np.ndarray, "n n"], labels: Float[np.ndarray, " n"], step: float, times: Shaped[np.ndarray, " T"]
+) -> Float[np.ndarray, " T"]:
     """Half the sum of squares on the samples along that descent, (T,): sum of (1 - step lambda)^(2T) (q^T y)^2 / 2.
 
     Elementary: a geometric series.

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
+from jaxtyping import Float
 
 
-def slopes(values: np.ndarray, power: float, *, normalized: bool, scale: float) -> tuple[np.ndarray, float]:
+def slopes(
+    values: Float[np.ndarray, " r"], power: float, *, normalized: bool, scale: float
+) -> tuple[Float[np.ndarray, " r"], float]:
     """Derivatives of a penalty in the positive singular values (r,), and in one more singular value that is zero.
 
     With sum sigma^p of W / scale: p sigma^(p-1) / scale^p; normalized, minus p sigma_i sum sigma^p / F^(p+2), F the
@@ -45,7 +48,13 @@ class Local:
 
 
 def local_theory(
-    target: np.ndarray, mask: np.ndarray, rank: int, power: float, *, normalized: bool = False, scale: float = 1.0
+    target: Float[np.ndarray, "n m"],
+    mask: Float[np.ndarray, "n m"],
+    rank: int,
+    power: float,
+    *,
+    normalized: bool = False,
+    scale: float = 1.0,
 ) -> Local:
     """Certificate and first-order error of a penalty at a target (n, n') of given rank, mask (n, n') of ones and zeros.
 

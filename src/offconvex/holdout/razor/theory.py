@@ -7,6 +7,7 @@ models' designers saw of the test set does not matter, as long as the code was f
 """
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp, xlogy
 
@@ -102,7 +103,9 @@ def gap(bits, error, size: int, *, delta=0.05, inequality: str = "okamoto"):
     return np.array(values).reshape(lengths.shape) if lengths.ndim else float(values[0])
 
 
-def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> np.ndarray:
+def smallest_of(
+    count: int, size: int, error: float, quantiles: Float[np.ndarray, "*any"] | float
+) -> Int[np.ndarray, "*any"] | np.integer:
     """Quantiles of the least number of wrong answers among `count` independent models of one true error: exact.
 
     P(min <= j) = 1 - P(Bin > j)^count, inverted by a table.
@@ -117,7 +120,7 @@ def smallest_of(count: int, size: int, error: float, quantiles: np.ndarray) -> n
     return np.searchsorted(reached, quantiles)
 
 
-def logsumexp_tails(log_weight: np.ndarray) -> np.ndarray:
+def logsumexp_tails(log_weight: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Logarithms of the sums over j >= k of exp(log_weight[j]), for each k; at most 0, as the weights are a law.
 
     Elementary.

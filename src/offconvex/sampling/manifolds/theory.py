@@ -3,9 +3,12 @@
 from itertools import combinations
 
 import numpy as np
+from jaxtyping import Float
 
 
-def normal_curvatures(minimizer: np.ndarray, operator: np.ndarray | None = None) -> np.ndarray:
+def normal_curvatures(
+    minimizer: Float[np.ndarray, "d k"], operator: Float[np.ndarray, "m d d"] | None = None
+) -> Float[np.ndarray, " d*k-k*(k-1)//2"]:
     """Positive eigenvalues of the Hessian of |A(X X^T) - b|^2 at an exact fit X0, ascending.
 
     There the Hessian is 2 J^T J with J V = A(V X0^T + X0 V^T). Equal singular values s and A the identity give 8 s^2 on
@@ -25,7 +28,7 @@ def normal_curvatures(minimizer: np.ndarray, operator: np.ndarray | None = None)
     return values[k * (k - 1) // 2 :]
 
 
-def squared_distance(curvatures: np.ndarray, beta: float, step: float = 0.0) -> float:
+def squared_distance(curvatures: Float[np.ndarray, " n"], beta: float, step: float = 0.0) -> float:
     """Mean squared distance from the fiber for large beta: the sum of 1 / (beta h) over the curvatures h.
 
     Unadjusted steps inflate each term by 1 / (1 - step beta h / 2), with step zero for adjusted ones.
@@ -34,7 +37,9 @@ def squared_distance(curvatures: np.ndarray, beta: float, step: float = 0.0) -> 
     return float((1 / (beta * curvatures * (1 - step * beta * curvatures / 2))).sum())
 
 
-def poorest_distance(minimizer: np.ndarray, operator: np.ndarray, beta: float, parts: int = 3) -> float:
+def poorest_distance(
+    minimizer: Float[np.ndarray, "d k"], operator: Float[np.ndarray, "m d d"], beta: float, parts: int = 3
+) -> float:
     """Largest mean squared distance from the fiber if one of `parts` shares of the observations is left out.
 
     At least parts / (parts - 1) times that of all observations, whatever they are: the Hessians without one share
@@ -55,7 +60,7 @@ def poorest_distance(minimizer: np.ndarray, operator: np.ndarray, beta: float, p
     return float(max(distances))
 
 
-def fiber_rate(values: np.ndarray | tuple[float, ...]) -> float:
+def fiber_rate(values: Float[np.ndarray, " k"] | tuple[float, ...]) -> float:
     """Rate at which E tr(R_t) falls along the fiber X0 SO(k) at first, dX = -beta grad f dt + sqrt(2) dW, beta large.
 
     The fiber has length^2 s_i^2 + s_j^2 in the plane (i, j), so R turns there with variance 2 t / (s_i^2 + s_j^2),
@@ -67,7 +72,9 @@ def fiber_rate(values: np.ndarray | tuple[float, ...]) -> float:
     return float(2 / len(s) * sum(1 / (s[i] ** 2 + s[j] ** 2) for i, j in combinations(range(len(s)), 2)))
 
 
-def fiber_ricci(values: np.ndarray | tuple[float, ...]) -> np.ndarray:
+def fiber_ricci(
+    values: Float[np.ndarray, " k"] | tuple[float, ...],
+) -> Float[np.ndarray, " {len(values)*(len(values)-1)//2}"]:
     """Ricci curvatures of the fiber X0 SO(k) in its principal directions, (k (k - 1) / 2,), ascending.
 
     The metric is invariant, with length^2 s_i^2 + s_j^2 of the rotation in the plane (i, j).
@@ -77,7 +84,7 @@ def fiber_ricci(values: np.ndarray | tuple[float, ...]) -> np.ndarray:
     return invariant_ricci({(i, j): s[i] ** 2 + s[j] ** 2 for i, j in combinations(range(len(s)), 2)}, len(s))
 
 
-def invariant_ricci(lengths: dict[tuple[int, int], float], size: int) -> np.ndarray:
+def invariant_ricci(lengths: dict[tuple[int, int], float], size: int) -> Float[np.ndarray, " {size*(size-1)//2}"]:
     """Ricci curvatures of a left-invariant metric on SO(size), from its structure constants (milnor1976curvatures).
 
     Args:
@@ -123,7 +130,7 @@ def log_escape_time(beta: float, value: float) -> float:
     return float(np.log(2 * np.pi / beta) - 0.5 * np.log(32 * value**4) + beta * value**4)
 
 
-def angle_law(angles: np.ndarray, size: int) -> np.ndarray:
+def angle_law(angles: Float[np.ndarray, "*any"] | float, size: int) -> Float[np.ndarray, "*any"] | float:
     """Distribution function of the rotation angle in [0, pi] of a uniform rotation in SO(2) or SO(3) (classical).
 
     Uniform for SO(2); density (1 - cos) / pi for SO(3).

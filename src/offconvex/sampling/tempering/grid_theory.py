@@ -4,6 +4,7 @@ A potential f is given by its values on an equally spaced grid; its law is propo
 """
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import eigvalsh
 from scipy.sparse import block_diag, csc_array, diags_array
 from scipy.sparse.linalg import eigsh
@@ -12,13 +13,15 @@ from scipy.special import logsumexp
 Sparse = csc_array
 
 
-def grid(spread: float, spacing: float) -> np.ndarray:
+def grid(spread: float, spacing: float) -> Float[np.ndarray, " n"]:
     """Points -spread ... spread, symmetric about zero and without it (elementary)."""
     half = np.arange(spacing / 2, spread, spacing)
     return np.concatenate([-half[::-1], half])
 
 
-def two_modes(x: np.ndarray, *, r: float, right: float = 0.5, shape: float = 1.0) -> np.ndarray:
+def two_modes(
+    x: Float[np.ndarray, "*any"] | float, *, r: float, right: float = 0.5, shape: float = 1.0
+) -> Float[np.ndarray, "*any"] | float:
     """Minus the log of the density (1 - right) N(-r, 1) + right N(r, shape^2) at x, up to log(2 pi) / 2.
 
     Elementary.
@@ -28,7 +31,9 @@ def two_modes(x: np.ndarray, *, r: float, right: float = 0.5, shape: float = 1.0
     return -np.logaddexp(to_left, to_right)
 
 
-def two_shells(radius: np.ndarray, *, dimension: int, shape: float) -> tuple[np.ndarray, np.ndarray]:
+def two_shells(
+    radius: Float[np.ndarray, " n"], *, dimension: int, shape: float
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Minus the log of half N(0, I) plus half N(0, shape^2 I) at a radius, and the volume term -(d - 1) log radius.
 
     Elementary.
@@ -38,7 +43,7 @@ def two_shells(radius: np.ndarray, *, dimension: int, shape: float) -> tuple[np.
     return -(np.logaddexp(wide, narrow) - np.log(2)), -(dimension - 1) * np.log(radius)
 
 
-def langevin_generator(potential: np.ndarray, spacing: float) -> Sparse:
+def langevin_generator(potential: Float[np.ndarray, " n"], spacing: float) -> Sparse:
     """Minus the generator of dX = -f'(X) dt + sqrt(2) dW, symmetrized by the square root of its law, (n, n).
 
     Rates between neighbors are those of Scharfetter and Gummel, B(f_j - f_i) / h^2 with B(z) = z / (e^z - 1): exact
@@ -52,19 +57,24 @@ def langevin_generator(potential: np.ndarray, spacing: float) -> Sparse:
     return csc_array(diags_array([off, diagonal, off], offsets=[-1, 0, 1]))
 
 
-def log_constants(potential: np.ndarray, spacing: float, betas: np.ndarray, base: np.ndarray | float = 0.0):
+def log_constants(
+    potential: Float[np.ndarray, " n"],
+    spacing: float,
+    betas: Float[np.ndarray, " L"],
+    base: Float[np.ndarray, " n"] | float = 0.0,
+) -> Float[np.ndarray, " L"]:
     """(L,) logarithms of the integrals of exp(-beta f - base) (elementary)."""
     return np.array([logsumexp(-beta * potential - base) + np.log(spacing) for beta in betas])
 
 
 def tempering_generator(
-    potential: np.ndarray,
+    potential: Float[np.ndarray, " n"],
     spacing: float,
-    betas: np.ndarray,
+    betas: Float[np.ndarray, " L"],
     swap_rate: float,
     *,
-    tilt: np.ndarray | None = None,
-    base: np.ndarray | float = 0.0,
+    tilt: Float[np.ndarray, " L"] | None = None,
+    base: Float[np.ndarray, " n"] | float = 0.0,
 ) -> Sparse:
     """Minus the generator of the simulated tempering chain on levels x grid, symmetrized, (L n, L n).
 
@@ -103,7 +113,7 @@ def spectral_gap(generator: Sparse) -> float:
     return float(np.sort(values)[1])
 
 
-def hitting_time(potential: np.ndarray, x: np.ndarray, start: float, end: float) -> float:
+def hitting_time(potential: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], start: float, end: float) -> float:
     """Mean time of dX = -f' dt + sqrt(2) dW from `start` up to `end`: int exp(f(y)) int_{-inf}^y exp(-f) dz dy.
 
     Trapezoids on the grid, in logarithms; all terms are positive, so nothing cancels.
@@ -118,7 +128,7 @@ def hitting_time(potential: np.ndarray, x: np.ndarray, start: float, end: float)
     return float(np.exp(np.logaddexp(logsumexp(terms[1:-1]), ends)) * spacing)
 
 
-def log_symmetric_gap(potential: np.ndarray, x: np.ndarray, *, sweeps: int = 60) -> float:
+def log_symmetric_gap(potential: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], *, sweeps: int = 60) -> float:
     """Logarithm of the smallest relaxation rate of an even potential, to full relative precision however small.
 
     The slowest mode is odd, so its rate is the smallest of the half line absorbed at zero. Powers of the Green operator
@@ -144,7 +154,9 @@ def log_symmetric_gap(potential: np.ndarray, x: np.ndarray, *, sweeps: int = 60)
     return float(rate)
 
 
-def metropolis_kernel(potential: np.ndarray, x: np.ndarray, step: float) -> np.ndarray:
+def metropolis_kernel(
+    potential: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], step: float
+) -> Float[np.ndarray, "n n"]:
     """Transition matrix of MALA with proposals confined to the grid, (n, n): reversible for exp(-f).
 
     Source: roberts1996exponential.
@@ -159,7 +171,9 @@ def metropolis_kernel(potential: np.ndarray, x: np.ndarray, step: float) -> np.n
     return kernel
 
 
-def tempering_kernel(potential: np.ndarray, x: np.ndarray, betas: np.ndarray, step: float) -> tuple:
+def tempering_kernel(
+    potential: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], betas: Float[np.ndarray, " L"], step: float
+) -> tuple[Float[np.ndarray, "L*n L*n"], Float[np.ndarray, " L*n"]]:
     """A tempering chain in discrete time: with chance 1/2 a MALA move at its level, else a proposed swap.
 
     Elementary: both moves are reversible.
@@ -182,7 +196,7 @@ def tempering_kernel(potential: np.ndarray, x: np.ndarray, betas: np.ndarray, st
     return kernel.reshape(rungs * count, -1), (np.exp(logs) / rungs).ravel()
 
 
-def kernel_gap(kernel: np.ndarray, law: np.ndarray) -> float:
+def kernel_gap(kernel: Float[np.ndarray, "n n"], law: Float[np.ndarray, " n"]) -> float:
     """One minus the second largest eigenvalue of a reversible transition matrix with the given law (elementary)."""
     if len(law) == 1:
         return 1.0
@@ -194,21 +208,27 @@ def kernel_gap(kernel: np.ndarray, law: np.ndarray) -> float:
     return float(1 - eigvalsh(symmetric, subset_by_index=[size - 1, size - 1])[0])
 
 
-def projected_kernel(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def projected_kernel(
+    kernel: Float[np.ndarray, "n n"], law: Float[np.ndarray, " n"], sets: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, " k"]]:
     """Chain between sets (labels 0, 1, ... of the states), P(a, b) = mean flow (madras2002markov), and its law."""
     member = np.eye(sets.max() + 1)[sets]
     masses = member.T @ law
     return (member.T @ (law[:, None] * kernel) @ member) / masses[:, None], masses
 
 
-def restricted_gap(kernel: np.ndarray, law: np.ndarray, inside: np.ndarray) -> float:
+def restricted_gap(
+    kernel: Float[np.ndarray, "n n"], law: Float[np.ndarray, " n"], inside: Bool[np.ndarray, " n"]
+) -> float:
     """Gap of the chain that stays where it is whenever it would leave a set (madras2002markov)."""
     part = kernel[np.ix_(inside, inside)].copy()
     np.fill_diagonal(part, np.diag(part) + 1 - part.sum(1))
     return kernel_gap(part, law[inside] / law[inside].sum())
 
 
-def decomposition(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tuple[float, float, float]:
+def decomposition(
+    kernel: Float[np.ndarray, "n n"], law: Float[np.ndarray, " n"], sets: Int[np.ndarray, " n"]
+) -> tuple[float, float, float]:
     """Gap of a chain, of its projection on sets, and the least of its restrictions to them.
 
     Madras and Randall: gap >= projected * least restricted / 2 (madras2002markov; as quoted by ge2018simulated).
@@ -218,7 +238,7 @@ def decomposition(kernel: np.ndarray, law: np.ndarray, sets: np.ndarray) -> tupl
     return kernel_gap(kernel, law), kernel_gap(projected, masses), restricted
 
 
-def imbalance(kernel: np.ndarray, law: np.ndarray) -> float:
+def imbalance(kernel: Float[np.ndarray, "n n"], law: Float[np.ndarray, " n"]) -> float:
     """Largest |p(a) P(a, b) - p(b) P(b, a)| over all pairs, relative to the largest flow between two states.
 
     Elementary.

@@ -1,6 +1,7 @@
 """Closed forms of the chapter on tempering: crossing times, level laws, bias of unadjusted steps."""
 
 import numpy as np
+from jaxtyping import Float
 from scipy.integrate import cumulative_trapezoid
 from scipy.special import logsumexp
 
@@ -48,19 +49,23 @@ TEXTBOOK_LIMIT = np.sqrt(np.pi / 2)
 """Limit for large r of the exact crossing time over the textbook's: 1.2533."""
 
 
-def level_law(potential: np.ndarray, x: np.ndarray, beta: float) -> tuple[np.ndarray, np.ndarray]:
+def level_law(
+    potential: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"], beta: float
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Density proportional to exp(-beta f) on a grid, and its distribution function (elementary)."""
     density = np.exp(-beta * potential - logsumexp(-beta * potential)) / (x[1] - x[0])
     cumulative = cumulative_trapezoid(density, x, initial=0.0)
     return density, cumulative / cumulative[-1]
 
 
-def total_variation(first: np.ndarray, second: np.ndarray, x: np.ndarray) -> float:
+def total_variation(
+    first: Float[np.ndarray, " n"], second: Float[np.ndarray, " n"], x: Float[np.ndarray, " n"]
+) -> float:
     """Half the integral of the difference of two densities (elementary)."""
     return float(np.trapezoid(np.abs(first - second), x) / 2)
 
 
-def ula_variance(step: np.ndarray | float) -> np.ndarray | float:
+def ula_variance(step: Float[np.ndarray, "*any"] | float) -> Float[np.ndarray, "*any"] | float:
     """Stationary variance 1 / (1 - step / 2) of unadjusted Langevin on a standard Gaussian, for steps below 2.
 
     Elementary: stationarity of a linear recursion.
