@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import fits
 from offconvex.descent import Gradients, Objective, Parameters, descend
@@ -56,14 +58,14 @@ class Drift:
         return fits.power_law(self.step_sizes, self.drifts)[0]
 
     @property
-    def line(self) -> np.ndarray:
+    def line(self) -> Float[np.ndarray, " {len(self.drifts)}"]:
         """Drift proportional to the step, through the smallest one, (S,)."""
         return self.drifts[-1] * self.step_sizes / self.step_sizes[-1]
 
 
 def measure_drift(
     objective: Objective,
-    start: Parameters,
+    start: tuple[Float[Tensor, "1 ..."], ...],
     conserved: Callable[[Parameters], torch.Tensor],
     scale: Callable[[Parameters], torch.Tensor],
     ladder: Ladder,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from offconvex import fits
 from offconvex.descent import Gradients, Objective, Parameters, Record, descend
@@ -28,7 +30,7 @@ class Window:
     weakest: float = 0.05
     each: bool = False
 
-    def keeps(self, values: np.ndarray, projections: np.ndarray) -> np.ndarray:
+    def keeps(self, values: Float[np.ndarray, "T R"], projections: Float[np.ndarray, "T R"]) -> Bool[np.ndarray, "T R"]:
         """Which of sigma and gamma (T, R) lie in the window, (T, R)."""
         scale = values.max() if self.scale is None else self.scale
         peak = projections.max(0) if self.each else projections.max()
@@ -62,12 +64,12 @@ class Rates:
         return Rates(self.axes, self.values[rows], self.projections[rows], self.rates[rows], vectors)
 
     @property
-    def scaled(self) -> np.ndarray:
+    def scaled(self) -> Float[np.ndarray, " {len(self.values)}"]:
         """Measured rate over K gamma, which is sigma^(2 - 2/K) by the law."""
         return self.rates / (self.axes * self.projections)
 
     @property
-    def law(self) -> np.ndarray:
+    def law(self) -> Float[np.ndarray, " {len(self.values)}"]:
         """K sigma^(2 - 2/K) gamma, (M,)."""
         return theory.growth_rate(self.values, self.projections, depth=self.axes)
 
@@ -91,7 +93,7 @@ class Rates:
 def read_rates(
     make_objective: Callable[[], Objective],
     growth: Mapping[int, Record],
-    start: Parameters,
+    start: tuple[Float[Tensor, "1 ..."], ...],
     window: Window,
     *,
     step: float,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
 
 from offconvex.descent import GroupRMSprop, Objective, Parameters, Record, descend
 from offconvex.factorizations import measure, theory
@@ -33,7 +35,12 @@ class Phase:
     record_every: int
     settled: float = 0.0
 
-    def run(self, objective: Objective, start: Parameters, record: Record | Mapping[int, Record] | None) -> Trajectory:
+    def run(
+        self,
+        objective: Objective,
+        start: tuple[Float[Tensor, "B ..."], ...],
+        record: Record | Mapping[int, Record] | None,
+    ) -> Trajectory:
         """Descend from `start`."""
         return descend(
             objective,
@@ -70,7 +77,9 @@ class Reading:
     unlearned: bool = True
     late: bool = True
 
-    def order(self, iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> np.ndarray:
+    def order(
+        self, iterations: Shaped[np.ndarray, " T"], norms: Float[np.ndarray, "T R"], final: Float[np.ndarray, " R"]
+    ) -> Int[np.ndarray, " k"]:
         """Indices of the components that end largest: those of the target by take-off, then others by size."""
         if self.by_size:
             return np.arange(len(final))
@@ -79,7 +88,13 @@ class Reading:
         starts = measure.take_offs(iterations, norms[:, learned], final[learned])
         return np.concatenate((learned[np.argsort(starts)], largest[len(learned) :]))
 
-    def law(self, steps: np.ndarray, curves: Curves, order: np.ndarray, final: np.ndarray) -> np.ndarray:
+    def law(
+        self,
+        steps: Float[np.ndarray, " steps"],
+        curves: Curves,
+        order: Int[np.ndarray, " k"],
+        final: Float[np.ndarray, " R"],
+    ) -> Float[np.ndarray, "steps+1 {self.rank}"]:
         """Growth law of the target's components along the run's own steps (T - 1,), (T, rank); nan outside of it."""
         norms, end = curves["norms"], self.last(curves["error"])
         law = np.full((len(norms), self.rank), np.nan)
@@ -121,7 +136,7 @@ class Learned:
     all_final: np.ndarray
 
     @property
-    def take_offs(self) -> np.ndarray:
+    def take_offs(self) -> Float[np.ndarray, " {self.law.shape[1]}"]:
         """Iterations at which the components rise, (rank,); see `measure.take_offs`."""
         rank = self.law.shape[1]
         return measure.take_offs(self.iterations, self.norms[:, :rank], self.final[:rank])
@@ -138,7 +153,7 @@ class Learned:
         return int(measure.counted(self.all_final, share=LEARNED))
 
     @property
-    def law_deviations(self) -> np.ndarray:
+    def law_deviations(self) -> Float[np.ndarray, " {self.law.shape[1]}"]:
         """Median of |law - measured| / final norm of every component, nan without a law, (rank,)."""
         rank = self.law.shape[1]
         gaps = np.abs(self.law - self.norms[:, :rank]) / self.final[:rank]
@@ -148,7 +163,7 @@ class Learned:
 
 def learn(
     objective: Objective,
-    start: Parameters,
+    start: tuple[Float[Tensor, "B ..."], ...],
     record: Record | Mapping[int, Record],
     adaptive: Phase,
     finish: Phase,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 
 from offconvex.descent import Gradients, GroupRMSprop
 from offconvex.factorizations import measure, theory
@@ -146,7 +147,9 @@ def _last(error: np.ndarray) -> int:
     return int(np.argmax(error <= LEARNED)) if error.min() <= LEARNED else len(error) - 1
 
 
-def mean_overlap(iterations: np.ndarray, norms: np.ndarray, final: np.ndarray) -> float:
+def mean_overlap(
+    iterations: Shaped[np.ndarray, " T"], norms: Float[np.ndarray, "T k"], final: Float[np.ndarray, " k"]
+) -> float:
     """Share of its final norm that a curve has reached when an earlier one takes off, mean over all pairs; 0 if one.
 
     Curves (T, k) that end below 1 % of the largest are left out. Zero means strictly one after another; curves that

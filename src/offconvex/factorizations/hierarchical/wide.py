@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 
 from offconvex import configs, runtime
 from offconvex.descent import GroupRMSprop
@@ -66,7 +67,7 @@ def parts(config: Wide) -> dict[str, tuple[int]]:
     return {str(replica): (replica,) for replica in range(config.replicas)}
 
 
-def run_part(config: Wide, replica: int) -> dict[str, np.ndarray]:
+def run_part(config: Wide, replica: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Curves, thinned, and end state of one task."""
     rt = runtime.resolve(config.device, getattr(torch, config.precision))
     (run,) = learn_trees(config.learning, rt, config.seed, stream=STREAM, replicas=range(replica, replica + 1))
@@ -88,7 +89,7 @@ def run_part(config: Wide, replica: int) -> dict[str, np.ndarray]:
     }
 
 
-def split_values(tensor: np.ndarray) -> np.ndarray:
+def split_values(tensor: Float[np.ndarray, "d d d d"]) -> Float[np.ndarray, "3 d*d"]:
     """Singular values of a tensor over four axes across its three even splits: 01|23, 02|13 and 03|12, (3, D)."""
     whole = torch.from_numpy(tensor)[None]
     return torch.stack([hierarchical_measure.split_values(whole, (0, other))[0] for other in (1, 2, 3)]).numpy()
@@ -100,7 +101,7 @@ def repeat_slice(config: Wide) -> TreeLearned:
     return learn_trees(short, runtime.resolve(config.device), config.seed, stream=STREAM)[0]
 
 
-def tail(values: np.ndarray, rank: int) -> np.ndarray:
+def tail(values: Float[np.ndarray, "S D"], rank: int) -> Float[np.ndarray, " S"]:
     """Share of the norm beyond the `rank` largest singular values, one number for each row of values (S, D)."""
     return np.sqrt((values[:, rank:] ** 2).sum(1) / (values**2).sum(1))
 
@@ -118,7 +119,7 @@ class SliceDistance:
     control: float
 
 
-def slice_distance(arrays: dict[str, np.ndarray], again: TreeLearned) -> SliceDistance:
+def slice_distance(arrays: dict[str, Shaped[np.ndarray, "..."]], again: TreeLearned) -> SliceDistance:
     """Compare the ways from the start rather than the norms, most of which hardly move on the first plateau."""
     first, earlier, last = arrays["slice"][0]
     way, own = np.linalg.norm(last - first), again.curves["norms"][-1] - again.curves["norms"][0]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class NuclearNormSolution:
 
 
 def minimize_nuclear_norm(
-    target: torch.Tensor,
-    mask: torch.Tensor,
+    target: Float[Tensor, "R n m"],
+    mask: Float[Tensor, "R n m"],
     *,
     tolerance: float = 1e-6,
     iterations: int = 2000,

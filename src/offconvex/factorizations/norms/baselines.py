@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Shaped
 from scipy.optimize import minimize_scalar
 
 from offconvex import rng
@@ -14,7 +15,9 @@ from offconvex.factorizations.norms.task import CornerCompletion
 from offconvex.runtime import Runtime
 
 
-def completion_norm(free: np.ndarray, task: CornerCompletion, power: float) -> np.ndarray:
+def completion_norm(
+    free: Float[np.ndarray, "*any"] | float, task: CornerCompletion, power: float
+) -> Float[np.ndarray, "*any"] | float:
     """Schatten (quasi-)norm of the fits of a 2 x 2 task with W11 = free (n,), (n,)."""
     fits = np.empty((*np.shape(free), 2, 2))
     fits[..., 0, 0], fits[..., 0, 1] = free, task.right
@@ -59,7 +62,7 @@ class Regression:
             )
 
 
-def regress(config: Regression, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def regress(config: Regression, rt: Runtime, seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Relative distance of gradient descent to the solution of least Euclidean norm.
 
     Returns:
@@ -121,7 +124,7 @@ class SpikedCompletion:
             )
 
 
-def complete_spiked(config: SpikedCompletion, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def complete_spiked(config: SpikedCompletion, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, "..."]]:
     """The unobserved entry that each method chooses, and the nuclear norms.
 
     Returns:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.descent import Gradients, descend
@@ -82,7 +84,7 @@ class CornerRuns:
         return self.sign or self.task.opposite_sign
 
     @property
-    def times(self) -> np.ndarray:
+    def times(self) -> Float[np.ndarray, " {self.points}"]:
         """(points,) times from 0 to twice the time the rank-one manifold needs for the smallest loss, plus escape."""
         depth, std = self.setting.depth, self.setting.std
         growth = norms_theory.entry_time(norms_theory.entry_curve(self.smallest_loss), depth=depth)
@@ -110,16 +112,16 @@ class Curve:
     determinant: np.ndarray
 
     @property
-    def entry(self) -> np.ndarray:
+    def entry(self) -> Float[np.ndarray, "{len(self.times)} R"]:
         """|W11|, (T, R)."""
         return np.abs(self.product[..., 0, 0])
 
-    def entry_at(self, level: float) -> np.ndarray:
+    def entry_at(self, level: float) -> Float[np.ndarray, " {self.loss.shape[1]}"]:
         """|W11| where the loss first falls to `level`, (R,); nan where it never does."""
         return np.exp(norms_measure.at_loss(self.loss, np.log(self.entry), level))
 
 
-def draw_products(config: CornerRuns, rt: Runtime, seed: int) -> torch.Tensor:
+def draw_products(config: CornerRuns, rt: Runtime, seed: int) -> Float[Tensor, "{config.replicas} 2 2"]:
     """Products at the start, (R, 2, 2): N(0, std^2) entries, given the determinant's sign."""
     return gaussian_products(rt, _generators(config, seed), std=config.setting.std, sign=config.start_sign)
 
@@ -163,7 +165,7 @@ def descent_gap(
     *,
     levels: tuple[float, ...] = (0.3, 0.1, 1e-2, 1e-3, 1e-4),
     steps: int = 2000,
-) -> np.ndarray:
+) -> Float[np.ndarray, "{len(levels)} {config.replicas}"]:
     """Gradient descent at the setting's step against flow, in stretches of `steps` steps along the curve, (levels, R).
 
     Each stretch starts balanced, on the flow's curve, where its loss first falls to the level; all stretches are

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from offconvex.factorizations.norms import measure as norms_measure
 from offconvex.factorizations.norms import theory as norms_theory
@@ -17,12 +18,12 @@ SMALLEST = 1e-12
 """Losses below it are left out: a run that fits the task ends at zero, where the bounds are infinite or zero."""
 
 
-def constants(curves: Sequence[Curve], level: float) -> np.ndarray:
+def constants(curves: Sequence[Curve], level: float) -> Float[np.ndarray, "{len(curves)} R"]:
     """|W11| (2 loss)^(1/2) where each run's loss first falls to `level`, (curves, R): 1 on the rank-one manifold."""
     return np.array([curve.entry_at(level) for curve in curves]) * np.sqrt(2 * level)
 
 
-def arrival_times(curves: Sequence[Curve], level: float, depths: Sequence[int]) -> np.ndarray:
+def arrival_times(curves: Sequence[Curve], level: float, depths: Sequence[int]) -> Float[np.ndarray, "{len(curves)} R"]:
     """Time at which the loss falls to `level` over the time the growth law gives, (curves, R)."""
     entry = norms_theory.entry_curve(level)
     rows = []
@@ -38,14 +39,14 @@ def entry_over_bound(curve: Curve, task: CornerCompletion) -> float:
     return float((curve.entry[bound > 0] / bound[bound > 0]).min())
 
 
-def norms_over_bound(curve: Curve, task: CornerCompletion) -> np.ndarray:
+def norms_over_bound(curve: Curve, task: CornerCompletion) -> Float[np.ndarray, " powers"]:
     """Least Schatten (quasi-)norm over the bound on |W11|, for every power of `POWERS`, (powers,)."""
     bound = _bound(curve, task)
     keep = bound > 0
     return np.array([(norms_measure.schatten(curve.log_values, p)[keep] / bound[keep]).min() for p in POWERS])
 
 
-def norm_slopes(curve: Curve, high: float, low: float) -> np.ndarray:
+def norm_slopes(curve: Curve, high: float, low: float) -> Float[np.ndarray, "powers {curve.loss.shape[1]}"]:
     """Slope of log norm over log loss between two losses, (powers, R): -1/2 by the theorem, 0 for a bounded norm."""
     slopes = []
     for power in POWERS:
@@ -76,7 +77,7 @@ def rank_over_bounds(curve: Curve) -> dict[str, float]:
     }
 
 
-def rank_curves(curve: Curve) -> dict[str, np.ndarray]:
+def rank_curves(curve: Curve) -> dict[str, Float[np.ndarray, "{len(curve.times)} R"]]:
     """Distance to rank one and effective rank minus one, each (T, R)."""
     return {
         "distance to rank one": np.exp(curve.log_values[..., 1]),
@@ -84,7 +85,7 @@ def rank_curves(curve: Curve) -> dict[str, np.ndarray]:
     }
 
 
-def rank_bounds(loss: np.ndarray) -> dict[str, np.ndarray]:
+def rank_bounds(loss: Float[np.ndarray, " T"]) -> dict[str, Float[np.ndarray, " T"]]:
     """Sharp bounds on `rank_curves` at losses (T,); nan for the effective rank where the loss is 1/8 or more."""
     small = np.where(loss < 0.125, loss, np.nan)
     return {
@@ -93,19 +94,19 @@ def rank_bounds(loss: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def same_branch(curve: Curve, task: CornerCompletion) -> np.ndarray:
+def same_branch(curve: Curve, task: CornerCompletion) -> Bool[np.ndarray, " {curve.loss.shape[1]}"]:
     """Whether a run ends with the sign of W11 that a rank-one fit has, sign(W12 W21 W22), (R,); all if W22 = 0."""
     wanted = np.sign(task.right * task.below * task.corner)
     return np.sign(curve.product[-1, :, 0, 0]) * wanted >= 0
 
 
-def perturbed_constants(curve: Curve, task: CornerCompletion, level: float) -> np.ndarray:
+def perturbed_constants(curve: Curve, task: CornerCompletion, level: float) -> Float[np.ndarray, " runs"]:
     """|W11| over |W12 W21| / (|W22| + (2 loss)^(1/2)) at a loss, for the runs on the branch of a rank-one fit."""
     expected = norms_theory.entry_curve(level, right=task.right, below=task.below, corner=task.corner)
     return curve.entry_at(level)[same_branch(curve, task)] / expected
 
 
-def flips_before(curve: Curve, level: float) -> np.ndarray:
+def flips_before(curve: Curve, level: float) -> Bool[np.ndarray, " {curve.loss.shape[1]}"]:
     """Whether the determinant leaves its first sign before the loss first falls to `level`, (R,)."""
     below = curve.loss <= level
     first = np.where(below.any(0), below.argmax(0), len(curve.loss))
@@ -113,7 +114,7 @@ def flips_before(curve: Curve, level: float) -> np.ndarray:
     return ((np.sign(curve.determinant) != np.sign(curve.determinant[0])) & before).any(0)
 
 
-def decay_rates(curve: Curve, high: float, low: float) -> np.ndarray:
+def decay_rates(curve: Curve, high: float, low: float) -> Float[np.ndarray, " {curve.loss.shape[1]}"]:
     """Slope of log sigma_2 over |W11|^2 between two losses, (R,): -1/2 at depth 2 by the growth law."""
     squares = curve.entry**2
     ends = [

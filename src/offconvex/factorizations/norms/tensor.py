@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.descent import GroupRMSprop, descend
@@ -72,7 +74,7 @@ class RankOneCompletion:
 
 def draw_target(
     config: RankOneCompletion, rt: Runtime, seed: int, target: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[Float[Tensor, "..."], Int[Tensor, " {config.size**config.order}"]]:
     """Rank-one tensor of norm one, with normal factors, and a random order of its entries.
 
     Args:
@@ -88,7 +90,9 @@ def draw_target(
     return tensor / tensor.norm(), rt.permutation(stream, tensor.numel())
 
 
-def observe(tensor: torch.Tensor, order: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def observe(
+    tensor: Float[Tensor, "*shape"], order: Int[Tensor, " entries"], count: int
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
     """Mask of the first `count` entries in the order, and the tensor with zeros elsewhere."""
     mask = torch.zeros_like(tensor).flatten()
     mask[order[:count]] = 1
@@ -131,7 +135,9 @@ def complete(config: RankOneCompletion, rt: Runtime, seed: int, *, count: int, s
     return CompletedTensors(end_tensor(run.parameters).cpu().numpy(), run.loss[-1].cpu().numpy(), run.steps)
 
 
-def complete_and_rank(config: RankOneCompletion, rt: Runtime, seed: int, count: int) -> dict[str, np.ndarray]:
+def complete_and_rank(
+    config: RankOneCompletion, rt: Runtime, seed: int, count: int
+) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Errors and estimated ranks with `count` observed entries, of the factorization and of zeros in the gaps.
 
     Returns:
@@ -152,23 +158,29 @@ def complete_and_rank(config: RankOneCompletion, rt: Runtime, seed: int, count: 
     }
 
 
-def sweep(config: RankOneCompletion, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def sweep(config: RankOneCompletion, rt: Runtime, seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """`complete_and_rank` for every number of observations, which becomes the first axis, and "observed"."""
     return collect(config, [complete_and_rank(config, rt, seed, count) for count in config.observed])
 
 
-def collect(config: RankOneCompletion, rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def collect(
+    config: RankOneCompletion, rows: list[dict[str, Shaped[np.ndarray, "..."]]]
+) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Rows of `complete_and_rank`, one per number of observations, as arrays with that axis first."""
     return {"observed": np.array(config.observed)} | {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def linear_ranks(config: RankOneCompletion, rt: Runtime, seed: int, count: int, targets: int) -> np.ndarray:
+def linear_ranks(
+    config: RankOneCompletion, rt: Runtime, seed: int, count: int, targets: int
+) -> Int[np.ndarray, " {targets}"]:
     """Estimated rank of `count` observed entries with zeros elsewhere for further targets, (targets,)."""
     tensors = [observe(*draw_target(config, rt, seed, 1 + k), count)[1] for k in range(targets)]
     return np.array([_rank(tensor.cpu().numpy(), config, seed) for tensor in tensors])
 
 
-def rank_by_tolerance(tensors: np.ndarray, tolerances: tuple[float, ...], seed: int, *, tries: int = 1) -> np.ndarray:
+def rank_by_tolerance(
+    tensors: Float[np.ndarray, "n ..."], tolerances: tuple[float, ...], seed: int, *, tries: int = 1
+) -> Int[np.ndarray, "{len(tolerances)} n"]:
     """Estimated ranks of tensors (n, ...) for each tolerance, from `tries` starts each, (tolerances, n)."""
     return np.array([[tensor_rank(t, _starts(seed, tries), tolerance=tol) for t in tensors] for tol in tolerances])
 

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Parameters, replica_count
 from offconvex.factorizations.matrix.model import end_to_end, matrix_objective
@@ -64,14 +66,14 @@ class Fitted:
 
 
 def fit(
-    target: torch.Tensor,
-    mask: torch.Tensor,
-    layers: Parameters,
+    target: Float[Tensor, "R n m"],
+    mask: Float[Tensor, "R n m"],
+    layers: tuple[Float[Tensor, "R _ _"], ...],
     schedule: Schedule,
     *,
-    rate: float | torch.Tensor,
+    rate: float | Float[Tensor, " R"],
     penalty: Penalty | None = None,
-    weight: float | torch.Tensor = 0.0,
+    weight: float | Float[Tensor, " R"] = 0.0,
     keep: tuple[int, ...] = (),
 ) -> Fitted:
     """Minimize mean squared error + weight * penalty over the layers, all replicas together.

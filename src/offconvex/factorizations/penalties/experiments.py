@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations import theory
@@ -86,7 +88,9 @@ class Tasks:
     replicas: int = 5
     stream: str = "penalties"
 
-    def draw(self, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def draw(
+        self, rt: Runtime, seed: int
+    ) -> tuple[Float[Tensor, "{self.replicas} n n"], Float[Tensor, "{self.replicas} n n"]]:
         """Targets and masks, each (R, size, size)."""
         return self.task.draw(rt, seed, self.stream, range(self.replicas))
 
@@ -225,7 +229,7 @@ def step_sweep(config: Steps, optimizer: str, start: str, rt: Runtime, seed: int
     return {name: value.reshape(len(units), config.tasks.replicas) for name, value in found.items()}
 
 
-def spectrum_targets(tasks: Tasks, ratio: float, rt: Runtime, seed: int) -> torch.Tensor:
+def spectrum_targets(tasks: Tasks, ratio: float, rt: Runtime, seed: int) -> Float[Tensor, "{tasks.replicas} n n"]:
     """Targets (R, n, n) with singular values proportional to 1, ratio, ratio^2, ... and Frobenius norm n.
 
     Raises:

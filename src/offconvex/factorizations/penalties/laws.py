@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.descent import autograd_objective
@@ -60,12 +61,14 @@ def _gradient_error(name: str, matrix: torch.Tensor) -> float:
     return float((torch.linalg.matrix_norm(gradient - oracle) / torch.linalg.matrix_norm(oracle)).max())
 
 
-def target_ranks(tasks: Tasks, rt: Runtime, seed: int) -> np.ndarray:
+def target_ranks(tasks: Tasks, rt: Runtime, seed: int) -> Float[np.ndarray, " {tasks.replicas}"]:
     """Effective ranks of the targets, (R,)."""
     return penalties_measure.effective_rank(tasks.draw(rt, seed)[0])
 
 
-def local(tasks: Tasks, rt: Runtime, seed: int, *, normalized: bool) -> dict[str, np.ndarray]:
+def local(
+    tasks: Tasks, rt: Runtime, seed: int, *, normalized: bool
+) -> dict[str, Float[np.ndarray, " {tasks.replicas}"]]:
     """First-order theory of the ratio, or of the plain nuclear norm, at each target: "test" and "certificate", (R,)."""
     grids = (x.cpu().numpy() for x in tasks.draw(rt, seed))
     found = [
@@ -77,7 +80,7 @@ def local(tasks: Tasks, rt: Runtime, seed: int, *, normalized: bool) -> dict[str
     return {name: np.array([getattr(one, name) for one in found]) for name in ("test", "certificate")}
 
 
-def spectrum_certificates(swept: SpectrumSweep, rank: int) -> dict[str, np.ndarray]:
+def spectrum_certificates(swept: SpectrumSweep, rank: int) -> dict[str, Float[np.ndarray, "K R"]]:
     """Certificates (K, R) of nuclear norm and ratio at the targets of a sweep over spectra."""
     shape = swept.targets.shape[:2]
     return {
@@ -96,7 +99,7 @@ def spectrum_certificates(swept: SpectrumSweep, rank: int) -> dict[str, np.ndarr
     }
 
 
-def medians(table: Stored, cell: Cell) -> np.ndarray:
+def medians(table: Stored, cell: Cell) -> Float[np.ndarray, " columns"]:
     """Median test errors of one row of the table, (columns,)."""
     return np.median(row(table, cell), -1)
 

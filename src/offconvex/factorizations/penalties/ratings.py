@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import rng, runtime
 from offconvex.factorizations.penalties.dynamics import Schedule, fit
@@ -44,7 +45,7 @@ class Ratings:
     seed: int = 0
 
 
-def load() -> np.ndarray:
+def load() -> Float[np.ndarray, "100000 3"]:
     """Ratings (100000, 3): user and item, counted from zero, and stars.
 
     Raises:
@@ -76,7 +77,9 @@ def run_split(config: Ratings, split: int) -> Arrays:
     return compare(config, load(), SHAPE, rt, split)
 
 
-def compare(config: Ratings, rows: np.ndarray, shape: tuple[int, int], rt: runtime.Runtime, split: int) -> Arrays:
+def compare(
+    config: Ratings, rows: Float[np.ndarray, "N 3"], shape: tuple[int, int], rt: runtime.Runtime, split: int
+) -> Arrays:
     """Errors of all methods on one split of ratings (N, 3).
 
     Returns:
@@ -126,7 +129,9 @@ def compare(config: Ratings, rows: np.ndarray, shape: tuple[int, int], rt: runti
     }
 
 
-def biases(train: np.ndarray, shape: tuple[int, int], damping: float, sweeps: int = 10) -> np.ndarray:
+def biases(
+    train: Float[np.ndarray, "N 3"], shape: tuple[int, int], damping: float, sweeps: int = 10
+) -> Float[np.ndarray, "{shape[0]} {shape[1]}"]:
     """Mean + user offset + item offset (users, items), each offset a sum of residuals over count + damping."""
     users, items, stars = train[:, 0].astype(int), train[:, 1].astype(int), train[:, 2]
     mean, user, item = stars.mean(), np.zeros(shape[0]), np.zeros(shape[1])
@@ -136,7 +141,7 @@ def biases(train: np.ndarray, shape: tuple[int, int], damping: float, sweeps: in
     return mean + user[:, None] + item
 
 
-def rmse(table: np.ndarray, part: np.ndarray) -> float:
+def rmse(table: Float[np.ndarray, "users items"], part: Float[np.ndarray, "N 3"]) -> float:
     """Root mean square error of predictions (users, items), clipped to one to five stars, on ratings (N, 3)."""
     predicted = table[part[:, 0].astype(int), part[:, 1].astype(int)].clip(1, 5)
     return float(np.sqrt(np.mean((predicted - part[:, 2]) ** 2)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import runtime
 from offconvex.factorizations.penalties.experiments import Cell, Steps, Tasks, run_cell, step_sweep, with_observed
@@ -77,7 +78,7 @@ def assemble_table(config: PenaltiesTable, results: Mapping[tuple, Arrays]) -> A
     return stack(config, results) | {"rows": names, "observed": np.array(config.observed)}
 
 
-def row(table: Stored[PenaltiesTable], cell: Cell, score: str = "test") -> np.ndarray:
+def row(table: Stored[PenaltiesTable], cell: Cell, score: str = "test") -> Float[np.ndarray, "columns replicas"]:
     """One score of one row of the stored table, (columns, replicas)."""
     return table[score][list(table["rows"]).index(cell.name)]
 

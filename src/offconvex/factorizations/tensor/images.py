@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import datasets, rng, runtime
 from offconvex.factorizations.tensor.fit import FitSettings, fit, mean_error
@@ -105,7 +107,7 @@ def binary_split(config: ImageFits, design: str, split: str, rt: Runtime) -> Spl
 
 def fit_design(
     config: ImageFits, design: str, components: int, settings: FitSettings
-) -> tuple[torch.Tensor, dict[str, np.ndarray]]:
+) -> tuple[Float[Tensor, "P {components} 2 N"], dict[str, Float[np.ndarray, "_ {len(config.labels)}"]]]:
     """Weights (P, R, 2, 784) of all labels and variants of a design, and their errors.
 
     Returns:
@@ -133,14 +135,16 @@ def fit_design(
     return weights, {name: e.view(variants, -1).cpu().numpy() for name, e in errors.items()}
 
 
-def fit_slice(config: ImageFits) -> dict[str, np.ndarray]:
+def fit_slice(config: ImageFits) -> dict[str, Float[np.ndarray, "3 {len(config.labels)}"]]:
     """Short fits of rank one on the images inside the package, {"train", "test"}: (3, labels) errors, as `VARIANTS`."""
     small = ImageFits(ranks=(1,), labels=config.labels, full=False, seed=config.seed, device=config.device)
     errors = [fit_design(small, design, 1, config.slice)[1] for design in DESIGNS]
     return {name: np.concatenate([e[name] for e in errors]) for name in ("train", "test")}
 
 
-def errors_inside_package(config: ImageFits, weights: np.ndarray) -> dict[str, np.ndarray]:
+def errors_inside_package(
+    config: ImageFits, weights: Float[np.ndarray, "labels R 2 N"]
+) -> dict[str, Float[np.ndarray, " labels"]]:
     """Errors (labels,) of stored weights (labels, R, 2, 784) on the original images inside the package."""
     rt = runtime.resolve(config.device, torch.float32)
     small = ImageFits(labels=config.labels, full=False, seed=config.seed, device=config.device)
@@ -158,7 +162,7 @@ def parts(config: ImageFits) -> dict[str, tuple]:
     return {f"{design}-{rank}": (design, rank) for rank in ranks for design in DESIGNS} | {"slice": ()}
 
 
-def run_part(config: ImageFits, *which: str | int) -> dict[str, np.ndarray]:
+def run_part(config: ImageFits, *which: str | int) -> dict[str, Float[np.ndarray, "..."]]:
     """Errors of a design and rank, or of the slice.
 
     For the original images also the weights, and their errors on images inside the package.
@@ -174,7 +178,9 @@ def run_part(config: ImageFits, *which: str | int) -> dict[str, np.ndarray]:
     return errors
 
 
-def assemble(config: ImageFits, results: Mapping[tuple, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def assemble(
+    config: ImageFits, results: Mapping[tuple, dict[str, Float[np.ndarray, "..."]]]
+) -> dict[str, Float[np.ndarray, "..."]]:
     """Everything stored: errors (ranks, variants, labels), weights of the original fits, the slice."""
 
     def errors(name: str, rank: int) -> np.ndarray:

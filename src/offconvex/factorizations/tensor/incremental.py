@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 
 from offconvex.descent import GroupRMSprop
 from offconvex.factorizations import measure, theory
@@ -84,7 +85,7 @@ class TensorLearned(Learned):
         """Number of components above 1 % of the largest, parallel ones counted as one."""
         return int(measure.counted(self.merged_norms))
 
-    def at(self, iterations: np.ndarray) -> "TensorLearned":
+    def at(self, iterations: Shaped[np.ndarray, " T"]) -> "TensorLearned":
         """The same with its curves at these iterations, interpolated, and at rest after the last one recorded.
 
         The iteration at which a run ends may change with rounding; curves on a fixed grid keep their length.

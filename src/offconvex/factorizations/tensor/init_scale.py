@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from offconvex import configs, runtime
 from offconvex.descent import descend
@@ -63,7 +64,7 @@ def learn_one(config: InitScales, scale: int, replica: int, *, curves: bool) -> 
     return learn_task(learning, runtime.resolve(config.device), config.seed, stream=STREAM, replica=replica)
 
 
-def repeat_slice(config: InitScales) -> np.ndarray:
+def repeat_slice(config: InitScales) -> Float[np.ndarray, "T 10"]:
     """Ten largest component norms of the first task from the largest start, over `slice_steps` iterations, (T, 10)."""
     rt, task, one = runtime.resolve(config.device), config.learning.task, range(1)
     target = task.target(rt, config.seed, STREAM, one)
@@ -84,7 +85,7 @@ def parts(config: InitScales) -> dict[str, tuple[int, ...]]:
     return {f"{scale}-{replica}": (scale, replica) for scale, replica in runs} | {"slice": ()}
 
 
-def run_part(config: InitScales, *which: int) -> dict[str, np.ndarray]:
+def run_part(config: InitScales, *which: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """What is kept of one start and task, or the slice."""
     if not which:
         return {"slice_norms": repeat_slice(config)}
@@ -101,7 +102,9 @@ def run_part(config: InitScales, *which: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in kept.items()}
 
 
-def assemble(config: InitScales, results: Mapping[tuple, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def assemble(
+    config: InitScales, results: Mapping[tuple, dict[str, Shaped[np.ndarray, "..."]]]
+) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Final numbers as (scales, replicas, ...), and the first task's curves by scale."""
     scales, replicas = range(len(config.stds)), range(config.replicas)
     names = [name for name in results[0, 0] if not name.startswith(("curve_", "law_"))]
