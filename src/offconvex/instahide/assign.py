@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
+from torch import Tensor
 
 from offconvex.instahide.decode import Mixtures
 from offconvex.instahide.scheme import Published
@@ -125,7 +127,7 @@ def _equal_sizes(scores: np.ndarray) -> np.ndarray:
     return columns[linear_sum_assignment(-scores[:, columns])[1]]
 
 
-def names(images: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def names(images: Float[Tensor, "n height width"], truth: Float[Tensor, "n height width"]) -> Int[Tensor, " n"]:
     """For judging only: which true image (n,) each decoded one is called, the pairing of least total square error."""
     a, b = images.flatten(1).double(), truth.flatten(1).double()
     distance = (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1)

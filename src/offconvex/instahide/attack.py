@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex import datasets, rng, runtime
 from offconvex.files import Arrays
@@ -105,18 +107,20 @@ def true_mixtures(truth: Truth, published: Published) -> Mixtures:
     return Mixtures(published.size, truth.owners, truth.coefficients[:, :2], published.scheme.public)
 
 
-def decoded(published: Published, mixtures: Mixtures, prior: Prior) -> dict[str, torch.Tensor]:
+def decoded(
+    published: Published, mixtures: Mixtures, prior: Prior
+) -> dict[str, Float[Tensor, "{mixtures.size} height width"]]:
     """Images (n, 28, 28) by each of `DECODERS`."""
     likely = maximize(published.images, mixtures, prior, Likelihood())
     return dict(zip(DECODERS, (descend(published.images, mixtures, DecoderDescent()), likely), strict=True))
 
 
-def quality(images: torch.Tensor, truth: torch.Tensor) -> tuple[float, float]:
+def quality(images: Float[Tensor, "n height width"], truth: Float[Tensor, "n height width"]) -> tuple[float, float]:
     """Mean PSNR in dB and mean SSIM."""
     return measure.psnr(images, truth).mean().item(), measure.ssim(images, truth).mean().item()
 
 
-def pair_scores(published: Published, similarity: Similarity) -> dict[str, torch.Tensor]:
+def pair_scores(published: Published, similarity: Similarity) -> dict[str, Float[Tensor, "N N"]]:
     """Three scores (N, N) of all pairs of a release: do they share a private image?
 
     Plain correlation of absolute values; inner products of the codes, of which the release's mean is taken away, since
@@ -143,13 +147,15 @@ def similarity_scores(published: Published, truth: Truth, similarity: Similarity
 
 def attack(
     published: Published, similarity: Similarity, prior: Prior, seed: int
-) -> tuple[Mixtures, dict[str, torch.Tensor]]:
+) -> tuple[Mixtures, dict[str, Float[Tensor, "n height width"]]]:
     """Assignment and decoded images from what is published alone."""
     mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
     return mixtures, decoded(published, mixtures, prior)
 
 
-def named(images: torch.Tensor, truth: Truth) -> tuple[torch.Tensor, torch.Tensor]:
+def named(
+    images: Float[Tensor, "n height width"], truth: Truth
+) -> tuple[Float[Tensor, "n height width"], Int[Tensor, " n"]]:
     """Decoded images in the order of the true ones, and the true name (n,) of each; for judging only."""
     called = names(images, truth.images)
     return images[called.argsort()], called

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -58,7 +60,7 @@ class ConvolutionalClassifier:
     scales: list[torch.Tensor]
     statistics: list[torch.Tensor]
 
-    def logits(self, images: torch.Tensor, *, training: bool = False) -> torch.Tensor:
+    def logits(self, images: Float[Tensor, "n 28 28"], *, training: bool = False) -> Float[Tensor, "n 10"]:
         """Logits (n, 10) of images (n, 28, 28); training updates the running statistics."""
         hidden = images[:, None]
         for layer, kernel in enumerate(self.weights[:3]):
@@ -71,7 +73,7 @@ class ConvolutionalClassifier:
             hidden = functional.batch_norm(hidden, mean, variance, scale, shift, training=training).relu()
         return torch.addmm(self.weights[4], hidden, self.weights[3])
 
-    def probabilities(self, images: torch.Tensor, *, chunk: int = 2000) -> torch.Tensor:
+    def probabilities(self, images: Float[Tensor, "n 28 28"], *, chunk: int = 2000) -> Float[Tensor, "n 10"]:
         """Class probabilities (n, 10) of images (n, 28, 28)."""
         with torch.no_grad():
             return torch.cat([self.logits(part).softmax(1) for part in images.split(chunk)])

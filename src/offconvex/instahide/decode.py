@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Prior:
     public_variance: float
 
 
-def prior_of(kin: torch.Tensor, public: torch.Tensor | None = None) -> Prior:
+def prior_of(kin: Float[Tensor, "m height width"], public: Float[Tensor, "p height width"] | None = None) -> Prior:
     """Mean and covariance of images of the private ones' kind, mean and variance of the public ones mixed in.
 
     Args:
@@ -53,18 +55,18 @@ class Mixtures:
     coefficients: torch.Tensor
     public: int
 
-    def matrix(self) -> torch.Tensor:
+    def matrix(self) -> Float[Tensor, "{len(self.owners)} {self.size}"]:
         """(N, n) float64 matrix that mixes the private images."""
         weights = self.coefficients.double()
         mixing = torch.zeros((len(weights), self.size), dtype=torch.float64, device=weights.device)
         return mixing.scatter_add_(1, self.owners, weights)
 
-    def left(self) -> torch.Tensor:
+    def left(self) -> Float[Tensor, " {len(self.owners)}"]:
         """(N,) total coefficient of the public images."""
         return (1 - self.coefficients.double().sum(1)).clamp(min=0)
 
 
-def noise_variance(mixtures: Mixtures, prior: Prior) -> torch.Tensor:
+def noise_variance(mixtures: Mixtures, prior: Prior) -> Float[Tensor, " {len(mixtures.owners)}"]:
     """Variance (N,) of a pixel of the public part, equal shares raised by a quarter for their spread."""
     shares = 1.25 / max(mixtures.public, 1)
     return mixtures.left() ** 2 * shares * prior.public_variance + 4e-4
@@ -88,7 +90,9 @@ class Likelihood:
     trust: float = 3.0
 
 
-def maximize(encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior, settings: Likelihood) -> torch.Tensor:
+def maximize(
+    encryptions: Float[Tensor, "N height width"], mixtures: Mixtures, prior: Prior, settings: Likelihood
+) -> Float[Tensor, "{mixtures.size} height width"]:
     """Images (n, height, width), of largest posterior density when every sign is lost.
 
     A pixel of an encryption is |M + s e|, with M the private part plus the public mean, e standard normal. Given the
@@ -146,7 +150,7 @@ class Problem:
     basis: torch.Tensor
 
     @classmethod
-    def of(cls, encryptions: torch.Tensor, mixtures: Mixtures, prior: Prior) -> "Problem":
+    def of(cls, encryptions: Float[Tensor, "N height width"], mixtures: Mixtures, prior: Prior) -> "Problem":
         """The problem of encryptions (N, height, width) with given mixtures and prior."""
         mixing, noise = mixtures.matrix(), noise_variance(mixtures, prior)
         weighted = mixing.T * (noise.mean() / noise)
@@ -160,7 +164,9 @@ class Problem:
         return cls(observed, mixing, weighted, offset, column, noise.mean().item(), *parts)
 
 
-def sweep(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
+def sweep(
+    problem: Problem, images: Float[Tensor, "n pixels"], factor: float, trust: float
+) -> Float[Tensor, "n pixels"]:
     """One expectation of signs and one maximization over images, (n, pixels) to (n, pixels)."""
     p = problem
     middle = p.mixing @ images + p.offset
@@ -172,7 +178,9 @@ def sweep(problem: Problem, images: torch.Tensor, factor: float, trust: float) -
     return p.mean + p.vectors @ solved @ p.basis.T
 
 
-def log_posterior(problem: Problem, images: torch.Tensor, factor: float, trust: float) -> torch.Tensor:
+def log_posterior(
+    problem: Problem, images: Float[Tensor, "n pixels"], factor: float, trust: float
+) -> Float[Tensor, ""]:
     """Log posterior density of images (n, pixels), up to a constant: what `sweep` climbs."""
     p = problem
     middle, twice = p.mixing @ images + p.offset, 2 * p.noise * factor
@@ -198,7 +206,9 @@ class DecoderDescent:
     start: float = -0.01
 
 
-def descend(encryptions: torch.Tensor, mixtures: Mixtures, settings: DecoderDescent) -> torch.Tensor:
+def descend(
+    encryptions: Float[Tensor, "N height width"], mixtures: Mixtures, settings: DecoderDescent
+) -> Float[Tensor, "{mixtures.size} height width"]:
     """Images (n, height, width) by gradient descent on mean((|y| - |m|)^2) + pull mean(1 - |x|).
 
     The public part counts as noise. The gradient is written by hand: a residual times the sign of the mixture, summed
@@ -224,13 +234,17 @@ def descend(encryptions: torch.Tensor, mixtures: Mixtures, settings: DecoderDesc
     return (2 * (images - low) / (high - low).clamp(min=1e-6) - 1).view(-1, *encryptions.shape[1:])
 
 
-def descent_gradient(observed: torch.Tensor, images: torch.Tensor, mixing: torch.Tensor, pull: float) -> torch.Tensor:
+def descent_gradient(
+    observed: Float[Tensor, "N pixels"], images: Float[Tensor, "n pixels"], mixing: Float[Tensor, "N n"], pull: float
+) -> Float[Tensor, "n pixels"]:
     """Gradient (n, pixels) of the published decoder's loss, by hand."""
     mixed = mixing @ images
     slope = 2 / observed.numel() * (mixed - observed.copysign(mixed))
     return mixing.T @ slope - pull / images.numel() * images.sign()
 
 
-def descent_loss(observed: torch.Tensor, images: torch.Tensor, mixing: torch.Tensor, pull: float) -> torch.Tensor:
+def descent_loss(
+    observed: Float[Tensor, "N pixels"], images: Float[Tensor, "n pixels"], mixing: Float[Tensor, "N n"], pull: float
+) -> Float[Tensor, ""]:
     """Loss of the published decoder."""
     return ((observed - (mixing @ images).abs()) ** 2).mean() + pull * (1 - images.abs()).mean()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex import datasets, rng
 from offconvex.instahide import measure, photographs, prng, utility
@@ -96,7 +98,9 @@ def first_epoch_difference(found: Stored[utility.Utility], name: str, rt: Runtim
     return utility.first_epoch_accuracy(*data) - float(stored_value)
 
 
-def receiver(codes_score: torch.Tensor, owners: torch.Tensor, size: int) -> tuple[np.ndarray, np.ndarray]:
+def receiver(
+    codes_score: Float[Tensor, "N N"], owners: Int[Tensor, "N 2"], size: int
+) -> tuple[Float[np.ndarray, "200"], Float[np.ndarray, "200"]]:
     """Receiver operating characteristic of pair scores (N, N): false and true positive rates at 200 levels."""
     pairs = torch.triu(torch.ones_like(codes_score, dtype=torch.bool), 1)
     shared = share(owners, size)[pairs].cpu().numpy()
@@ -152,6 +156,6 @@ def seed_search(data: Data, epochs: int, space: int, seed: int, *, system: bool 
     return Searched(found, true, seconds, *(x.view(data.private.shape) for x in (blind, known)))
 
 
-def mean_psnr(images: torch.Tensor, truth: torch.Tensor) -> float:
+def mean_psnr(images: Float[Tensor, "n height width"], truth: Float[Tensor, "n height width"]) -> float:
     """Mean PSNR in dB over images."""
     return measure.psnr(images.double(), truth.double()).mean().item()

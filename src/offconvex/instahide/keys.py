@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 
 from offconvex import rng
 
@@ -12,13 +13,13 @@ from offconvex import rng
 class Keys(Protocol):
     """A source of one-time keys."""
 
-    def normal(self, rows: int, columns: int) -> np.ndarray:
+    def normal(self, rows: int, columns: int) -> Float[np.ndarray, "{rows} {columns}"]:
         """Standard normal draws (rows, columns), float64."""
 
-    def permutation(self, size: int) -> np.ndarray:
+    def permutation(self, size: int) -> Int[np.ndarray, " {size}"]:
         """Random permutation of 0..size-1, int64."""
 
-    def bits(self, count: int) -> np.ndarray:
+    def bits(self, count: int) -> UInt8[np.ndarray, " {count}"]:
         """Fair coins (count,), uint8."""
 
 
@@ -29,7 +30,7 @@ class SystemKeys:
     uniforms, permutations by sorting 64-bit words.
     """
 
-    def normal(self, rows: int, columns: int) -> np.ndarray:
+    def normal(self, rows: int, columns: int) -> Float[np.ndarray, "{rows} {columns}"]:
         """Standard normal draws (rows, columns), float64."""
         count = rows * columns
         # Both halves of each pair are used; 1 - u lies in (0, 1], where the logarithm is finite.
@@ -37,11 +38,11 @@ class SystemKeys:
         radius, angle = np.sqrt(-2 * np.log1p(-uniform[0::2])), 2 * np.pi * uniform[1::2]
         return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count].reshape(rows, columns)
 
-    def permutation(self, size: int) -> np.ndarray:
+    def permutation(self, size: int) -> Int[np.ndarray, " {size}"]:
         """Random permutation of 0..size-1, int64."""
         return self._words(size).argsort(kind="stable")
 
-    def bits(self, count: int) -> np.ndarray:
+    def bits(self, count: int) -> UInt8[np.ndarray, " {count}"]:
         """Fair coins (count,), uint8."""
         return np.unpackbits(np.frombuffer(secrets.token_bytes((count + 7) // 8), dtype=np.uint8), count=count)
 
@@ -61,15 +62,15 @@ class SeededKeysForExperiments:
     def __init__(self, seed: int, *stream: str | int):
         self._draws = rng.numpy_generator(seed, "instahide keys", *stream)
 
-    def normal(self, rows: int, columns: int) -> np.ndarray:
+    def normal(self, rows: int, columns: int) -> Float[np.ndarray, "{rows} {columns}"]:
         """Standard normal draws (rows, columns), float64."""
         return self._draws.standard_normal((rows, columns))
 
-    def permutation(self, size: int) -> np.ndarray:
+    def permutation(self, size: int) -> Int[np.ndarray, " {size}"]:
         """Random permutation of 0..size-1, int64."""
         return self._draws.permutation(size)
 
-    def bits(self, count: int) -> np.ndarray:
+    def bits(self, count: int) -> UInt8[np.ndarray, " {count}"]:
         """Fair coins (count,), uint8."""
         packed = np.frombuffer(self._draws.bytes((count + 7) // 8), dtype=np.uint8)
         return np.unpackbits(packed, count=count)
@@ -95,14 +96,14 @@ class BreakableReleasedKeys:
         self._numpy = np.random.RandomState(seed)
         self._torch = torch.Generator(device="cpu").manual_seed(seed)
 
-    def normal(self, rows: int, columns: int) -> np.ndarray:
+    def normal(self, rows: int, columns: int) -> Float[np.ndarray, "{rows} {columns}"]:
         """Standard normal draws (rows, columns), float64."""
         return self._numpy.normal(0.0, 1.0, (rows, columns))
 
-    def permutation(self, size: int) -> np.ndarray:
+    def permutation(self, size: int) -> Int[np.ndarray, " {size}"]:
         """Random permutation of 0..size-1, int64."""
         return torch.randperm(size, generator=self._torch, device="cpu").numpy()
 
-    def bits(self, count: int) -> np.ndarray:
+    def bits(self, count: int) -> UInt8[np.ndarray, " {count}"]:
         """Fair coins (count,), uint8."""
         return torch.randint(2, (count,), generator=self._torch, device="cpu").numpy().astype(np.uint8)

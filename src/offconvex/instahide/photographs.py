@@ -5,8 +5,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import PIL
-import torch
+from jaxtyping import Float, UInt8
 from PIL import Image
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -22,7 +23,7 @@ def supplied() -> Path:
     return Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 
 
-def pool(source: str | Path, count: int, rt: Runtime) -> torch.Tensor:
+def pool(source: str | Path, count: int, rt: Runtime) -> Float[Tensor, "{count} 28 28"]:
     """Public images: the same `count` patches (count, 28, 28) in [-1, 1] at every call, of `source` as in `patches`.
 
     Raises:
@@ -31,7 +32,7 @@ def pool(source: str | Path, count: int, rt: Runtime) -> torch.Tensor:
     return 2 * (rt.tensor(patches(source, count, 0)) / 255) - 1
 
 
-def patches(source: str | Path, count: int, seed: int) -> np.ndarray:
+def patches(source: str | Path, count: int, seed: int) -> UInt8[np.ndarray, "{count} 28 28"]:
     """Random square patches (count, 28, 28) of photographs, uint8 gray levels.
 
     A patch is a square of random size, 28 to 112 pixels but no more than the photograph has, at a random place of a
@@ -75,7 +76,7 @@ def _patch(photograph: np.ndarray, draws: np.random.Generator) -> np.ndarray:
     return np.asarray(Image.fromarray(np.ascontiguousarray(square)).resize((SIZE, SIZE), Image.Resampling.BOX))
 
 
-def read(source: str | Path) -> list[np.ndarray]:
+def read(source: str | Path) -> list[UInt8[np.ndarray, "_ _"]]:
     """Photographs (height, width), uint8 gray levels, of an image, a folder of images or an .npy file, sorted by name.
 
     Raises:

@@ -6,6 +6,8 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.instahide.keys import BreakableReleasedKeys
 from offconvex.instahide.scheme import Key, Published, draw_coefficients, draw_key
@@ -126,14 +128,14 @@ def undo(published: Published, keys: list[Key]) -> Opened:
     )
 
 
-def solve(opened: Opened, public: torch.Tensor) -> torch.Tensor:
+def solve(opened: Opened, public: Float[Tensor, "m height width"]) -> Float[Tensor, "n height*width"]:
     """Private images (n, pixels) by least squares when the public pool (m, height, width) is known in order."""
     flat = public.flatten(1).double()
     part = sum(opened.shares[:, [j]] * flat[opened.partners[:, j]] for j in range(opened.shares.shape[1]))
     return torch.linalg.lstsq(opened.mixing, opened.images - part).solution
 
 
-def solve_blind(opened: Opened, mean: torch.Tensor, pool: int) -> torch.Tensor:
+def solve_blind(opened: Opened, mean: Float[Tensor, " pixels"], pool: int) -> Float[Tensor, "n pixels"]:
     """Private images (n, pixels) when only the seed is known, and of the public pool its size.
 
     The keys name the public images by number, and each is used again in other epochs. So all images, private and

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -58,7 +60,7 @@ class Similarity:
     deviation: torch.Tensor
     whitening: torch.Tensor
 
-    def codes(self, images: torch.Tensor, *, training: bool = False) -> torch.Tensor:
+    def codes(self, images: Float[Tensor, "n height width"], *, training: bool = False) -> Float[Tensor, "n features"]:
         """Codes (n, features) of length one of encryptions (n, height, width)."""
         first, scale, shift, second, last_scale, last_shift, weight = self.weights[:7]
         size = images.shape[1:]
@@ -71,21 +73,21 @@ class Similarity:
         hidden = functional.batch_norm(hidden, last_mean, last_variance, last_scale, last_shift, training=training)
         return functional.normalize(hidden.flatten(1) * weight)
 
-    def all_codes(self, images: torch.Tensor, *, chunk: int = 1000) -> torch.Tensor:
+    def all_codes(self, images: Float[Tensor, "n height width"], *, chunk: int = 1000) -> Float[Tensor, "n features"]:
         """Codes of many encryptions, without gradients."""
         with torch.no_grad():
             return torch.cat([self.codes(part) for part in images.split(chunk)])
 
 
 def learn(
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "m height width"],
+    labels: Int[Tensor, " m"],
     schemes: Sequence[Scheme],
     settings: SimilarityTraining,
     rt: Runtime,
     seed: int,
     *,
-    public: torch.Tensor | None = None,
+    public: Float[Tensor, "p height width"] | None = None,
 ) -> Similarity:
     """Learn from encryptions that the adversary makes of images of her own, in turn by each scheme.
 
@@ -140,7 +142,7 @@ def learn(
     return similarity
 
 
-def share(owners: torch.Tensor, size: int) -> torch.Tensor:
+def share(owners: Int[Tensor, "N 2"], size: int) -> Bool[Tensor, "N N"]:
     """Whether encryptions with owners (N, 2) among `size` images share one, bool (N, N)."""
     member = torch.zeros((len(owners), size), dtype=torch.float32, device=owners.device).scatter_(1, owners, 1.0)
     return member @ member.T > 0

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex import datasets, rng, runtime
 from offconvex.files import Arrays
@@ -80,14 +82,14 @@ class Utility:
             raise ValueError(f"Arms are {', '.join(ARMS)}; got {', '.join(sorted(unknown))}.")
 
 
-def centered(pixels: torch.Tensor) -> torch.Tensor:
+def centered(pixels: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """Gray levels in [0, 1] moved to [-1, 1], where a sign flip acts."""
     return 2 * pixels - 1
 
 
 def train_arm(
-    name: str, config: Utility, rt: Runtime, seed: int, images: torch.Tensor, labels: torch.Tensor, public,
-    stop_after: int | None = None, watch=None,
+    name: str, config: Utility, rt: Runtime, seed: int, images: Float[Tensor, "n 28 28"], labels: Int[Tensor, " n"],
+    public, stop_after: int | None = None, watch=None,
 ):  # fmt: skip
     """Train one arm on private images (n, 28, 28) with `public` ones, a fresh key every epoch; returns a `Trained`."""
     arm, keys = ARMS[name], SeededKeysForExperiments(seed, "utility", name)
@@ -105,7 +107,9 @@ def train_arm(
     return train(prepare, settings, rt, seed, "utility", name, stop_after=stop_after, watch=watch)
 
 
-def encrypt_for_testing(images: torch.Tensor, scheme: Scheme, public: torch.Tensor, keys) -> torch.Tensor:
+def encrypt_for_testing(
+    images: Float[Tensor, "n height width"], scheme: Scheme, public: Float[Tensor, "m height width"], keys
+) -> Float[Tensor, "n height width"]:
     """One encryption (n, 28, 28) of each test image, mixed with public images only, its own coefficient the largest."""
     coefficients = -np.sort(-draw_coefficients(scheme, len(images), keys)[0], axis=1)
     mixed = images * images.new_tensor(coefficients[:, 0])[:, None, None]
@@ -123,8 +127,8 @@ def accuracies(
     name: str,
     config: Utility,
     seed: int,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "n 28 28"],
+    labels: Int[Tensor, " n"],
     public,
 ) -> tuple[float, float, float]:
     """Accuracy on plain test images, on one encryption of each, and on the mean prediction of several."""
@@ -195,7 +199,9 @@ def slow_seconds(name: str, config: Utility, images, labels, public, sample: int
     return (time.process_time() - begin) * config.epochs * len(images) / sample
 
 
-def encrypt_one(row: int, images, labels, public, scheme: Scheme, keys) -> tuple[torch.Tensor, torch.Tensor]:
+def encrypt_one(
+    row: int, images, labels, public, scheme: Scheme, keys
+) -> tuple[Float[Tensor, "height width"], Float[Tensor, "10"]]:
     """One image encrypted by itself, as one would write it down: for comparison."""
     coefficients = draw_coefficients(scheme, 1, keys)[0][0]
     places = np.floor(np.abs(keys.normal(1, scheme.images)[0] * 1e6)).astype(int)

@@ -1,6 +1,8 @@
 """What else has been said to predict generalization, measured on a trained classifier and its training set."""
 
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -15,7 +17,7 @@ QUANTILE = 0.1  # of the margins over the training set
 
 
 def measure(
-    classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, rt: Runtime, seed: int
+    classifier: Classifier, images: Float[Tensor, "n 28 28"], labels: Int[Tensor, " n"], rt: Runtime, seed: int
 ) -> dict[str, float]:
     """All baselines of one classifier on its clean training images; more is always a promise of a better test score.
 
@@ -67,14 +69,14 @@ BASELINES = (
 """Names of what `measure` returns, in its order."""
 
 
-def share(flags: torch.Tensor) -> float:
+def share(flags: Bool[Tensor, " n"]) -> float:
     """Share of true flags."""
     return float(flags.double().mean())
 
 
 def margins(
-    classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, chunk: int = 1000
-) -> tuple[torch.Tensor, torch.Tensor]:
+    classifier: Classifier, images: Float[Tensor, "n 28 28"], labels: Int[Tensor, " n"], chunk: int = 1000
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
     """Margins (n,) of images: the label's logit minus the largest other one, negative for a wrong prediction.
 
     The first is over the standard deviation of all logits; the second over the norm of the difference's gradient by the
@@ -95,7 +97,12 @@ def margins(
 
 
 def sharpness(
-    classifier: Classifier, images: torch.Tensor, labels: torch.Tensor, rt: Runtime, seed: int, count: int = 1000
+    classifier: Classifier,
+    images: Float[Tensor, "n 28 28"],
+    labels: Int[Tensor, " n"],
+    rt: Runtime,
+    seed: int,
+    count: int = 1000,
 ) -> float:
     """Mean increase of the loss on `count` images under Gaussian noise in proportion to each layer's weights."""
     part, truth = images[:count], labels[:count]
@@ -110,7 +117,9 @@ def sharpness(
     return total / DIRECTIONS
 
 
-def midpoints(images: torch.Tensor, labels: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def midpoints(
+    images: Float[Tensor, "n height width"], labels: Int[Tensor, " n"], seed: int
+) -> tuple[Float[Tensor, "m height width"], Int[Tensor, " m"]]:
     """Means of random pairs of images of one class, and their classes: label-wise mixup (natekar2020representation)."""
     draws = rng.generator(seed, "mixup")
     mixed, classes = [], []
@@ -122,7 +131,7 @@ def midpoints(images: torch.Tensor, labels: torch.Tensor, seed: int) -> tuple[to
     return torch.cat(mixed), torch.cat(classes)
 
 
-def moved_images(images: torch.Tensor) -> torch.Tensor:
+def moved_images(images: Float[Tensor, "n height width"]) -> Float[Tensor, "n height width"]:
     """Images (n, 28, 28) moved by MOVE, their darkest value coming in."""
     down, right = MOVE
     padded = functional.pad(images, (right, 0, down, 0), value=float(images.min()))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -69,7 +71,7 @@ def shapes(member: Member) -> list[tuple[int, ...]]:
     return [shape for kernel in kernels for shape in (kernel, kernel[:1])]
 
 
-def start(member: Member, generator: torch.Generator, rt: Runtime) -> list[torch.Tensor]:
+def start(member: Member, generator: torch.Generator, rt: Runtime) -> list[Float[Tensor, "..."]]:
     """Gaussian weights of deviation (2 / fan-in)^(1/2), in the last layer (1 / fan-in)^(1/2); offsets zero."""
     result, all_shapes = [], shapes(member)
     for place, shape in enumerate(all_shapes):
@@ -83,21 +85,29 @@ def start(member: Member, generator: torch.Generator, rt: Runtime) -> list[torch
     return result
 
 
-def standardize(pixels: torch.Tensor) -> torch.Tensor:
+def standardize(pixels: Float[Tensor, "n 28 28"]) -> Float[Tensor, "n 28 28"]:
     """Images (n, 28, 28) in [0, 1], shifted and scaled to mean 0 and deviation 1."""
     return (pixels - PIXEL_MEAN) / PIXEL_DEVIATION
 
 
 def forward(
-    member: Member, weights: Sequence[torch.Tensor], images: torch.Tensor, *, drop: torch.Generator | None = None
-) -> torch.Tensor:
+    member: Member,
+    weights: Sequence[Float[Tensor, "..."]],
+    images: Float[Tensor, "n 28 28"],
+    *,
+    drop: torch.Generator | None = None,
+) -> Float[Tensor, "n 10"]:
     """Logits (n, 10) of standardized images (n, 28, 28); with `drop`, as in training by the recipe "dropout"."""
     return hidden_and_logits(member, weights, images, drop=drop)[1]
 
 
 def hidden_and_logits(
-    member: Member, weights: Sequence[torch.Tensor], images: torch.Tensor, *, drop: torch.Generator | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+    member: Member,
+    weights: Sequence[Float[Tensor, "..."]],
+    images: Float[Tensor, "n 28 28"],
+    *,
+    drop: torch.Generator | None = None,
+) -> tuple[Float[Tensor, "n units"], Float[Tensor, "n 10"]]:
     """What the last layer sees (n, units), and the logits (n, 10)."""
 
     def linear(hidden: torch.Tensor, layer: int) -> torch.Tensor:
@@ -135,16 +145,16 @@ class Classifier:
     weights: list[torch.Tensor]
     epochs: int = 0
 
-    def logits(self, images: torch.Tensor, chunk: int = 1000) -> torch.Tensor:
+    def logits(self, images: Float[Tensor, "n 28 28"], chunk: int = 1000) -> Float[Tensor, "n 10"]:
         """Logits (n, 10) of standardized images (n, 28, 28)."""
         with torch.no_grad():
             return torch.cat([forward(self.member, self.weights, part) for part in images.split(chunk)])
 
-    def predict(self, images: torch.Tensor) -> torch.Tensor:
+    def predict(self, images: Float[Tensor, "n 28 28"]) -> Int[Tensor, " n"]:
         """Classes (n,) of standardized images (n, 28, 28)."""
         return self.logits(images).argmax(1)
 
-    def features(self, images: torch.Tensor, chunk: int = 1000) -> torch.Tensor:
+    def features(self, images: Float[Tensor, "n 28 28"], chunk: int = 1000) -> Float[Tensor, "n units"]:
         """What the last layer sees (n, units)."""
         with torch.no_grad():
             return torch.cat([hidden_and_logits(self.member, self.weights, part)[0] for part in images.split(chunk)])
@@ -152,8 +162,8 @@ class Classifier:
 
 def train(
     member: Member,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "n 28 28"],
+    labels: Int[Tensor, " n"],
     rt: Runtime,
     seed: int,
     *stream: str | int,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.prediction import theory
@@ -30,7 +31,7 @@ class Duplicates:
         return float(theory.effective_support(len(self.pairs), self.items))
 
 
-def feature_sets(found: Stored) -> dict[str, np.ndarray]:
+def feature_sets(found: Stored) -> dict[str, Float[np.ndarray, "_ _"]]:
     """Features (n, d) of fresh real images, of each network's samples and of the mixture's, by name."""
     return {"real": found["features real"]} | dict(zip(NAMES, found["features"]))
 
@@ -41,7 +42,7 @@ def threshold(found: Stored) -> float:
     return float(np.median(np.linalg.norm(found["features real"][: len(moved)] - moved, axis=1)))
 
 
-def duplicates(features: np.ndarray, limit: float, chunk: int = 1000) -> Duplicates:
+def duplicates(features: Float[np.ndarray, "n d"], limit: float, chunk: int = 1000) -> Duplicates:
     """Pairs of rows of `features` (n, d) at a distance below `limit`."""
     points = features.astype(np.float32)
     squares = (points**2).sum(1)
@@ -55,7 +56,9 @@ def duplicates(features: np.ndarray, limit: float, chunk: int = 1000) -> Duplica
     return Duplicates(len(points), np.concatenate(found))
 
 
-def supports(features: np.ndarray, limits: np.ndarray, chunk: int = 1000) -> np.ndarray:
+def supports(
+    features: Float[np.ndarray, "n d"], limits: Float[np.ndarray, " limits"], chunk: int = 1000
+) -> Float[np.ndarray, " limits"]:
     """Effective support of rows of `features` (n, d) at each threshold, infinite where no pair is that close."""
     points = features.astype(np.float32)
     squares = (points**2).sum(1)
@@ -69,8 +72,8 @@ def supports(features: np.ndarray, limits: np.ndarray, chunk: int = 1000) -> np.
 
 
 def birthday_test(
-    features: np.ndarray, limit: float, sizes: tuple[int, ...], repetitions: int, seed: int, name: str
-) -> np.ndarray:
+    features: Float[np.ndarray, "n d"], limit: float, sizes: tuple[int, ...], repetitions: int, seed: int, name: str
+) -> Float[np.ndarray, " {len(sizes)}"]:
     """Share of random draws of each size from rows of `features`, without replacement, that hold a duplicate.
 
     A permutation of all rows is cut into as many draws as it gives. These are disjoint, which spreads them no more than
@@ -92,20 +95,22 @@ def birthday_test(
     return np.array(shares)
 
 
-def half_size(sizes: tuple[int, ...], shares: np.ndarray) -> float:
+def half_size(sizes: tuple[int, ...], shares: Float[np.ndarray, " {len(sizes)}"]) -> float:
     """Number of draws at which a duplicate has chance one half, by interpolation; infinite if that is never reached."""
     if shares.max() < 0.5:
         return float("inf")
     return float(np.interp(0.5, np.maximum.accumulate(shares), sizes))
 
 
-def half_size_ratios(sizes: tuple[int, ...], shares: Mapping[str, np.ndarray]) -> dict[str, float]:
+def half_size_ratios(
+    sizes: tuple[int, ...], shares: Mapping[str, Float[np.ndarray, " {len(sizes)}"]]
+) -> dict[str, float]:
     """Squared quotient of the real images' `half_size` and that of each network's samples: a ratio of supports."""
     half = {name: half_size(sizes, share) for name, share in shares.items()}
     return {name: (half["real"] / half[name]) ** 2 for name in NAMES[:-1]}
 
 
-def split_ratio(features: np.ndarray, limit: float, seed: int, splits: int = 8) -> float:
+def split_ratio(features: Float[np.ndarray, "n d"], limit: float, seed: int, splits: int = 8) -> float:
     """Effective support of one random half of a set over that of the other, geometric mean over splits: near one.
 
     One split alone may be off by a fifth, as close pairs are few.

@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped, UInt8
+from torch import Tensor
 
 from offconvex import datasets, rng, runtime
 from offconvex.files import Arrays
@@ -146,7 +148,12 @@ def key(member: Member) -> str:
 
 
 def trained(
-    config: Study, member: Member, images: torch.Tensor, labels: torch.Tensor, rt: Runtime, seed: int | None = None
+    config: Study,
+    member: Member,
+    images: Float[Tensor, "n 28 28"],
+    labels: Int[Tensor, " n"],
+    rt: Runtime,
+    seed: int | None = None,
 ) -> Classifier:
     """Train one member on the clean images and its poison.
 
@@ -165,7 +172,7 @@ def trained(
     )  # fmt: skip
 
 
-def poisoned(config: Study, labels: torch.Tensor) -> torch.Tensor:
+def poisoned(config: Study, labels: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
     """Labels with those beyond the clean images replaced by uniform draws, the same for every classifier."""
     draws = torch.randint(
         10, (max(config.poison),), generator=rng.generator(config.seed, "study", "poison"), device="cpu"
@@ -174,7 +181,7 @@ def poisoned(config: Study, labels: torch.Tensor) -> torch.Tensor:
     return torch.cat([labels[: config.training], extra])
 
 
-def real_images(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]:
+def real_images(config: Study, rt: Runtime) -> tuple[Float[Tensor, "n 28 28"], Int[Tensor, " n"]]:
     """The training images inside the package, (10000, 28, 28) in [0, 1], and their labels."""
     found = datasets.fashion_mnist("train", rt=rt)
     return found.pixels, found.labels
@@ -225,17 +232,17 @@ def restored(member: Member, arrays: Arrays, rt: Runtime) -> Classifier:
     return Classifier(member, weights, int(arrays[f"{key(member)} measures"][0]))
 
 
-def packed(predictions: np.ndarray) -> np.ndarray:
+def packed(predictions: Shaped[np.ndarray, "*any n"]) -> UInt8[np.ndarray, "*any n//2"]:
     """Classes 0..9 (..., n) as half bytes (..., n / 2)."""
     return (predictions[..., ::2] << 4 | predictions[..., 1::2]).astype(np.uint8)
 
 
-def unpacked(halves: np.ndarray) -> np.ndarray:
+def unpacked(halves: UInt8[np.ndarray, "*any n"]) -> UInt8[np.ndarray, "*any 2*n"]:
     """Inverse of `packed`."""
     return np.stack([halves >> 4, halves & 15], axis=-1).reshape(*halves.shape[:-1], -1)
 
 
-def fresh_real(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]:
+def fresh_real(config: Study, rt: Runtime) -> tuple[Float[Tensor, "n 28 28"], Int[Tensor, " n"]]:
     """Real images that no generator saw, and their classes: what the package holds beyond the clean training images."""
     images, labels = real_images(config, rt)
     test = datasets.fashion_mnist("test", rt=rt)
@@ -244,7 +251,11 @@ def fresh_real(config: Study, rt: Runtime) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def compare(
-    config: Study, chosen: Sequence[np.ndarray], simple: np.ndarray, network: Classifier, rt: Runtime
+    config: Study,
+    chosen: Sequence[UInt8[np.ndarray, "_ 28 28"]],
+    simple: UInt8[np.ndarray, "n 28 28"],
+    network: Classifier,
+    rt: Runtime,
 ) -> Arrays:
     """Features of samples, of fresh real images, and of those moved by one pixel.
 
@@ -268,7 +279,7 @@ def compare(
     }
 
 
-def alone(config: Study, chosen: Sequence[np.ndarray], test: datasets.Images, rt: Runtime) -> Arrays:
+def alone(config: Study, chosen: Sequence[UInt8[np.ndarray, "_ 28 28"]], test: datasets.Images, rt: Runtime) -> Arrays:
     """Test accuracy of plain classifiers trained on as many images: real, other real, or samples, (sets, families)."""
     images, labels = real_images(config, rt)
     count = min(config.training, config.samples, len(images) - config.training)

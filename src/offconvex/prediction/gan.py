@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -56,8 +58,8 @@ class GanLosses:
 
 def train(
     gan: Gan,
-    images: torch.Tensor,
-    labels: torch.Tensor,
+    images: Float[Tensor, "n 28 28"],
+    labels: Int[Tensor, " n"],
     lengths: Sequence[int],
     rt: Runtime,
     seed: int,
@@ -123,7 +125,7 @@ def train(
 
 def sample(
     gan: Gan, weights: GanWeights, count: int, rt: Runtime, generator: torch.Generator, chunk: int = 500
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[UInt8[Tensor, "{count} 28 28"], Int[Tensor, " {count}"]]:
     """Generated images (count, 28, 28) as gray levels 0..255 (uint8), and their labels (count,), 0..9 in turn.
 
     The normalization uses the statistics of each batch of `chunk` images, in which all classes are equally frequent.
@@ -136,7 +138,7 @@ def sample(
     return ((torch.cat(parts) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8), labels
 
 
-def latents(gan: Gan, generator: torch.Generator, count: int, rt: Runtime) -> torch.Tensor:
+def latents(gan: Gan, generator: torch.Generator, count: int, rt: Runtime) -> Float[Tensor, "{count} {gan.latent}"]:
     """Gaussian inputs (count, latent)."""
     return rt.normal(generator, count, gan.latent)
 
@@ -158,7 +160,9 @@ def start_generator(gan: Gan, draws: torch.Generator, rt: Runtime) -> GanWeights
     return {name: w.requires_grad_() for name, w in weights.items()}
 
 
-def generate(weights: GanWeights, latent: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def generate(
+    weights: GanWeights, latent: Float[Tensor, "n latent"], labels: Int[Tensor, " n"]
+) -> Float[Tensor, "n 28 28"]:
     """Images (n, 28, 28) in [-1, 1]: linear to 7 x 7, then two transposed convolutions, batch-normalized between."""
 
     def normal(hidden: torch.Tensor, name: str) -> torch.Tensor:
@@ -209,7 +213,7 @@ def normalized(weights: GanWeights, directions: GanWeights, *, update: bool = Fa
     return result
 
 
-def score(weights: GanWeights, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def score(weights: GanWeights, images: Float[Tensor, "n 28 28"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
     """Scores (n,) of images (n, 28, 28) in [-1, 1] with their classes: linear plus projection on the class's vector."""
     hidden = images[:, None]
     for name in ("outer", "inner"):
@@ -226,7 +230,9 @@ def score(weights: GanWeights, images: torch.Tensor, labels: torch.Tensor) -> to
     return functional.linear(hidden, weights["score"], weights["score offset"])[:, 0] + projected
 
 
-def shifted(images: torch.Tensor, most: int, draws: torch.Generator) -> torch.Tensor:
+def shifted(
+    images: Float[Tensor, "n height width"], most: int, draws: torch.Generator
+) -> Float[Tensor, "n height width"]:
     """Each image (n, 28, 28) moved by up to `most` pixels in both directions, the background -1 coming in."""
     if most == 0:
         return images

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex import datasets, rng, runtime
 from offconvex.files import Arrays
@@ -67,8 +69,8 @@ def run(config: Larger, index: int | None) -> Arrays:
 
 
 def sampled(
-    config: Larger, index: int, images: torch.Tensor, labels: torch.Tensor, rt: Runtime
-) -> tuple[torch.Tensor, torch.Tensor]:
+    config: Larger, index: int, images: Float[Tensor, "n 28 28"], labels: Int[Tensor, " n"], rt: Runtime
+) -> tuple[Float[Tensor, "{config.training} 28 28"], Int[Tensor, " {config.training}"]]:
     """As many samples in [0, 1] of network `index`, trained on the images, as there are images, and their labels."""
     last = []
     gan.train(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 
 from offconvex import datasets, rng
 from offconvex.prediction.baselines import share
@@ -49,7 +50,9 @@ class Slice:
         gaps = self.errors(self.again[:, :, None], self.rivals)
         return float(np.median(gaps[1].max(1))) / self.distance_of_starts()
 
-    def errors(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    def errors(
+        self, one: Float[np.ndarray, "2 *#any"], other: Float[np.ndarray, "2 *any"]
+    ) -> Float[np.ndarray, "2 *any"]:
         """|one - other| in standard errors of a difference of two binomial shares, (2, ...)."""
         sizes = self.sizes.reshape(-1, *[1] * (other.ndim - 1))
         return np.abs(one - other) / np.sqrt(2 * other * (1 - other) / sizes)
@@ -85,7 +88,7 @@ def retrain(pools: Sequence[Pool], found: Sequence[Stored], rt: Runtime, seed: i
     return Slice(np.array(again).T, np.array(stored).T, np.stack(rivals, 1), starts.swapaxes(0, 1), sizes)
 
 
-def stored_accuracies(found: Stored) -> np.ndarray:
+def stored_accuracies(found: Stored) -> Float[np.ndarray, "2 members"]:
     """Of all members and twins on the first 2000 test images and on the stored samples, (2, n)."""
     right, predictions = stored_right(found)
     count = len(found["samples"])
@@ -93,14 +96,14 @@ def stored_accuracies(found: Stored) -> np.ndarray:
     return np.array([right[:, :TEST].mean(1), kept.mean(1)])
 
 
-def twin_rows(config: Study) -> np.ndarray:
+def twin_rows(config: Study) -> Int[np.ndarray, "2 m"]:
     """Rows in the stored arrays of the members that have a second start, and of those, (2, m)."""
     own, other = members(config), twins(config)
     first = [own.index(Member(twin.family, poison=twin.poison)) for twin in other]
     return np.array([first, np.arange(len(other)) + len(own)])
 
 
-def stored_right(found: Stored) -> tuple[np.ndarray, np.ndarray]:
+def stored_right(found: Stored) -> tuple[UInt8[np.ndarray, "members test"], UInt8[np.ndarray, "members n"]]:
     """Whether each classifier is right on each test image, and its classes on the first network's samples."""
     return np.unpackbits(found["test right"], axis=1), unpacked(found["predictions"][0])
 
@@ -139,7 +142,7 @@ def trained_alone(found: Stored, pool: Pool, rt: Runtime, seed: int, family: str
     return TrainedAlone(*accuracies)
 
 
-def real_samples() -> np.ndarray:
+def real_samples() -> UInt8[np.ndarray, "20 28 28"]:
     """The first two training images of each class, classes in turn, (20, 28, 28) gray levels 0..255."""
     pixels, labels = datasets.subset_arrays("train")
     first = [np.flatnonzero(labels == label)[:2] for label in range(10)]

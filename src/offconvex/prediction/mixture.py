@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -49,7 +51,7 @@ class ClassModel:
     means: torch.Tensor
     variances: torch.Tensor
 
-    def draw(self, count: int, generator: torch.Generator, rt: Runtime) -> torch.Tensor:
+    def draw(self, count: int, generator: torch.Generator, rt: Runtime) -> Float[Tensor, "{count} {len(self.center)}"]:
         """Images (count, pixels): coordinates from the mixture, plus the residual of a training image at random."""
         chosen = torch.multinomial(self.weights.cpu(), count, replacement=True, generator=generator).to(rt.device)
         noise = rt.normal(generator, count, self.means.shape[1])
@@ -58,7 +60,9 @@ class ClassModel:
         return self.center + coordinates @ self.basis.T + self.residuals[rows]
 
 
-def fit_class(mixture: Mixture, images: torch.Tensor, generator: torch.Generator, rt: Runtime) -> ClassModel:
+def fit_class(
+    mixture: Mixture, images: Float[Tensor, "n height width"], generator: torch.Generator, rt: Runtime
+) -> ClassModel:
     """Model of the images (n, 28, 28) of one class, by principal components and expectation-maximization.
 
     Raises:
@@ -79,8 +83,8 @@ def fit_class(mixture: Mixture, images: torch.Tensor, generator: torch.Generator
 
 
 def expectation_maximization(
-    mixture: Mixture, points: torch.Tensor, generator: torch.Generator, rt: Runtime
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[float]]:
+    mixture: Mixture, points: Float[Tensor, "n d"], generator: torch.Generator, rt: Runtime
+) -> tuple[Float[Tensor, " k"], Float[Tensor, "k d"], Float[Tensor, "k d"], list[float]]:
     """Weights (k,), means (k, d) and variances (k, d) of a mixture fitted to points (n, d), and its log likelihoods.
 
     Means start at points drawn at random, variances at those of all points. No variance falls below FLOOR times the
@@ -104,16 +108,25 @@ def expectation_maximization(
 
 
 def log_joint(
-    points: torch.Tensor, weights: torch.Tensor, means: torch.Tensor, variances: torch.Tensor
-) -> torch.Tensor:
+    points: Float[Tensor, "n d"],
+    weights: Float[Tensor, " k"],
+    means: Float[Tensor, "k d"],
+    variances: Float[Tensor, "k d"],
+) -> Float[Tensor, "n k"]:
     """Log of weight times density, (n, k), of points (n, d) under each Gaussian."""
     square = ((points[:, None] - means) ** 2 / variances + (2 * torch.pi * variances).log()).sum(-1)
     return weights.log() - square / 2
 
 
 def sample(
-    mixture: Mixture, images: torch.Tensor, labels: torch.Tensor, count: int, rt: Runtime, seed: int, *stream: str | int
-) -> tuple[torch.Tensor, torch.Tensor]:
+    mixture: Mixture,
+    images: Float[Tensor, "n height width"],
+    labels: Int[Tensor, " n"],
+    count: int,
+    rt: Runtime,
+    seed: int,
+    *stream: str | int,
+) -> tuple[UInt8[Tensor, "{count} height width"], Int[Tensor, " {count}"]]:
     """Fit each class of images (n, 28, 28) in [0, 1] and draw (count, 28, 28) gray levels 0..255 and labels, in turn.
 
     Args:
