@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.stats import linregress, norm, spearmanr
 
 from offconvex import paths
@@ -17,19 +18,19 @@ def _read() -> dict[str, list]:
     return json.loads((paths.PACKAGE / "holdout" / "evidence.json").read_text(encoding="utf-8"))
 
 
-def cifar() -> tuple[list[str], np.ndarray]:
+def cifar() -> tuple[list[str], Float[np.ndarray, "models 2"]]:
     """Names of 30 published models, and their accuracies on the old and the new CIFAR-10 test set, (models, 2)."""
     rows = _read()["cifar"]
     return [row[0] for row in rows], np.array([row[1:] for row in rows]) / (ORIGINAL, RENEWED)
 
 
-def imagenet() -> tuple[list[str], np.ndarray]:
+def imagenet() -> tuple[list[str], Float[np.ndarray, "models 2"]]:
     """Names of models, and their accuracies on the ImageNet validation set and on ImageNet-v2, (models, 2)."""
     rows = _read()["imagenet"]
     return [row[0] for row in rows], np.array([row[1:] for row in rows]) / 100
 
 
-def kaggle(precision: str, board: str) -> np.ndarray:
+def kaggle(precision: str, board: str) -> Float[np.ndarray, "40 2"]:
     """Published attack on a leaderboard of 4000 labels: queries and the vote's loss, mean of five, (40, 2).
 
     Args:
@@ -39,7 +40,7 @@ def kaggle(precision: str, board: str) -> np.ndarray:
     return np.array(_read()[f"kaggle {precision} {board}"])
 
 
-def photo() -> np.ndarray:
+def photo() -> Float[np.ndarray, "50 2"]:
     """Public and private score of the 50 best of a Kaggle contest, (50, 2), best private score first."""
     return np.array(_read()["photo"])
 
@@ -65,7 +66,7 @@ class Agreement:
     drop: float
 
 
-def compare(accuracies: np.ndarray) -> Agreement:
+def compare(accuracies: Float[np.ndarray, "models 2"]) -> Agreement:
     """Lines and ranks of accuracies (models, 2)."""
     old, new = accuracies.T
     line, probit = linregress(old, new), linregress(norm.ppf(old), norm.ppf(new))

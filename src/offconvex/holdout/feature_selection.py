@@ -8,6 +8,7 @@ them. It is therefore exact to draw all d means first, and afterwards n deviatio
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.holdout.leaderboard import thresholdout
@@ -46,7 +47,7 @@ class Demonstration:
             raise ValueError(f"Numbers of chosen features must be positive and rise; got {self.chosen}.")
 
 
-def run(config: Demonstration, seed: int) -> dict[str, np.ndarray]:
+def run(config: Demonstration, seed: int) -> dict[str, Float[np.ndarray, "{config.repetitions} {len(config.chosen)}"]]:
     """Accuracies, each (repetitions, chosen): "<arm> train", "<arm> held out" as reported, "<arm> fresh".
 
     The standard arm reads the held-out set freely; the "thresholdout" arm gets its correlations and its final accuracy

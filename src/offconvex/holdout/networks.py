@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -71,7 +73,7 @@ class Trial:
         )  # fmt: skip
 
 
-def shrink(pixels: torch.Tensor) -> torch.Tensor:
+def shrink(pixels: Float[Tensor, "n 28 28"]) -> Float[Tensor, "n 14 14"]:
     """Images (n, 28, 28) averaged over 2 x 2 blocks, (n, 14, 14), shifted and scaled to mean 0 and deviation 1."""
     small = functional.avg_pool2d(pixels[:, None], 2)[:, 0]
     return (small - MEAN) / DEVIATION
@@ -82,7 +84,12 @@ MEAN, DEVIATION = 0.286, 0.333
 
 
 def train(
-    trials: Sequence[Trial], images: torch.Tensor, labels: torch.Tensor, rt: Runtime, seed: int, *stream: str | int
+    trials: Sequence[Trial],
+    images: Float[Tensor, "n 14 14"],
+    labels: Int[Tensor, " n"],
+    rt: Runtime,
+    seed: int,
+    *stream: str | int,
 ) -> "Networks":
     """Networks of equal shape after stochastic gradient descent on the cross-entropy.
 
@@ -150,7 +157,7 @@ class Networks:
     weights: list[torch.Tensor]
     typical: torch.Tensor
 
-    def predict(self, images: torch.Tensor, *, chunk: int = 2000) -> torch.Tensor:
+    def predict(self, images: Float[Tensor, "n 14 14"], *, chunk: int = 2000) -> Int[Tensor, "R n"]:
         """Classes (R, n) of images (n, 14, 14)."""
         with torch.no_grad():
             statistics: list = []

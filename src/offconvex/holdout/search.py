@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Shaped
 
 from offconvex import datasets, rng, runtime
 from offconvex.files import Arrays
@@ -53,7 +54,7 @@ class Search:
         return self.generations * self.groups * self.replicas
 
 
-def reused_half(config: Search, index: int, size: int) -> np.ndarray:
+def reused_half(config: Search, index: int, size: int) -> Bool[np.ndarray, " {size}"]:
     """Which of `size` test images search `index` reuses, bool (size,): a random half."""
     chosen = np.zeros(size, dtype=bool)
     chosen[rng.numpy_generator(config.seed, "search", index, "half").permutation(size)[: size // 2]] = True
@@ -111,7 +112,7 @@ def places(trial: Trial) -> list[int]:
     return [FAMILIES.index(trial.family), *(options.index(getattr(trial, n)) for n, options in CHOICES.items())]
 
 
-def trial_at(row: np.ndarray) -> Trial:
+def trial_at(row: Shaped[np.ndarray, " fields"]) -> Trial:
     """Inverse of `places`."""
     fields = {name: options[int(place)] for (name, options), place in zip(CHOICES.items(), row[1:])}
     return Trial(family=FAMILIES[int(row[0])], **fields)

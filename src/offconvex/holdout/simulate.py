@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.holdout.razor import theory as razor_theory
 
 
-def luckiest_gaps(counts: Sequence[int], size: int, models: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def luckiest_gaps(
+    counts: Sequence[int], size: int, models: int, seed: int
+) -> tuple[Float[np.ndarray, " {len(counts)}"], Float[np.ndarray, " {len(counts)}"]]:
     """Mean gap (true minus test error) of the luckiest of t coin-flip models, and its standard error, (counts,) each.
 
     Args:
@@ -29,7 +32,7 @@ def luckiest_gaps(counts: Sequence[int], size: int, models: int, seed: int) -> t
 
 def adversary(
     bits: Sequence[int], size: int, error: float, delta: float, repetitions: int, seed: int
-) -> dict[str, np.ndarray]:
+) -> dict[str, Float[np.ndarray, " {len(bits)}"]]:
     """The best of 2^bits independent models of one true error, against the bound that `bits` bits allow.
 
     Returns:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 
 from offconvex import datasets, rng
 from offconvex.holdout.networks import DEVIATION, FAMILIES, MEAN, SIDE, Trial, shrink, train
@@ -15,7 +16,7 @@ from offconvex.stored import Stored
 TEST = 10_000  # images of the test set
 
 
-def correctness(found: Stored) -> np.ndarray:
+def correctness(found: Stored) -> Bool[np.ndarray, "searches T 10000"]:
     """Whether each network of each search classifies each test image rightly, bool (searches, T, 10000)."""
     return np.unpackbits(found["right"], axis=-1, count=TEST).astype(bool)
 
@@ -34,7 +35,7 @@ class Halves:
     other: np.ndarray
     winners: np.ndarray
 
-    def gaps(self) -> np.ndarray:
+    def gaps(self) -> Float[np.ndarray, " {len(self.winners)}"]:
         """Error on the other half minus error on the reused one, of each search's winner."""
         rows = np.arange(len(self.winners))
         return (self.other - self.reused)[rows, self.winners]
@@ -56,7 +57,9 @@ def halves(found: Stored[Search]) -> Halves:
     return Halves(reused, other, reused.argmin(1))
 
 
-def resplit_gaps(found: Stored[Search], counts: tuple[int, ...], splits: int, seed: int) -> np.ndarray:
+def resplit_gaps(
+    found: Stored[Search], counts: tuple[int, ...], splits: int, seed: int
+) -> Float[np.ndarray, "{splits} {len(counts)}"]:
     """Gap of the best of t networks over random halves of the test images, (splits, counts).
 
     Only first generations enter: they were drawn at random and saw no test image, so that any half is as good as any

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import fits, runtime
 from offconvex.files import Arrays
@@ -54,7 +55,7 @@ def slice_difference(stored: Stored[TaylorRuns], records: int) -> float:
     return float(np.abs(fresh / stored["loss"][:, : config.replicas, :records] - 1).max())
 
 
-def step_scores(values: np.ndarray) -> np.ndarray:
+def step_scores(values: Float[np.ndarray, "orders R"]) -> Float[np.ndarray, " orders-1"]:
     """Mean paired difference from each order to the next in standard errors, (orders - 1,), of values (orders, R)."""
     return fits.z_scores(np.diff(values, axis=0), axis=1)
 

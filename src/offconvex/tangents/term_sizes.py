@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.files import Arrays
@@ -30,7 +32,7 @@ class Scalings:
     dimension: int = 20
 
 
-def aligned(net: TwoLayer, point: torch.Tensor) -> torch.Tensor:
+def aligned(net: TwoLayer, point: Float[Tensor, " d"]) -> Float[Tensor, "R m d"]:
     """Movement (R, m, d) of size m^(-1/4) along a point (d,) of norm one, at units with a positive sign."""
     chosen = (net.signs > 0).to(point.dtype) * net.signs.shape[1] ** -0.25
     return chosen[..., None] * point
@@ -85,7 +87,7 @@ def measure(config: Scalings, rt: Runtime, seed: int) -> TermSizes:
     return TermSizes(**{key: torch.stack(values).cpu().numpy() for key, values in found.items()})
 
 
-def plane(width: int, grid: np.ndarray, rt: Runtime, seed: int, *, dimension: int = 20) -> Arrays:
+def plane(width: int, grid: Float[np.ndarray, " G"], rt: Runtime, seed: int, *, dimension: int = 20) -> Arrays:
     """Network and its terms on a plane through the start: alpha along the aligned W, beta along S W.
 
     Args:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, Shaped
 
 from offconvex import rng, runtime
 from offconvex.files import Arrays
@@ -47,7 +48,7 @@ class LearningCurves:
     seed: int = 0
 
 
-def sizes_of(config: LearningCurves, kind: str, d: int) -> np.ndarray:
+def sizes_of(config: LearningCurves, kind: str, d: int) -> Int[np.ndarray, " sizes"]:
     """Numbers of samples of one curve, increasing."""
     if kind == "quadratic":
         return np.array([round(r * d) for r in config.ratios])
@@ -125,7 +126,7 @@ def _kernel(config: LearningCurves, kind: str, d: int, size: int, rt: Runtime, g
     return float((predicted - truth).square().mean() / truth.var())
 
 
-def crossing(sizes: np.ndarray, errors: np.ndarray, level: float) -> float:
+def crossing(sizes: Shaped[np.ndarray, " sizes"], errors: Float[np.ndarray, "sizes trials"], level: float) -> float:
     """Samples at which the median error (sizes, trials) falls below a level for good, linear between sizes.
 
     Raises:
@@ -162,7 +163,7 @@ def assemble_curves(config: LearningCurves, results: Mapping[tuple, Arrays]) -> 
     return errors | {f"gaps {kind}-{d}": found["gaps"] for (kind, d), found in results.items()}
 
 
-def crossings(stored: Stored[LearningCurves], kind: str, level: float) -> np.ndarray:
+def crossings(stored: Stored[LearningCurves], kind: str, level: float) -> Float[np.ndarray, " dimensions"]:
     """Thresholds of one learner over its dimensions."""
     config = stored.config
     return np.array([crossing(sizes_of(config, kind, d), stored[f"{kind}-{d}"], level) for d in kinds_of(config)[kind]])

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -131,11 +132,11 @@ class Mixed:
         """Decay rate of the mean trace over `lag` records, and its standard error."""
         return fibers.memory_rate(self.rotation, lag, lag * self.spacing)
 
-    def trace(self) -> np.ndarray:
+    def trace(self) -> Float[np.ndarray, " {len(self.time)}"]:
         """(T,) mean of tr(R_t) / k over chains, from the identity."""
         return torch.einsum("tnii->t", self.rotation).cpu().numpy() / self.rotation.shape[1] / self.rotation.shape[-1]
 
-    def last(self) -> np.ndarray:
+    def last(self) -> Float[np.ndarray, "N k k"]:
         """(N, k, k) rotations at the end."""
         return self.rotation[-1].cpu().numpy()
 
@@ -251,7 +252,7 @@ class Escapes:
     horizon: float = 1e4
 
 
-def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, Shaped[np.ndarray, " {len(config.heights)}"]]:
     """Mean time from one component to the other, per barrier, with standard errors: time at risk over escapes.
 
     A chain has escaped when det(X0^T X) has reached the value it has on the other component; it is then dropped.
@@ -289,7 +290,7 @@ def escape_times(config: Escapes, rt: Runtime, seed: int) -> dict[str, np.ndarra
     return {name: np.array(values) for name, values in found.items()}
 
 
-def arrhenius(times: dict[str, np.ndarray]) -> tuple[float, float]:
+def arrhenius(times: dict[str, Shaped[np.ndarray, " n"]]) -> tuple[float, float]:
     """Coefficient of the barrier in log time = a height + b log height + c, weighted least squares, and its error.
 
     For singular values that do not change, log height is log beta plus a constant.
@@ -330,7 +331,9 @@ def identified(operator: str, rows: int, values: tuple[float, ...], strength: fl
     raise ValueError(f"None of 1000 random operators identifies X0 ({operator}, {options}); observe more.")
 
 
-def ricci_of_random_fibers(seed: int, *, sizes: tuple[int, ...], count: int) -> np.ndarray:
+def ricci_of_random_fibers(
+    seed: int, *, sizes: tuple[int, ...], count: int
+) -> Float[np.ndarray, "{len(sizes)} {count}"]:
     """Least Ricci curvature of the fiber over its largest, (sizes, count), for log-normal singular values."""
     found = []
     for size in sizes:

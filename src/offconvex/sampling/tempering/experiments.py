@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -168,12 +170,12 @@ class TemperedRun:
     state: TemperingState
     diagnostics: TemperingDiagnostics
 
-    def positions(self, level: int) -> np.ndarray:
+    def positions(self, level: int) -> Float[np.ndarray, " chains"]:
         """First coordinates of the chains at a level at the end, independent of each other."""
         return self.state.position[self.state.level == level, 0].cpu().numpy()
 
 
-def on_the_right(position: torch.Tensor) -> torch.Tensor:
+def on_the_right(position: Float[Tensor, "N d"]) -> Bool[Tensor, " N"]:
     """Whether chains are on the side of the right mode, (N,)."""
     return position[:, 0] > 0
 
@@ -190,7 +192,7 @@ def tempered(config: Tempered, rt: Runtime, seed: int) -> TemperedRun:
     return TemperedRun(levels, state, diagnostics)
 
 
-def unfiltered(config: Tempered, rt: Runtime, seed: int, looks: int = 8) -> list[np.ndarray]:
+def unfiltered(config: Tempered, rt: Runtime, seed: int, looks: int = 8) -> list[Float[np.ndarray, " _"]]:
     """First coordinates at each level of chains that take every swap, pooled over looks, one array per level.
 
     Without the filter the levels' constants play no part. Chains walk through all levels in some dozens of swaps, so
@@ -208,7 +210,7 @@ def unfiltered(config: Tempered, rt: Runtime, seed: int, looks: int = 8) -> list
     return [first[seen.path["level"] == level].cpu().numpy() for level in range(len(betas))]
 
 
-def unlearned_occupancy(config: Tempered, rt: Runtime, seed: int) -> np.ndarray:
+def unlearned_occupancy(config: Tempered, rt: Runtime, seed: int) -> Float[np.ndarray, " L"]:
     """Occupancy (L,) of a run whose constants were never learned: all levels are believed to have the same integral."""
     modes, schedule = config.modes, config.schedule
     generator, betas = rng.numpy_generator(seed, "unlearned"), ladder(modes.r, modes.dimension)
@@ -232,7 +234,7 @@ def plain(config: Tempered, rt: Runtime, seed: int) -> tuple[float, float]:
     return float(right.mean()), float(right.std()) / len(right) ** 0.5
 
 
-def hot_only(config: Tempered, rt: Runtime, seed: int) -> np.ndarray:
+def hot_only(config: Tempered, rt: Runtime, seed: int) -> Float[np.ndarray, " {config.chains}"]:
     """First coordinates of chains that only run at the hottest temperature, from its own start."""
     generator, target = rng.numpy_generator(seed, "hot"), config.modes.target()
     levels = Levels(rt.tensor(ladder(config.modes.r, config.modes.dimension)[:1]), rt.zeros(1))
@@ -256,7 +258,7 @@ class StepBias:
     forget: float = 1e-4
 
 
-def step_bias(config: StepBias, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def step_bias(config: StepBias, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, " {len(config.step_sizes)}"]]:
     """Variances of unadjusted and adjusted chains, each (len(step_sizes),), and the relative standard error sqrt(2/n).
 
     Unadjusted chains start at their mean's variance of one and forget by (1 - step)^2 a step; adjusted ones start in

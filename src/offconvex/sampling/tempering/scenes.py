@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Shaped
 
 from offconvex import rng
 from offconvex.runtime import Runtime
@@ -32,7 +33,7 @@ class Cloud:
     frames: int = 41
 
 
-def cloud(config: Cloud, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def cloud(config: Cloud, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, "{config.frames} ..."]]:
     """The cloud over time: "time" (T,) and "position" (T, N), beginning with the start."""
     generator, modes = rng.numpy_generator(seed, "cloud"), TwoModes(config.r)
     begin = start(modes.target(), modes.left(rt, generator, config.chains))
@@ -52,7 +53,7 @@ def cloud(config: Cloud, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
 
 def typical_crossing(
     config: Tempered, run: TemperedRun, rt: Runtime, seed: int, *, frames: int = 56, every: int = 1, steps: int = 400
-) -> dict[str, np.ndarray]:
+) -> dict[str, Shaped[np.ndarray, " {frames}"]]:
     """One chain on its way from the coldest level's left mode to its right: "time", "level" and "position", (frames,).
 
     All chains of a finished run go on for `steps` steps. A mode is what lies within one standard deviation of its mean,
