@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex.descent import Parameters
 from offconvex.flow import integrate
@@ -11,8 +13,8 @@ NetworkLoss = CollapsedLoss | LayeredLoss
 
 
 def first_order_gap(
-    loss: NetworkLoss, start: Parameters, times: np.ndarray, *, rtol: float = 1e-8
-) -> tuple[np.ndarray, np.ndarray]:
+    loss: NetworkLoss, start: tuple[Float[Tensor, "1 _ _"], ...], times: Float[np.ndarray, " T"], *, rtol: float = 1e-8
+) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, "T P"]]:
     """Gradient flow from `start` and the first-order displacement of descent from it.
 
     Descent at step eta is at theta(t) + eta delta(t) + O(eta^2) with delta' = -H (delta + g / 2), delta(0) = 0: Euler's
@@ -42,8 +44,13 @@ def first_order_gap(
 
 
 def modified_flow(
-    loss: NetworkLoss, start: Parameters, times: np.ndarray, *, step: float, rtol: float = 1e-9
-) -> np.ndarray:
+    loss: NetworkLoss,
+    start: tuple[Float[Tensor, "1 _ _"], ...],
+    times: Float[np.ndarray, " T"],
+    *,
+    step: float,
+    rtol: float = 1e-9,
+) -> Float[np.ndarray, "T P"]:
     """Flow of f + (step / 4) |grad f|^2, which descent follows to second order (barrett2021implicit), (T, P) weights.
 
     Its velocity is -g - (step / 2) H g.
@@ -56,12 +63,12 @@ def modified_flow(
     return integrate(field, flatten(start), times, rtol=rtol, atol=rtol * 1e-2)[0]
 
 
-def flatten(layers: Parameters) -> np.ndarray:
+def flatten(layers: tuple[Float[Tensor, "1 ..."], ...]) -> Float[np.ndarray, " P"]:
     """Weights of one network as a vector (P,)."""
     return torch.cat([layer.reshape(-1) for layer in layers]).cpu().numpy()
 
 
-def unflatten(vector: np.ndarray, like: Parameters) -> Parameters:
+def unflatten(vector: Float[np.ndarray, " P"], like: Parameters) -> Parameters:
     """Inverse of `flatten`, with shapes, type and device of `like`."""
     flat = torch.as_tensor(np.ascontiguousarray(vector), dtype=like[0].dtype, device=like[0].device)
     return tuple(b.view(p.shape) for b, p in zip(flat.split([p.numel() for p in like]), like))

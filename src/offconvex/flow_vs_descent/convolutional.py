@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import rng
@@ -18,7 +20,7 @@ _KERNELS = ((6, 1, 5, 5), (16, 6, 5, 5))
 _MATRICES = ((120, 400), (84, 120), (10, 84))
 
 
-def start(name: str, rt: Runtime, seed: int) -> Parameters:
+def start(name: str, rt: Runtime, seed: int) -> tuple[Float[Tensor, "1 ..."], ...]:
     """Weights, each (1, ...), then offsets: kernels and offsets uniform on +-fan-in^(-1/2), matrices by Glorot.
 
     Raises:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.descent import Gradients, Parameters, descend
@@ -53,22 +55,30 @@ class Course:
             )
 
     @property
-    def times(self) -> np.ndarray:
+    def times(self) -> Float[np.ndarray, " {self.records+1}"]:
         """(records + 1,) flow times."""
         return self.rate * np.linspace(0, self.iterations, self.records + 1)
 
-    def start(self, rt: Runtime, seed: int) -> tuple[torch.Tensor, ...]:
+    def start(self, rt: Runtime, seed: int) -> tuple[Float[Tensor, "1 _ _"], ...]:
         """Layers at the start, (1, ...)."""
         name = "linear" if self.network.slope == 1 else "relu"
         return self.network.start(rt, seed, self.stream, name, scale=self.scale)
 
     @property
-    def checked(self) -> np.ndarray:
+    def checked(self) -> Int[np.ndarray, " checks"]:
         """Rows of the times with eigenvalues, strictly increasing from the start."""
         return np.unique(np.round(self.records * np.linspace(0, 1, self.checks + 1) ** 2).astype(int))
 
 
-def curves(course: Course, rt: Runtime, seed: int) -> tuple[NetworkLoss, tuple, np.ndarray, np.ndarray, np.ndarray]:
+def curves(
+    course: Course, rt: Runtime, seed: int
+) -> tuple[
+    NetworkLoss,
+    tuple[Float[Tensor, "1 _ _"], ...],
+    Float[np.ndarray, " T"],
+    Float[np.ndarray, "T P"],
+    Float[np.ndarray, "T P"],
+]:
     """Loss function, start, and over the times loss (T,), weights of descent (T, P) and of the flow (T, P)."""
     loss = network_loss(course.network, images(rt, count=course.count, side=course.side))
     start = course.start(rt, seed)
@@ -120,7 +130,7 @@ def follow(course: Course, rt: Runtime, seed: int) -> Arrays:
     return arrays | ({"lower": np.array(lower)} if lower else {})
 
 
-def lower_bound(loss: NetworkLoss, layers: tuple[torch.Tensor, ...]) -> float:
+def lower_bound(loss: NetworkLoss, layers: tuple[Float[Tensor, "1 _ _"], ...]) -> float:
     """`theory.deep_linear_bound` at one point of a linear network."""
     end = torch.linalg.matrix_norm(loss.end_gradient(layers)[0], 2)
     norms = [float(torch.linalg.matrix_norm(layer[0], 2)) for layer in layers]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.integrate import solve_ivp
 
 from offconvex.flow_vs_descent import theory
@@ -31,14 +32,14 @@ class Plane:
     step: float
     steps: int
 
-    def descent(self) -> np.ndarray:
+    def descent(self) -> Float[np.ndarray, "{self.steps+1} 2"]:
         """Points of gradient descent, (steps + 1, 2)."""
         points = [np.array(self.start)]
         for _ in range(self.steps):
             points.append(points[-1] - self.step * self.gradient(points[-1]))
         return np.array(points)
 
-    def flow(self, times: np.ndarray) -> np.ndarray:
+    def flow(self, times: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T 2"]:
         """Points of the flow at the given times, (T, 2)."""
         solution = solve_ivp(
             lambda _, p: -self.gradient(p), (0, times[-1]), self.start, t_eval=times, rtol=1e-12, atol=1e-14

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import rng
 from offconvex.flow_vs_descent import theory
@@ -45,7 +46,7 @@ def starts(config: Saddle, seed: int) -> list[tuple[float, float]]:
     return points
 
 
-def leaving_times(config: Saddle, seed: int) -> np.ndarray:
+def leaving_times(config: Saddle, seed: int) -> Float[np.ndarray, "{len(config.rates)} {len(config.steps)}"]:
     """Flow time at which descent first has |y| > left, (rates, steps), located between two steps by interpolation."""
     times = np.empty((len(config.rates), len(config.steps)))
     for i, (m, start) in enumerate(zip(config.rates, starts(config, seed))):
@@ -54,7 +55,7 @@ def leaving_times(config: Saddle, seed: int) -> np.ndarray:
     return times
 
 
-def path(m: float, start: tuple[float, float], step: float, steps: int) -> np.ndarray:
+def path(m: float, start: tuple[float, float], step: float, steps: int) -> Float[np.ndarray, "{steps+1} 2"]:
     """Descent, (steps + 1, 2)."""
     x, y = start
     points = [start]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.descent import descend
@@ -59,7 +61,9 @@ def random_starts(config: ScalarOutput, rt: Runtime, seed: int, depth: int) -> L
     return tuple(deviation * rt.normal(draws, config.starts, b, a) for a, b in zip(sizes, sizes[1:]))
 
 
-def balanced_starts(config: ScalarOutput, rt: Runtime, depth: int, cosines: np.ndarray) -> tuple[Layers, torch.Tensor]:
+def balanced_starts(
+    config: ScalarOutput, rt: Runtime, depth: int, cosines: Float[np.ndarray, " R"]
+) -> tuple[Layers, Float[Tensor, "1 1 {config.inputs}"]]:
     """Balanced layers with end-to-end vectors of size `norm` at the given cosines to the target, and the target."""
     root = config.norm ** (1 / depth)
     first = rt.zeros(len(cosines), config.hidden, config.inputs)
@@ -91,7 +95,9 @@ def converge(config: ScalarOutput, rt: Runtime, seed: int, depth: int, *, every:
     return {"times": run.times[:, 0].numpy(), "loss": run.loss.cpu().numpy(), "cosine": cosine.cpu().numpy()}
 
 
-def arrivals(config: ScalarOutput, rt: Runtime, depth: int, cosines: np.ndarray, *, every: int = 5) -> np.ndarray:
+def arrivals(
+    config: ScalarOutput, rt: Runtime, depth: int, cosines: Float[np.ndarray, " R"], *, every: int = 5
+) -> Float[np.ndarray, " R"]:
     """Flow times at which balanced starts reach the loss, (cosines,), linear in the logarithm between records.
 
     A run that does not arrive has infinity.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import runtime
 from offconvex.descent import Gradients, Parameters, descend
@@ -58,7 +59,7 @@ class StepSizes:
         """Steps of size eta that a network takes."""
         return self.iterations[NETWORKS.index(network)]
 
-    def times(self, network: str) -> np.ndarray:
+    def times(self, network: str) -> Float[np.ndarray, " {self.records+1}"]:
         """(records + 1,) flow times recorded."""
         return self.rate * np.linspace(0, self.horizon(network), self.records + 1)
 
@@ -155,12 +156,14 @@ def slice_gap(runs: Stored[StepSizes], name: str, ratio: int, iterations: int) -
     return float(max(loss, apart))
 
 
-def distance(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def distance(left: Float[np.ndarray, "*T P"], right: Float[np.ndarray, "*#T P"]) -> Float[np.ndarray, "*T"]:
     """Euclidean distances of two lists of points (T, P), (T,)."""
     return np.linalg.norm(left - right, axis=-1)
 
 
-def law_deviation(gap: np.ndarray, law: np.ndarray) -> np.ndarray:
+def law_deviation(
+    gap: Float[np.ndarray, "runs runs T"], law: Float[np.ndarray, " runs"]
+) -> Float[np.ndarray, "runs-1 T-1"]:
     """Relative deviations (runs - 1, T - 1) of a law for distances, up to a factor, from those of the first run.
 
     Args:
@@ -170,7 +173,7 @@ def law_deviation(gap: np.ndarray, law: np.ndarray) -> np.ndarray:
     return np.abs(gap[0, 1:, 1:] / gap[0, -1, 1:] / (law[1:, None] / law[-1]) - 1)
 
 
-def unit_share(difference: np.ndarray, name: str) -> np.ndarray:
+def unit_share(difference: Float[np.ndarray, "T P"], name: str) -> Float[np.ndarray, " T"]:
     """Largest share (T,) of the weights into one unit in the squares of a difference (T, P) of a network's weights."""
     widths = PAPER_NETWORKS[name].widths
     sizes = np.repeat(widths[:-1], widths[1:])  # of the incoming weights, unit by unit

@@ -1,9 +1,10 @@
 """Accuracies to verdicts."""
 
 import numpy as np
+from jaxtyping import Shaped
 
 
-def sign_flip_p(treated: np.ndarray, plain: np.ndarray) -> float:
+def sign_flip_p(treated: Shaped[np.ndarray, " n"], plain: Shaped[np.ndarray, " n"]) -> float:
     """One-sided p-value that treated networks do better than their plain twins, exact over all 2^n exchanges of twins.
 
     The share of exchanges, none included, in which the mean difference is at least as large: 2^-n at least. It is exact

@@ -5,6 +5,8 @@ from functools import partial
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.factorizations import measure
@@ -84,7 +86,7 @@ def compare(config: Trees, rt: Runtime, seed: int) -> TreesRecord:
     return TreesRecord(np.repeat(config.terms, config.draws), np.concatenate(ranks), np.concatenate(similarity))
 
 
-def contract(tensors: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+def contract(tensors: Float[Tensor, "R d d d d"], inputs: Float[Tensor, "R N d 1 4"]) -> Float[Tensor, "R N"]:
     """Values (R, N) at inputs (R, N, d, 1, 4) of tensors (R, d, d, d, d): an axis takes the channels of its pixel."""
     pixels = inputs[..., 0, :].unbind(-1)
     halves = [torch.einsum("rni,rnj->rnij", *two).flatten(2) for two in (pixels[:2], pixels[2:])]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from offconvex import descent, flow, rng
 from offconvex.parameterizations import measure, theory
@@ -63,7 +64,7 @@ class DrawnFields:
     turned: float
 
     @property
-    def data(self) -> dict[str, np.ndarray]:
+    def data(self) -> dict[str, Float[np.ndarray, "..."]]:
         """Everything drawn, by name."""
         arrows = {f"arrows_{kind}": field for kind, field in self.arrows.items()}
         return {"axis": self.axis} | arrows | {f"paths_{kind}": path for kind, path in self.paths.items()}
@@ -94,7 +95,9 @@ def run_paths(kinds: tuple[Kind, ...], loss: Loss, starts, rt: Runtime) -> dict[
     return {kind: flow_paths(kind, loss, rt.tensor(starts)) for kind in kinds}
 
 
-def random_starts(rt: Runtime, seed: int, stream: str, count: int, low: Start, high: Start) -> np.ndarray:
+def random_starts(
+    rt: Runtime, seed: int, stream: str, count: int, low: Start, high: Start
+) -> Float[np.ndarray, "{count} 2"]:
     """Starts drawn uniformly from a box, (count, 2)."""
     draws = rt.uniform(rng.generator(seed, "parameterizations", stream), count, 2).cpu().numpy()
     return np.asarray(low) + draws * (np.asarray(high) - np.asarray(low))
@@ -133,7 +136,9 @@ def field_errors(kinds: tuple[Kind, ...], rt: Runtime, seed: int, points: int = 
     return FieldErrors(*worst.tolist())
 
 
-def infinite_depth(depths: tuple[float, ...], rt: Runtime, seed: int, points: int = 2000) -> dict[str, np.ndarray]:
+def infinite_depth(
+    depths: tuple[float, ...], rt: Runtime, seed: int, points: int = 2000
+) -> dict[str, Float[np.ndarray, " {len(depths)}"]]:
     """Mean relative distance of the depth-N field, divided by N^2, to the field of "exp", at random points.
 
     Returns:
@@ -201,7 +206,9 @@ def clock_error(paths: Mapping[Kind, Paths], optimum: Start = (3.0, 6.0), points
     return worst
 
 
-def ratio_paths(kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int = 36) -> dict[str, np.ndarray]:
+def ratio_paths(
+    kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int = 36
+) -> dict[str, Float[np.ndarray, "{len(kinds)} {points}"]]:
     """Ratio w2/w1 along the point-loss flow from one start, and what equal times of both coordinates predict.
 
     Returns:
@@ -223,7 +230,7 @@ def ratio_paths(kinds: tuple[Kind, ...], start: Start, rt: Runtime, points: int 
 
 def line_end_points(
     kinds: tuple[Kind, ...], starts, rt: Runtime, loss: LineLoss | None = None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Float[np.ndarray, "{len(kinds)} {len(starts)} 2"]]:
     """End points of the flow on the line loss, and the closed-form prediction, each (kinds, starts, 2)."""
     loss = loss or LineLoss()
     _check_starts(starts)
@@ -250,7 +257,7 @@ class PolarPaths:
     error: float
 
     @property
-    def data(self) -> dict[str, np.ndarray]:
+    def data(self) -> dict[str, Float[np.ndarray, "{self.radius.shape[0]} {self.radius.shape[1]}"]]:
         """Everything drawn, by name."""
         return {"radius": self.radius, "sine": self.sine, "theory": self.theory}
 
@@ -293,7 +300,7 @@ class Descents:
             )
 
 
-def descend_and_flow(config: Descents, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def descend_and_flow(config: Descents, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, "..."]]:
     """Largest distance in w between descent and flow at equal times, over the run and the starts.
 
     Returns:

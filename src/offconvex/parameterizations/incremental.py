@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.optimize import brentq
 
 from offconvex import flow, rng
@@ -38,7 +39,7 @@ class GrowthCurves:
             )
 
 
-def grow(config: GrowthCurves, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def grow(config: GrowthCurves, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, "..."]]:
     """Growth curves by gradient flow on u, beside the exact solution; time in units of 1/N^2, as loss / N^2 has it.
 
     Returns:
@@ -117,7 +118,7 @@ class Thresholds:
             )
 
 
-def find_thresholds(config: Thresholds, rt: Runtime, seed: int) -> dict[str, np.ndarray]:
+def find_thresholds(config: Thresholds, rt: Runtime, seed: int) -> dict[str, Float[np.ndarray, "..."]]:
     """Measured and theoretical thresholds, and the bounds of the companion paper; natural logarithms.
 
     Returns:
@@ -135,7 +136,7 @@ def find_thresholds(config: Thresholds, rt: Runtime, seed: int) -> dict[str, np.
     return found
 
 
-def threshold_curves(config: Thresholds, points: int = 60) -> dict[str, np.ndarray]:
+def threshold_curves(config: Thresholds, points: int = 60) -> dict[str, Float[np.ndarray, "... {points}"]]:
     """Theory and bounds on a fine grid of gaps: "gaps" (C,), "theory", "lower", "upper" (kinds, C), logarithms."""
     gaps = np.geomspace(config.gaps[0], config.gaps[-1], points)
     rows = np.array([[_predicted(kind, (1 + gap, config.slow, config.fast)) for gap in gaps] for kind in config.kinds])
@@ -159,7 +160,7 @@ class LawErrors:
     depth_3_as_2: float
 
 
-def law_errors(found: dict[str, np.ndarray], config: Thresholds) -> LawErrors:
+def law_errors(found: dict[str, Float[np.ndarray, "..."]], config: Thresholds) -> LawErrors:
     """Measured thresholds against the law of their depth, and those of depths two and three against each other's."""
     rows = dict(zip(config.kinds, found["measured"]))
 

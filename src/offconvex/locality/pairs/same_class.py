@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
 from offconvex import datasets, rng
@@ -53,7 +55,9 @@ class Pairs:
         return left, Patch(self.margin, self.margin + self.side + self.gap, height, self.side)
 
 
-def pairs(task: Pairs, count: int, rt: Runtime, seed: int, split: str = "train") -> tuple[torch.Tensor, torch.Tensor]:
+def pairs(
+    task: Pairs, count: int, rt: Runtime, seed: int, split: str = "train"
+) -> tuple[Float[Tensor, "{count} C H W"], Float[Tensor, " {count}"]]:
     """Canvases (count, C, H, W) and labels (count,), 1 where both images have one class, else 0.
 
     The label is a fair coin and the first image uniform over the chosen classes' images; the second is uniform over
@@ -89,7 +93,7 @@ def pairs(task: Pairs, count: int, rt: Runtime, seed: int, split: str = "train")
     return canvas, rt.tensor(same.astype(np.float64))
 
 
-def shrink(pixels: torch.Tensor, side: int) -> torch.Tensor:
+def shrink(pixels: Float[Tensor, "n height width"], side: int) -> Float[Tensor, "n {side} {side}"]:
     """Images (n, 28, 28) averaged over blocks to (n, side, side), with mean 0 and deviation 1 over all."""
     small = functional.adaptive_avg_pool2d(pixels[:, None], side)[:, 0]
     return (small - small.mean()) / small.std()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import runtime
 from offconvex.files import Arrays
@@ -60,7 +62,9 @@ def seed_of(seed: int, use: int) -> int:
 CHOOSING, TESTING = 998, 999  # uses beyond the numbers of networks
 
 
-def validation(setting: PairSetting, rt: Runtime, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def validation(
+    setting: PairSetting, rt: Runtime, seed: int
+) -> tuple[Float[Tensor, "{setting.held_out} C H W"], Float[Tensor, " {setting.held_out}"]]:
     """Pairs of the training split's images, to choose lambda by, so that no test image has a say in it."""
     return same_class.pairs(setting.task, setting.held_out, rt, seed_of(seed, CHOOSING), "train")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from offconvex import configs
 from offconvex.files import Arrays
@@ -104,7 +105,9 @@ def assemble(config: PairStudy, results: Mapping[tuple, Arrays]) -> Arrays:
     return together
 
 
-def again(config: PairStudy, gap: int, strength: float, count: int, rt: Runtime, seed: int) -> np.ndarray:
+def again(
+    config: PairStudy, gap: int, strength: float, count: int, rt: Runtime, seed: int
+) -> Float[np.ndarray, " {count}"]:
     """Train the first `count` networks of a point, in the study's groups; test accuracies at the end, (count,).
 
     With the study's own seed these are its networks, with another they are new ones. Groups matter for rounding alone.

@@ -1,6 +1,7 @@
 """Dashes on many canvases at once: where there is room, and how they look."""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
 class Taken:
@@ -21,7 +22,7 @@ class Taken:
         around = np.stack(np.meshgrid(span, span, indexing="ij"), -1).reshape(-1, 2)
         self._around = around[(around**2).sum(1) <= reach**2]
 
-    def free(self, dashes: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    def free(self, dashes: Float[np.ndarray, "n K 3"], asked: Bool[np.ndarray, "n K"]) -> Bool[np.ndarray, "n K"]:
         """Whether each dash of (n, K, 3) touches nothing taken; only those `asked` about (n, K), the others are not."""
         free = np.zeros(dashes.shape[:2], bool)
         canvas, which = np.nonzero(asked)
@@ -29,7 +30,7 @@ class Taken:
         free[canvas, which] = ~self._pixels[canvas[:, None], pixels[..., 0] * self.side + pixels[..., 1]].any(1)
         return free
 
-    def add(self, dashes: np.ndarray) -> None:
+    def add(self, dashes: Float[np.ndarray, "n 3"]) -> None:
         """Enter one dash a canvas, (n, 3); NaN for none."""
         canvas = np.flatnonzero(~np.isnan(dashes[:, 0]))
         pixels = np.rint(self._line(dashes[canvas])).astype(np.int64)
@@ -43,7 +44,9 @@ class Taken:
         return dashes[:, None, :2] + self._along[:, None] * direction[:, None]
 
 
-def stroke(canvas: np.ndarray, dashes: np.ndarray, length: float, thickness: float) -> None:
+def stroke(
+    canvas: Float[np.ndarray, "n S S"], dashes: Float[np.ndarray, "n 3"], length: float, thickness: float
+) -> None:
     """Draw one dash on each canvas (n, S, S) in place, with round ends and soft edges.
 
     A pixel's level is its distance from the edge of the dash, clipped to [0, 1]: 1/2 on the edge itself.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from offconvex import rng
 from offconvex.locality.pathfinder import drawing
@@ -100,7 +101,7 @@ CHUNK = 256  # images made together: their maps of taken pixels stay in the cach
 
 def images(
     task: Pathfinder, count: int, rt: Runtime, seed: int, *stream: str | int
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[Float[Tensor, "{count} 1 {task.used} {task.used}"], Float[Tensor, " {count}"]]:
     """Images (count, 1, used, used) in [0, 1] and labels (count,).
 
     Args:
@@ -144,7 +145,7 @@ def scenes(task: Pathfinder, count: int, draws: np.random.Generator) -> Scenes:
     return Scenes(kept, distractors, np.stack([kept[:, 0, 0, :2], second], 1), labels)
 
 
-def draw(task: Pathfinder, made: Scenes) -> np.ndarray:
+def draw(task: Pathfinder, made: Scenes) -> Float[np.ndarray, "n {task.used} {task.used}"]:
     """Gray levels (n, used, used) in [0, 1]."""
     canvas = np.zeros((len(made.labels), task.drawn, task.drawn), np.float32)
     dashes = np.concatenate([made.paths.reshape(len(canvas), -1, 3), made.distractors.reshape(len(canvas), -1, 3)], 1)

@@ -8,6 +8,8 @@ from functools import partial
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -73,8 +75,12 @@ class PaperRecord:
 
 
 def step_loss(
-    network: Model, images: torch.Tensor, labels: torch.Tensor, strength: float, pair: tuple[Patch, Patch]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    network: Model,
+    images: Float[Tensor, "N C H W"],
+    labels: Float[Tensor, " N"],
+    strength: float,
+    pair: tuple[Patch, Patch],
+) -> tuple[Float[Tensor, ""], Float[Tensor, " N"], Float[Tensor, ""]]:
     """Loss, outputs (N,) and mean surrogate of a batch; the surrogate is NaN where it is not asked for."""
     if strength:
         outputs, similar = regularizer.gradient_similarity(network, images, *pair, differentiable=True)
@@ -86,8 +92,8 @@ def step_loss(
 
 def run(
     config: Paper,
-    data: tuple[torch.Tensor, torch.Tensor],
-    held_out: tuple[torch.Tensor, torch.Tensor],
+    data: tuple[Float[Tensor, "N C H W"], Float[Tensor, " N"]],
+    held_out: tuple[Float[Tensor, "M C H W"], Float[Tensor, " M"]],
     pairs: Draw,
     rt: Runtime,
     seed: int,
@@ -130,7 +136,9 @@ def run(
     return PaperRecord(*np.array(records).T)
 
 
-def accuracy(network: ResNet18, images: torch.Tensor, labels: torch.Tensor, *, chunk: int = 250) -> float:
+def accuracy(
+    network: ResNet18, images: Float[Tensor, "N C H W"], labels: Float[Tensor, " N"], *, chunk: int = 250
+) -> float:
     """Share of images (N, C, H, W) on the right side, in evaluation mode."""
     network.eval()
     with torch.no_grad():

@@ -1,7 +1,8 @@
 """The source's network: ResNet18 (he2016deep) with one output. Float32 in use: a network, not a theorem."""
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from offconvex.locality import theory
 from offconvex.runtime import Runtime
@@ -33,7 +34,7 @@ class Block(nn.Module):
             convolution = nn.utils.skip_init(nn.Conv2d, inputs, channels, 1, stride, bias=False, **where)
             self.projection = nn.Sequential(convolution, nn.BatchNorm2d(channels, **where))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: Float[Tensor, "N inputs H W"]) -> Float[Tensor, "N channels _ _"]:
         """(N, inputs, H, W) to (N, channels, H / stride, W / stride)."""
         inner = self.norms[0](self.first(images)).relu()
         shortcut = images if self.projection is None else self.projection(images)
@@ -56,7 +57,7 @@ class ResNet18(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.output = nn.utils.skip_init(nn.Linear, before, 1, **where)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: Float[Tensor, "N inputs H W"]) -> Float[Tensor, " N"]:
         """One output per sample, (N,), of images (N, inputs, H, W)."""
         hidden = nn.functional.max_pool2d(self.norm(self.stem(images)).relu(), 3, 2, 1)
         return self.output(self.blocks(hidden).mean((-2, -1)))[:, 0]
