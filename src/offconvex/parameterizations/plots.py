@@ -167,8 +167,9 @@ def thresholds(
 def step_ladder(ax: Axes, step: np.ndarray, distance: np.ndarray, kinds: Sequence, other: np.ndarray) -> None:
     """Distance between descent and its flow against the step, slope one dashed; `other`: to a foreign flow, in gray."""
     for i, (y, color, name) in enumerate(zip(distance, figures.KIND_COLORS, names(kinds))):
-        # Distances of two parameterizations may agree: later ones are smaller, so that earlier ones look out.
-        ax.plot(step, y, "o", color=color, markersize=9 - 1.2 * i, label=name, zorder=6)
+        # Distances of two parameterizations may agree: rings of their own size lie in each other.
+        ring = {"markersize": 10 - 1.7 * i, "fillstyle": "none", "markeredgewidth": 1.8}
+        ax.plot(step, y, "o", color=color, label=name, zorder=6, **ring)
         ax.plot(step, y[0] * step / step[0], **{**figures.THEORY, "linewidth": 1.1})
     for i, y in enumerate(other):
         ax.plot(step, y, "s", color="0.45", markersize=5, fillstyle="none", label=None if i else "to the plain flow")

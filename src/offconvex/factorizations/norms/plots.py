@@ -1,6 +1,6 @@
 """Figures of the chapter on norms: arrays and axes in, ink out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from offconvex import figures, fits
 
 LOSS = r"loss $\ell$, falling $\rightarrow$"
-NORM_NAMES = {0.5: r"$p=\frac{1}{2}$", 2 / 3: r"$p=\frac{2}{3}$", 1.0: "nuclear", 2.0: "Frobenius", np.inf: "spectral"}
+NORM_NAMES = {0.5: "$p=1/2$", 2 / 3: "$p=2/3$", 1.0: "nuclear", 2.0: "Frobenius", np.inf: "spectral"}
 
 
 def falling_loss(ax: Axes, high: float, low: float) -> None:
@@ -35,19 +35,12 @@ def regression(ax: Axes, iterations: np.ndarray, distances: Mapping[str, np.ndar
 
 def norm_profiles(ax: Axes, free: np.ndarray, norms: np.ndarray, powers: Sequence[float], least: np.ndarray) -> None:
     """Schatten (quasi-)norms (powers, n) of all fits over W11, and where each is least (powers,)."""
-    for power, norm, place, color in zip(powers, norms, least, figures.ordered_colors(len(powers))):
-        ax.plot(free, norm, color=color)
-        ax.plot(place, norm.min(), "o", color=color, markersize=4)
-        ax.annotate(
-            NORM_NAMES[power],
-            (place, norm.min()),
-            xytext=(0, 5),
-            textcoords="offset points",
-            ha="center",
-            color=color,
-            fontsize=8,
-        )
+    colors, widths = figures.ordered_colors(len(powers)), _nested(len(powers))
+    for power, norm, place, color, width in zip(powers, norms, least, colors, widths):
+        ax.plot(free, norm, color=color, linewidth=width, label=NORM_NAMES[power])
+        ax.plot(place, norm.min(), "o", color=color, markersize=5)
     ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="norm of the fit", xlim=(free[0], free[-1]), ylim=(0.8, None))
+    ax.legend(loc="upper center")
 
 
 def diverging(
@@ -60,9 +53,10 @@ def diverging(
     bound: np.ndarray,
 ) -> None:
     """|W11| against falling loss: flow curves (T, R) per setting, the law and the lower bound on a grid of losses."""
-    for loss, entry, label, color in zip(losses, entries, labels, figures.KIND_COLORS):
-        lines = ax.plot(loss, entry, color=color, linewidth=1.0, alpha=0.7)
-        lines[0].set_label(label)
+    # Each panel has starts of its own, so they are named in it and not in the figure's one legend.
+    _bundles(ax, zip(losses, entries), figures.KIND_COLORS, widths=(3.5, 1.2))
+    for k, (label, color) in enumerate(zip(labels, figures.KIND_COLORS)):
+        ax.text(0.04, 0.96 - 0.09 * k, _with_power(label), color=color, transform=ax.transAxes, va="top")
     ax.plot(grid, law, label=r"$1/\sqrt{2\ell}$", **figures.THEORY)
     ax.fill_between(grid, 1e-3, bound, color="0.88", linewidth=0, zorder=0)
     ax.set_yscale("log")
@@ -70,25 +64,26 @@ def diverging(
 
 
 def descent_points(ax: Axes, loss: np.ndarray, entry: np.ndarray, label: str) -> None:
-    """Gradient descent runs (T, R) as open circles, a few of their records."""
-    rows = np.unique(np.linspace(0, len(loss) - 1, 60).astype(int))
-    ax.plot(
-        loss[rows].ravel(),
-        np.abs(entry[rows]).ravel(),
-        "o",
-        color="black",
-        markersize=3.2,
-        markerfacecolor="none",
-        markeredgewidth=0.6,
-        alpha=0.5,
-        label=label,
-    )
+    """Gradient descent runs (T, R) as open circles, at a few losses evenly spaced in the logarithm."""
+    for k, (falling, reached) in enumerate(zip(loss.T, np.abs(entry.T))):
+        levels = np.geomspace(falling[0], falling[-1], 16)[k % 2 :: 2]
+        rows = [int(np.argmax(falling <= level)) for level in levels]
+        ax.plot(
+            falling[rows],
+            reached[rows],
+            "o",
+            color="black",
+            markersize=5,
+            markerfacecolor="none",
+            markeredgewidth=0.9,
+            zorder=6,
+            label=None if k else label,
+        )
 
 
 def determinants(ax: Axes, runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Determinants (T, R) against falling loss (T, R), one color a kind of start."""
-    for (loss, determinant), color in zip(runs.values(), figures.KIND_COLORS):
-        ax.plot(loss, determinant, color=color, linewidth=1.1, alpha=0.8)
+    _bundles(ax, runs.values(), figures.KIND_COLORS, widths=(3.5, 1.2, 1.2))
     ax.axhline(0, color="0.6", linewidth=0.8, zorder=0)
     ax.axhline(-1, **figures.THEORY)
     ax.set_ylabel(r"$\det W$")
@@ -98,17 +93,16 @@ def bounded_entries(
     ax: Axes, runs: Mapping[str, tuple[np.ndarray, np.ndarray]], grid: np.ndarray, law: np.ndarray
 ) -> None:
     """|W11| (T, R) against falling loss (T, R), one color a kind of start, and the law on a grid of losses."""
-    for (name, (loss, entry)), color in zip(runs.items(), figures.KIND_COLORS):
-        lines = ax.plot(loss, entry, color=color, linewidth=1.1, alpha=0.8)
-        lines[0].set_label(name)
+    _bundles(ax, runs.values(), figures.KIND_COLORS, widths=(3.5, 1.2, 1.2), labels=runs)
     ax.plot(grid, law, **figures.THEORY)
     ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.05, 2 * law.max()))
 
 
 def norm_growth(ax: Axes, loss: np.ndarray, norms: np.ndarray, powers: Sequence[float], bound: np.ndarray) -> None:
     """Schatten (quasi-)norms (powers, T) of one run against falling loss (T,), and the bound below them all."""
-    for power, norm, color in zip(powers, norms, figures.ordered_colors(len(powers))):
-        ax.loglog(loss, norm, color=color, label=NORM_NAMES[power])
+    # The norms coincide: each is drawn narrower than the one before it, so that all look out.
+    for power, norm, color, width in zip(powers, norms, figures.ordered_colors(len(powers)), _nested(len(powers))):
+        ax.loglog(loss, norm, color=color, linewidth=2 * width, label=NORM_NAMES[power])
     ax.loglog(loss[bound > 0], bound[bound > 0], **figures.THEORY)
     ax.set(ylabel="norm of $W$", ylim=(0.1, None))
 
@@ -118,7 +112,7 @@ def rank_decay(ax: Axes, loss: np.ndarray, curves: Mapping[str, np.ndarray], bou
     for (name, values), color in zip(curves.items(), figures.KIND_COLORS):
         shown = np.where(values > 1e-9, values, np.nan)
         lines = ax.loglog(loss, shown, color=color, linewidth=1.0, alpha=0.7)
-        lines[0].set_label(name)
+        lines[0].set_label(name.replace(" - ", " − "))
     for values in bounds.values():
         ax.loglog(loss[:, 0], values, **figures.THEORY)
     ax.set_ylim(1e-7, 3)
@@ -126,7 +120,7 @@ def rank_decay(ax: Axes, loss: np.ndarray, curves: Mapping[str, np.ndarray], bou
 
 def vanishing_value(ax: Axes, entry: np.ndarray, log_value: np.ndarray, law: np.ndarray) -> None:
     """Logarithm of sigma_2 (T, R) against |W11| (T, R) at depth 2, the law (T,), and where double precision ends."""
-    ax.plot(entry, log_value / np.log(10), color=figures.KIND_COLORS[0], linewidth=1.2)
+    ax.plot(entry, log_value / np.log(10), color=figures.KIND_COLORS[0], linewidth=2.5)
     ax.plot(entry[:, 0], law / np.log(10), **figures.THEORY)
     for level, text in ((-16, "rounding of weights near one"), (-308, "smallest double")):
         ax.axhline(level, color="0.5", linewidth=0.8)
@@ -138,7 +132,6 @@ def vanishing_value(ax: Axes, entry: np.ndarray, log_value: np.ndarray, law: np.
             ha="right",
             va="top",
             color="0.35",
-            fontsize=8,
         )
     ax.set(xlabel=r"$|W_{11}|$", ylabel=r"$\log_{10} \sigma_2$", xlim=(0, 73), ylim=(-1150, 60))
 
@@ -152,9 +145,8 @@ def leaving(
     law: np.ndarray,
 ) -> None:
     """|W11| (T, R) of depth-2 weights against falling loss, one color a tolerance, and the law they leave."""
-    for loss, entry, label, color in zip(losses, entries, labels, figures.ordered_colors(len(losses))):
-        lines = ax.plot(loss, entry, color=color, linewidth=1.0)
-        lines[0].set_label(label)
+    colors = figures.ordered_colors(len(losses))
+    _bundles(ax, zip(losses, entries), colors, widths=_nested(len(losses)), labels=map(_with_power, labels))
     ax.plot(grid, law, **figures.THEORY)
     ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.5, 100))
 
@@ -172,10 +164,10 @@ def perturbed(
     for corner, loss, entry, keep, law, color in zip(
         corners, losses, entries, same, laws, figures.ordered_colors(len(corners))
     ):
-        ax.plot(loss[:, keep], entry[:, keep], color=color, linewidth=1.1, alpha=0.7)
+        ax.plot(loss[:, keep], entry[:, keep], color=color, linewidth=3.2)
         if not keep.all():
-            ax.plot(loss[:, ~keep], entry[:, ~keep], color=color, linewidth=1.1, linestyle=":")
-        ax.plot(grid, law, **figures.THEORY)
+            ax.plot(loss[:, ~keep], entry[:, ~keep], color=color, linewidth=1.5, linestyle=":")
+        ax.plot(grid, law, **{**figures.THEORY, "linewidth": 1.1})
         ax.annotate(
             rf"$\varepsilon={corner:g}$",
             (grid[-1], law[-1]),
@@ -191,15 +183,17 @@ def chosen_entries(
     ax: Axes, free: np.ndarray, norm: np.ndarray, chosen: Mapping[str, tuple[np.ndarray, np.ndarray]]
 ) -> None:
     """Nuclear norm (n,) of the first task's fits over W11, and the entries and norms that each method ends at."""
-    ax.plot(free, norm, color="0.6", linewidth=1.2)
+    ax.plot(free, norm, color="0.6", linewidth=1.2, label="fits of the first task")
     for (name, (entry, size)), color, marker in zip(chosen.items(), figures.KIND_COLORS, "osD"):
         ax.plot(entry, size, marker, color=color, label=name, markersize=5, alpha=0.8)
     ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="nuclear norm")
     ax.legend(loc="upper left")
 
 
-def with_quartiles(ax: Axes, x: np.ndarray, values: np.ndarray, color, label: str, marker: str = "o") -> None:
-    """Median over the last axis of values (n, R), with the quartiles as a bar."""
+def with_quartiles(
+    ax: Axes, x: np.ndarray, values: np.ndarray, color, label: str, marker: str = "o", size: float = 1.0
+) -> None:
+    """Median over the last axis of values (n, R), with the quartiles as a bar; `size` of line and markers."""
     low, middle, high = fits.quartiles(values)
     ax.errorbar(
         x,
@@ -207,9 +201,9 @@ def with_quartiles(ax: Axes, x: np.ndarray, values: np.ndarray, color, label: st
         yerr=(middle - low, high - middle),
         color=color,
         marker=marker,
-        markersize=4,
-        linewidth=1.4,
-        capsize=2,
+        markersize=4 * size,
+        linewidth=1.4 * size,
+        capsize=2 * size,
         label=label,
     )
 
@@ -240,15 +234,41 @@ def spread(ax: Axes, x: np.ndarray, values: np.ndarray) -> None:
 
 def _completion(ax: Axes, x: np.ndarray, values: np.ndarray, linear: np.ndarray, stds: Sequence[float]) -> None:
     ax.plot(x, linear, "D-", color=figures.KIND_COLORS[1], markersize=4, linewidth=1.4, label="linear")
-    for k, (std, marker) in enumerate(zip(stds, "s^")):
-        label = f"factorization, start {std:g}"
-        with_quartiles(ax, x, values[:, k], figures.KIND_COLORS[2 * k], label, marker)
+    for k, (std, marker, size) in enumerate(zip(stds, "s^", (2.0, 1.0))):
+        label = _with_power(f"factorization, start {std:g}")
+        with_quartiles(ax, x, values[:, k], figures.KIND_COLORS[2 * k], label, marker, size)
 
 
 def tolerance_sweep(ax: Axes, tolerances: np.ndarray, ranks: Mapping[str, np.ndarray]) -> None:
     """Estimated ranks (tolerances, R) against the tolerance, median and quartiles."""
-    for (name, values), color, marker in zip(ranks.items(), figures.KIND_COLORS, "osD^"):
-        with_quartiles(ax, tolerances, values, color, name, marker)
+    for (name, values), color, marker, size in zip(ranks.items(), figures.KIND_COLORS, "osD^", (2.2, 1.0, 1.0, 1.0)):
+        with_quartiles(ax, tolerances, values, color, name, marker, size)
     ax.set(xscale="log", xlabel="tolerance on the mean squared error", ylabel="estimated tensor rank")
     ax.invert_xaxis()
     ax.legend()
+
+
+def _bundles(
+    ax: Axes,
+    runs: Iterable[tuple[np.ndarray, np.ndarray]],
+    colors: Sequence,
+    *,
+    widths: Sequence[float],
+    labels: Iterable[str] | None = None,
+) -> None:
+    """Values (T, R) against falling loss (T, R), one color and width a bundle; with labels, the first line has one."""
+    names = list(labels) if labels is not None else [None] * len(widths)
+    for (loss, values), color, width, name in zip(runs, colors, widths, names):
+        lines = ax.plot(loss, values, color=color, linewidth=width)
+        lines[0].set_label(name)
+
+
+def _nested(count: int) -> np.ndarray:
+    """Widths of lines that may lie on each other: each narrower than the one before it, so that all are seen."""
+    return np.linspace(3.0, 1.2, count)
+
+
+def _with_power(label: str) -> str:
+    """A label whose last word is a power of ten, "start 1e-05", with that word as a formula."""
+    name, value = label.rsplit(" ", 1)
+    return f"{name} $10^{{{round(np.log10(float(value)))}}}$"
