@@ -32,7 +32,7 @@ def over_seeds(*changes: tuple[str, str], count: int = 12) -> tuple[np.ndarray, 
 def engine(model: dict, kind: int):
     """The book's simpler generator with one Gaussian, fitted to the training things of a kind."""
     rt = runtime.resolve("cpu", torch.float64)
-    own = torch.as_tensor(model["couples"].reshape(200, 2, 8)[:, kind])
+    own = torch.as_tensor(model["couples"].reshape(200, 2, 8)[:, kind].reshape(200, 2, 4))  # pictures of 2 by 4
     return fit_class(Mixture(components=8, gaussians=1, rounds=3), own, rng.generator(0, "test"), rt), rt
 
 
