@@ -102,7 +102,7 @@ def norm_growth(ax: Axes, loss: np.ndarray, norms: np.ndarray, powers: Sequence[
     """Schatten (quasi-)norms (powers, T) of one run against falling loss (T,), and the bound below them all."""
     # The norms coincide: each is drawn narrower than the one before it, so that all look out.
     for power, norm, color, width in zip(powers, norms, figures.ordered_colors(len(powers)), _nested(len(powers))):
-        ax.loglog(loss, norm, color=color, linewidth=2 * width, label=NORM_NAMES[power])
+        ax.loglog(loss, norm, color=color, linewidth=1.6 * width, label=NORM_NAMES[power])
     ax.loglog(loss[bound > 0], bound[bound > 0], **figures.THEORY)
     ax.set(ylabel="norm of $W$", ylim=(0.1, None))
 
@@ -146,7 +146,7 @@ def leaving(
 ) -> None:
     """|W11| (T, R) of depth-2 weights against falling loss, one color a tolerance, and the law they leave."""
     colors = figures.ordered_colors(len(losses))
-    _bundles(ax, zip(losses, entries), colors, widths=_nested(len(losses)), labels=map(_with_power, labels))
+    _bundles(ax, zip(losses, entries), colors, widths=0.6 * _nested(len(losses)), labels=map(_with_power, labels))
     ax.plot(grid, law, **figures.THEORY)
     ax.set(yscale="log", ylabel=r"$|W_{11}|$", ylim=(0.5, 100))
 
@@ -164,7 +164,8 @@ def perturbed(
     for corner, loss, entry, keep, law, color in zip(
         corners, losses, entries, same, laws, figures.ordered_colors(len(corners))
     ):
-        ax.plot(loss[:, keep], entry[:, keep], color=color, linewidth=3.2)
+        # Lightened, so that the law is seen on the darkest one too.
+        ax.plot(loss[:, keep], entry[:, keep], color=0.55 * np.array(color) + 0.45, linewidth=3.2)
         if not keep.all():
             ax.plot(loss[:, ~keep], entry[:, ~keep], color=color, linewidth=1.5, linestyle=":")
         ax.plot(grid, law, **{**figures.THEORY, "linewidth": 1.1})
@@ -234,14 +235,14 @@ def spread(ax: Axes, x: np.ndarray, values: np.ndarray) -> None:
 
 def _completion(ax: Axes, x: np.ndarray, values: np.ndarray, linear: np.ndarray, stds: Sequence[float]) -> None:
     ax.plot(x, linear, "D-", color=figures.KIND_COLORS[1], markersize=4, linewidth=1.4, label="linear")
-    for k, (std, marker, size) in enumerate(zip(stds, "s^", (2.0, 1.0))):
+    for k, (std, marker, size) in enumerate(zip(stds, "s^", (1.5, 1.0))):
         label = _with_power(f"factorization, start {std:g}")
         with_quartiles(ax, x, values[:, k], figures.KIND_COLORS[2 * k], label, marker, size)
 
 
 def tolerance_sweep(ax: Axes, tolerances: np.ndarray, ranks: Mapping[str, np.ndarray]) -> None:
     """Estimated ranks (tolerances, R) against the tolerance, median and quartiles."""
-    for (name, values), color, marker, size in zip(ranks.items(), figures.KIND_COLORS, "osD^", (2.2, 1.0, 1.0, 1.0)):
+    for (name, values), color, marker, size in zip(ranks.items(), figures.KIND_COLORS, "osD^", (1.7, 1.0, 1.0, 1.0)):
         with_quartiles(ax, tolerances, values, color, name, marker, size)
     ax.set(xscale="log", xlabel="tolerance on the mean squared error", ylabel="estimated tensor rank")
     ax.invert_xaxis()

@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm
 from offconvex import figures
 
 TEST = "error on unobserved entries"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def paths(axes: Sequence[Axes], steps: np.ndarray, runs: Mapping[str, Mapping[str, np.ndarray]], rank: float) -> None:
@@ -17,7 +18,7 @@ def paths(axes: Sequence[Axes], steps: np.ndarray, runs: Mapping[str, Mapping[st
         figures.band(axes[0], steps, run["test"], color=color, label=name)
         figures.band(axes[1], steps, run["rank"], color=color, label=name)
     axes[1].axhline(rank, **figures.THEORY)
-    axes[1].annotate("target", (0, rank), xytext=(2, -10), textcoords="offset points", fontsize=8)
+    axes[1].annotate("target", (0, rank), xytext=(2, -12), textcoords="offset points")
     axes[0].set(yscale="log", xlabel="step of Adam", ylabel=TEST)
     axes[1].set(yscale="log", xlabel="step of Adam", ylabel="effective rank", yticks=(3, 5, 10, 20, 50))
     axes[1].set_yticklabels(["3", "5", "10", "20", "50"])
@@ -42,10 +43,10 @@ def table(ax: Axes, medians: np.ndarray, names: Sequence[str], observed: np.ndar
     ax.imshow(medians.clip(1e-7, 1), norm=LogNorm(1e-6, 1), cmap="viridis_r", aspect="auto")
     for (i, j), value in np.ndenumerate(medians):
         color = "white" if value > 2e-3 else "black"
-        ax.text(j, i, _short(value), ha="center", va="center", fontsize=8, color=color)
+        ax.text(j, i, _short(value), ha="center", va="center", fontsize=9.5, color=color)
     ax.set(xticks=range(len(observed)), yticks=range(len(names)), xlabel="observed entries of 10,000")
     ax.set_xticklabels([f"{count:,}" for count in observed])
-    ax.set_yticklabels(names, fontsize=8)
+    ax.set_yticklabels(names)
     ax.tick_params(length=0)
     ax.grid(False)
     for spine in ax.spines.values():
@@ -81,16 +82,18 @@ def ratings(
     ax: Axes, looked: np.ndarray, runs: np.ndarray, weights: Sequence[float], rivals: Mapping[str, float]
 ) -> None:
     """Test errors (weights, T) of the ratio along a run, and rivals' errors as lines."""
-    for run, weight, color in zip(runs, weights, figures.ordered_colors(len(weights))):
-        ax.plot(looked, run, color=color, label=rf"ratio, $\lambda = {weight:g}$")
+    # Where the two runs agree, the narrower one lies on the wider one.
+    for run, weight, color, width in zip(runs, weights, figures.ordered_colors(len(weights)), (4.0, 1.6)):
+        ax.plot(looked, run, color=color, linewidth=width, label=rf"ratio, $\lambda = {weight:g}$")
     for (name, value), style in zip(rivals.items(), ("-", "-.")):
-        ax.axhline(value, color="0.35", linestyle=style, linewidth=1.2, label=name)
-    ax.set(xlabel="step of Adam", ylabel="root mean square error, stars")
-    ax.legend(loc="best")
+        ax.axhline(value, color="0.35", linestyle=style, linewidth=1.2)
+        ax.annotate(name, (looked[-1], value), xytext=(0, -4), textcoords="offset points", ha="right", va="top")
+    ax.set(xlabel="step of Adam", ylabel="root mean square error, stars", ylim=(min(rivals.values()) - 0.004, None))
+    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.3))
 
 
 def _short(value: float) -> str:
     if value >= 0.01:
         return f"{value:.2f}"
     digit, exponent = f"{value:.0e}".split("e")
-    return rf"${digit} \cdot 10^{{{int(exponent)}}}$"
+    return f"{digit}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
