@@ -10,7 +10,7 @@ import torch
 from offconvex.tangents import fresh_signs, learners, two_layer
 
 CHAPTER = "beyond-ntk"
-ROW = re.compile(r"(\d+) samples: error (\d+)% of the linear term, (\d+)% of the quadratic")
+ROW = re.compile(r"(\d+) samples: linear term (\d+)% off, quadratic term (\d+)%")
 FULL, SHORT = "for n in (30, 100, 240):", "for n in (100,):"
 
 

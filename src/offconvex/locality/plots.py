@@ -61,9 +61,9 @@ def apart(ax: Axes, gap: float, values: np.ndarray, colors: Sequence) -> None:
 
 
 def end_of_reach(ax: Axes, gaps: Sequence[float], colors: Sequence) -> None:
-    """Ticks at the largest gap that networks of each reach can see across."""
+    """Lines at the largest gap that networks of each reach can see across, below the place of a legend."""
     for gap, color in zip(gaps, colors):
-        ax.axvline(gap, color=color, linewidth=1.0, linestyle=":", zorder=0)
+        ax.axvline(gap, 0, 0.64, color=color, linewidth=1.2, linestyle=":", zorder=0)
 
 
 def departures(ax: Axes, gaps: np.ndarray, similarity: np.ndarray, colors: Sequence) -> None:
@@ -84,7 +84,7 @@ def trials(ax: Axes, labels: Sequence[str], train: np.ndarray, test: np.ndarray,
         places = np.broadcast_to(rows[:, None], values.shape)
         ax.plot(values.ravel(), places.ravel(), marker, color=color, markersize=4.5, alpha=0.8, label=name)
     ax.axvline(0.5, **figures.THEORY)
-    ax.set_yticks(rows, labels, fontsize=8)
+    ax.set_yticks(rows, labels)
     ax.grid(axis="y", linewidth=0.4, alpha=0.5)
     ax.set(xlabel="accuracy at the end", xlim=(0.4, 1.02), ylim=(len(labels) - 0.4, -0.6))
 
@@ -120,4 +120,4 @@ def courses(ax: Axes, epochs: np.ndarray, accuracy: np.ndarray, labels: Sequence
     for values, label, color in zip(accuracy, labels, colors):
         figures.band(ax, epochs, values, color=color, label=label)
     ax.axhline(0.5, **figures.THEORY)
-    ax.set(xlabel="epoch")
+    ax.set(xlabel="epoch", ylabel="test accuracy")
