@@ -6,11 +6,6 @@ import pytest
 
 from offconvex import claims, plain
 
-# Chapters whose entries still have naked formulas: the list only shrinks.
-UNCONVERTED = [
-    "locality",
-]
-
 NAKED = re.compile(
     r"[\^_√∛∇∂∑∏∫∞‖⟨⟩\\{}]"  # scripts, signs of mathematics, TeX
     r"|[\u0370-\u03ff]"  # Greek
@@ -51,11 +46,7 @@ def found():
 
 
 def test_formulas_stand_between_dollar_signs(found):
-    assert {chapter: listed for chapter, listed in found.items() if listed and chapter not in UNCONVERTED} == {}
-
-
-def test_a_converted_chapter_leaves_the_list(found):
-    assert [chapter for chapter in UNCONVERTED if not found.get(chapter)] == []
+    assert {chapter: listed for chapter, listed in found.items() if listed} == {}
 
 
 @pytest.mark.parametrize(
