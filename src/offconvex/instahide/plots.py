@@ -19,18 +19,18 @@ def gallery(axes: np.ndarray, pictures: np.ndarray, rows: Sequence[str]) -> None
             ax.grid(False)
             for spine in ax.spines.values():
                 spine.set_visible(False)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8.5)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
 
 
 def arms(ax: Axes, names: Sequence[str], plain: np.ndarray, many: np.ndarray) -> None:
-    """Test accuracies (arms, seeds) on plain images and by averaging encryptions, the unencrypted level dashed."""
+    """Test accuracies (arms, seeds) on plain images and, a little lower, by averaging encryptions; line: the first."""
     place = np.arange(len(names))[::-1]
-    for values, color, marker, label in (
-        (plain, BLUE, "o", "plain test images"),
-        (many, ORANGE, "D", "mean over encryptions"),
+    for values, color, marker, label, side in (
+        (plain, BLUE, "o", "plain test images", 0.14),
+        (many, ORANGE, "D", "mean over encryptions", -0.14),
     ):
         for column in values.T:
-            ax.plot(column, place, marker, color=color, markersize=5, alpha=0.8)
+            ax.plot(column, place + side, marker, color=color, markersize=5, alpha=0.8)
         ax.plot([], [], marker, color=color, markersize=5, label=label)
     ax.axvline(plain[0].mean(), color="0.6", linewidth=1, zorder=0)
     ax.set_yticks(place, names)
@@ -43,7 +43,7 @@ def quality(ax: Axes, epochs: Sequence[int], curves: Mapping[str, np.ndarray], m
         ax.plot(epochs, values.mean(0), marker + "-", color=color, markersize=4.5, label=name)
         ax.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.18, linewidth=0)
     ax.axhline(mean, color="0.5", linewidth=1.2, zorder=0)
-    ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=8,
+    ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=9,
         color="0.35")  # fmt: skip
     top = max(values.max() for values in curves.values())
     ax.set_ylim(mean - 0.14 * (top - mean), top + 0.05 * (top - mean))
@@ -59,13 +59,15 @@ def receiver(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> N
         ax.plot(false, true, color=color, linewidth=1.8, label=name)
     ax.plot([0, 1], [0, 1], **figures.THEORY)
     ax.set(xlabel="pairs without a common image, called similar", ylabel="pairs with one, called similar")
-    ax.legend(loc="lower right", fontsize=8)
+    ax.legend(loc="lower right")
 
 
 def rates(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence) -> None:
-    """Test accuracies of several ways to train, one row of dots each."""
+    """Test accuracies of several ways to train, one row of dots each; a thin line at the mean of each color's first."""
     place = np.arange(len(names))[::-1]
     for row, accuracy, color in zip(place, values, colors):
         ax.plot(accuracy, np.full(len(accuracy), row), "o", color=color, markersize=6, alpha=0.85)
+    for color in dict.fromkeys(colors):
+        ax.axvline(np.mean(values[list(colors).index(color)]), color=color, linewidth=1, alpha=0.6, zorder=0)
     ax.set_yticks(place, names)
     ax.set(xlabel="test accuracy", ylim=(-0.6, len(names) - 0.4))

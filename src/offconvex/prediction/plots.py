@@ -31,14 +31,12 @@ def scatter(ax: Axes, predicted: np.ndarray, columns: Mapping[str, np.ndarray], 
 
 
 def scatter_legend(ax: Axes, levels: Sequence[int], families: Sequence[str]) -> None:
-    """Colors of the poison and markers of the families, once."""
-    colors = figures.ordered_colors(len(levels))
-    lines = [Line2D([], [], marker="o", linestyle="", color=c, label=f"{n:,}") for n, c in zip(levels, colors)]
-    lines += [
-        Line2D([], [], marker=MARKERS[f], linestyle="", color="0.4", markersize=4, label=FAMILY_NAMES[f])
-        for f in families
-    ]
-    ax.legend(handles=lines, fontsize=7, loc="upper left", ncols=2, title="poison; family", title_fontsize=7)
+    """Colors of the poison and markers of the families, once, above the panels, in a row each."""
+    lines = []
+    for level, color, family in zip(levels, figures.ordered_colors(len(levels)), families):
+        lines.append(Line2D([], [], marker="o", linestyle="", color=color, label=f"{level:,} poisoned"))
+        lines.append(Line2D([], [], marker=MARKERS[family], linestyle="", color="0.4", label=FAMILY_NAMES[family]))
+    ax.figure.legend(handles=lines, loc="outside upper center", ncols=len(levels))
 
 
 def pictures(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
@@ -53,23 +51,24 @@ def pictures(ax: Axes, rows: Mapping[str, np.ndarray]) -> None:
 
 
 def ranking(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
-    """Conditional tau of each predictor with its interval, beside it the tau over finer and over all pairs."""
+    """Conditional tau of each predictor with its interval; below it tau over finer pairs, above it over all."""
     places = np.arange(len(table["predictor"]))[::-1]
     for row, (place, name) in enumerate(zip(places, table["predictor"])):
         color, value = kind(name), table["inside"][row]
         ax.plot([table["low"][row], table["high"][row]], [place, place], color=color, linewidth=1.6)
         ax.plot(value, place, "o", color=color, markersize=5)
-        ax.plot(table["equal recipe"][row], place, "d", color=color, markersize=5, markerfacecolor="none")
-        ax.plot(table["all pairs"][row], place, "o", color="0.55", markersize=5, markerfacecolor="none")
-        ax.annotate(f"{value:.2f}", (1.02, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+        ax.plot(table["equal recipe"][row], place - 0.28, "d", color=color, markersize=4.5, markerfacecolor="none")
+        ax.plot(table["all pairs"][row], place + 0.28, "o", color="0.55", markersize=4.5, markerfacecolor="none")
+        number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+        ax.annotate(number, (1.02, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
-    ax.set_yticks(places, table["predictor"], fontsize=8)
-    ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-1, 1))
+    ax.set_yticks(places, table["predictor"])
+    ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-0.3, 1))
     ax.grid(axis="y", visible=False)
     ax.plot([], [], "o-", color="0.2", markersize=5, label="equal poison")
-    ax.plot([], [], "d", color="0.2", markersize=5, markerfacecolor="none", label="equal recipe, too")
-    ax.plot([], [], "o", color="0.55", markersize=5, markerfacecolor="none", label="all pairs")
-    ax.legend(loc="lower left", fontsize=7)
+    ax.plot([], [], "d", color="0.2", markersize=4.5, markerfacecolor="none", label="equal recipe, too")
+    ax.plot([], [], "o", color="0.55", markersize=4.5, markerfacecolor="none", label="all pairs")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 
 def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
@@ -79,7 +78,7 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
         color, value = kind(name), table["score"][row]
         ax.plot([table["score low"][row], table["score high"][row]], [place, place], color=color, linewidth=1.6)
         ax.plot(value, place, "o", color=color, markersize=5)
-        ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=7.5, va="center")
+        ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
     ax.set_yticks(places, [])
     ax.set(xlabel="competition's score, percent", xlim=(0, None))
     ax.grid(axis="y", visible=False)
@@ -97,7 +96,7 @@ def lengths(
     ax.plot(steps, values.mean(0), "o-", color=BLUE, markersize=5, linewidth=2.2)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
     ax.annotate(
-        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=8, ha="center"
+        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=9, ha="center"
     )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
@@ -107,12 +106,12 @@ def lengths(
 def birthdays(ax: Axes, sizes: Sequence[int], shares: Mapping[str, np.ndarray], laws: Mapping[str, np.ndarray]) -> None:
     """Share of draws with a duplicate for each set, and the formula for uniform support (dashed)."""
     for (name, values), color in zip(shares.items(), (GREEN, BLUE, ORANGE)):
-        ax.plot(sizes, values, "o", color=color, markersize=4.5, label=name)
+        ax.plot(sizes, values, "o", color=color, markersize=4.5, label=name, zorder=3)
         ax.plot(sizes, laws[name], **figures.THEORY)
     ax.set(xscale="log", xlabel="images drawn", ylabel="chance of a duplicate", ylim=(-0.03, 1.03))
     ax.set_xticks(sizes[::3], [str(size) for size in sizes[::3]])
     ax.minorticks_off()
-    ax.legend(loc="upper left", fontsize=8)
+    ax.legend(loc="upper left")
 
 
 def support_curves(ax: Axes, limits: np.ndarray, curves: Mapping[str, np.ndarray], chosen: float) -> None:
@@ -124,27 +123,27 @@ def support_curves(ax: Axes, limits: np.ndarray, curves: Mapping[str, np.ndarray
                 label="GANs" if name == "GAN 1" else None if name.startswith("GAN") else name)  # fmt: skip
     ax.axvline(1, color="0.6", linewidth=0.8, zorder=0)
     ax.set(yscale="log", xlabel="threshold over that of a one-pixel move", ylabel="effective support")
-    ax.legend(loc="upper right", fontsize=8)
+    ax.legend(loc="upper right")
 
 
 def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
     """Test accuracy (studies, sets, families) after training on real, other real images, and networks' samples.
 
-    Studies lie side by side.
+    Studies lie side by side, and in each its sets.
     """
-    for study, shift in zip(accuracy, (-0.18, 0.18)):
+    for study, shift in zip(accuracy, (-0.23, 0.23)):
         places = np.arange(len(families)) + shift
-        ax.plot(places - 0.07, study[0], "o", color=GREEN, markersize=5)
-        ax.plot(places, study[1], "o", color=GREEN, markersize=5, markerfacecolor="none")
-        for row in study[2:]:
-            ax.plot(places + 0.07, row, "s", color=BLUE, markersize=4)
+        ax.plot(places - 0.04, study[0], "o", color=GREEN, markersize=5)
+        ax.plot(places + 0.04, study[1], "o", color=GREEN, markersize=5, markerfacecolor="none")
+        for row, side in zip(study[2:], (-0.1, 0, 0.1)):
+            ax.plot(places + side, row, "s", color=BLUE, markersize=4)
     places = np.arange(len(families))
     ax.plot([], [], "o", color=GREEN, markersize=5, label="the same real images")
     ax.plot([], [], "o", color=GREEN, markersize=5, markerfacecolor="none", label="other real images")
     ax.plot([], [], "s", color=BLUE, markersize=4, label="samples")
-    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
+    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families])
     ax.set(ylabel="test accuracy", xlim=(-0.5, len(families) - 0.5))
-    ax.legend(fontsize=7.5, loc="center")
+    ax.legend(loc="center")
 
 
 def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray) -> None:
@@ -163,34 +162,38 @@ def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
     ax.minorticks_off()
     ax.set(xlabel="training images", xlim=(counts[0] / 1.3, counts[-1] * 1.3))
-    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=8, va="top")
-    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=8)
+    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=9, va="top")
+    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=9)
 
 
 def known(
     ax: Axes, supports: Sequence[int], errors: np.ndarray, law: np.ndarray, gans: float, label: str, scale: str = "log"
 ) -> None:
     """What a perfect generator of m images reaches, its law if any (dashed), and the networks' value (dotted)."""
-    ax.plot(supports, errors, "o", color=GREEN, markersize=5)
+    ax.plot(supports, errors, "o", color=GREEN, markersize=5, zorder=3)
     if len(law):
         ax.plot(supports, law, **figures.THEORY)
     ax.axhline(gans, color=BLUE, linestyle=":", linewidth=1.6)
     ax.set(xscale="log", yscale=scale, xlabel="real images known, $m$", ylabel=label)
+    ax.set_xticks(supports, [f"{support:,}" for support in supports])
+    if scale == "log":
+        ax.set_yticks([0.01, 0.02, 0.03, 0.06], ["0.01", "0.02", "0.03", "0.06"])
+    ax.minorticks_off()
 
 
 def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
     """A quantity in each family (studies, predictors, families), studies side by side: networks, last the mixture."""
     places = np.arange(len(families))
-    for study, side in zip(values, (-0.2, 0.2)):
-        for row, shift in zip(study[:-1], (-0.1, 0, 0.1)):
+    for study, side in zip(values, (-0.22, 0.22)):
+        for row, shift in zip(study[:-1], (-0.15, -0.05, 0.05)):
             ax.plot(places + side + shift, row, "s", color=BLUE, markersize=4)
-        ax.plot(places + side, study[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none")
+        ax.plot(places + side + 0.15, study[-1], "D", color=ORANGE, markersize=5, markerfacecolor="none")
     ax.plot([], [], "s", color=BLUE, markersize=4, label="GANs")
     ax.plot([], [], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families], fontsize=8)
+    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families])
     ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
-    ax.legend(fontsize=8, loc=legend)
+    ax.legend(loc=legend)
 
 
 def kind(name: str) -> str:
