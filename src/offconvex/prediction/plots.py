@@ -63,7 +63,7 @@ def ranking(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
         ax.annotate(number, (1.02, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_yticks(places, table["predictor"])
-    ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-0.3, 1))
+    ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-0.3, 1), ylim=(-0.7, len(places) - 0.3))
     ax.grid(axis="y", visible=False)
     ax.plot([], [], "o-", color="0.2", markersize=5, label="equal poison")
     ax.plot([], [], "d", color="0.2", markersize=4.5, markerfacecolor="none", label="equal recipe, too")
@@ -80,7 +80,7 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
         ax.plot(value, place, "o", color=color, markersize=5)
         ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
     ax.set_yticks(places, [])
-    ax.set(xlabel="competition's score, percent", xlim=(0, None))
+    ax.set(xlabel="competition's score, percent", xlim=(0, None), ylim=(-0.7, len(places) - 0.3))
     ax.grid(axis="y", visible=False)
 
 
