@@ -35,12 +35,12 @@ def shares(printed: str) -> np.ndarray:
 
 def test_the_engine_makes_the_same_walk_from_the_same_draws(rt):
     cell, printed = model_cells.vary(CHAPTER, ("range(1, 6001)", "range(1, 2001)"))  # a third, which is enough here
-    walkers, center, eta = cell["walkers"], cell["center"], cell["eta"]
-    assert cell["coldness"] == pytest.approx(ladder(center, 1))
-    target = TwoModes(center, 1, 0.7).target()
+    walkers, half, eta = cell["walkers"], cell["half"], cell["eta"]
+    assert cell["coldness"] == pytest.approx(ladder(half, 1))
+    target = TwoModes(half, 1, 0.7).target()
     levels = Levels(rt.tensor(cell["coldness"]), rt.tensor(np.log(cell["Z"])))
     draw = np.random.default_rng(1)
-    begin = rt.tensor(np.full((walkers, 1), -center))
+    begin = rt.tensor(np.full((walkers, 1), -half))
     plain, tempered = start(target, begin), start(target, begin)
     tempered = TemperingState(
         rt.tensor(draw.integers(6, size=walkers)).long(), begin, tempered.log_density, tempered.gradient
@@ -57,7 +57,7 @@ def test_the_engine_makes_the_same_walk_from_the_same_draws(rt):
         there = (plain.position, tempered.position[tempered.level == 5], tempered.position[tempered.level == 0])
         seen.append([(z > 0).numpy().mean() for z in there])
     assert np.abs(plain.position[:, 0].numpy() - cell["stuck"]).max() < 1e-6
-    assert np.abs(tempered.position[:, 0].numpy() - cell["warmed"]).max() < 1e-6
+    assert np.abs(tempered.position[:, 0].numpy() - cell["warm"]).max() < 1e-6
     assert (tempered.level.numpy() == cell["rung"]).all()
     assert np.array_equal(np.round(100 * np.mean(np.reshape(seen, (2, 1000, 3)), axis=1)), shares(printed))
 
@@ -65,7 +65,7 @@ def test_the_engine_makes_the_same_walk_from_the_same_draws(rt):
 def test_what_is_printed_is_the_law_of_each_level():
     cell, printed = model_cells.run(CHAPTER)
     x = grid_theory.grid(40.0, 0.01)
-    potential = grid_theory.two_modes(x, r=cell["center"], right=0.7)
+    potential = grid_theory.two_modes(x, r=cell["half"], right=0.7)
     laws = [theory.level_law(potential, x, beta)[1] for beta in cell["coldness"]]
     exact = [1 - law[np.searchsorted(x, 0.0)] for law in laws]
     constants = grid_theory.log_constants(potential, 0.01, cell["coldness"])
@@ -76,7 +76,7 @@ def test_what_is_printed_is_the_law_of_each_level():
 
 
 def test_without_levels_or_without_the_filter_it_goes():
-    _, one_level = model_cells.vary(CHAPTER, ("coldness = np.geomspace(1 / center**2, 1, 6)", "coldness = np.ones(6)"))
+    _, one_level = model_cells.vary(CHAPTER, ("coldness = np.geomspace(1 / half**2, 1, 6)", "coldness = np.ones(6)"))
     assert shares(one_level)[-1].max() < 5
     _, every_swap = model_cells.vary(CHAPTER, (FILTER, "rung = other"))
     assert shares(every_swap)[-1][1] < 60
