@@ -11,3 +11,13 @@
   // The article's size changes with the window, and once more when formulas are typeset.
   if (article) new ResizeObserver(update).observe(article);
 }
+
+// A printed page shows what lies in its folds, but no code; afterwards they are as the reader left them.
+{
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:is(.fold-why, .sd-dropdown):not([open])")];
+    for (const fold of opened) fold.open = true;
+  });
+  addEventListener("afterprint", () => { for (const fold of opened.splice(0)) fold.open = false; });
+}

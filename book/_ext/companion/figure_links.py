@@ -61,7 +61,7 @@ def code(app: Sphinx, page: str, figure: catalog.Figure) -> str:
         for label, names in lists.items()
         if names
     )
-    summary = f'<summary>Code<span class="visually-hidden"> of figure {figure.number}</span></summary>'
+    summary = f'<summary>Functions<span class="visually-hidden"> of figure {figure.number}</span></summary>'
     return f'<details class="code">{summary}\n{items}</details>' if items else ""
 
 

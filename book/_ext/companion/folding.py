@@ -48,7 +48,7 @@ def fold_cells(app: Sphinx, document: nodes.document) -> None:
         return
     made = code_cells(document)
     numbers = {id: figure.number for id, figure in catalog.figures(Path(app.srcdir)).items()}
-    purposes = cells.purposes([source(cell).astext() for cell in made])
+    purposes = read_purposes(made)
     set_up = set_up_cells(made, purposes)
     for cell, purpose in zip(made, purposes):
         if code.SHOWN in tags(cell) or cell in set_up:
@@ -73,6 +73,11 @@ def code_cells(document: nodes.document) -> list[nodes.container]:
 def source(cell: nodes.container) -> nodes.container | None:
     """The part of a cell that shows its code."""
     return next((part for part in cell.children if part.get("nb_element") == "cell_code_source"), None)
+
+
+def read_purposes(made: Sequence[nodes.container]) -> list[cells.Purpose]:
+    """What each code cell of a page is for."""
+    return cells.purposes([next(source(cell).findall(nodes.literal_block)).astext() for cell in made])
 
 
 def tags(cell: nodes.container) -> set[str]:

@@ -101,7 +101,7 @@ def typeset(text: str) -> str:
     """
 
     def power(match: re.Match) -> str:
-        mantissa = "" if match[1] == "1" else f"{match[1]} × "
+        mantissa = "" if match[1] == "1" else f"{match[1]}\u00a0×\u00a0"  # a number does not break
         return f"{mantissa}10{str(int(match[2])).translate(SUPERSCRIPTS)}"
 
     def piece(text: str) -> str:

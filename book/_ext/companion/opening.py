@@ -88,19 +88,20 @@ class OneMinute(Box):
         """A box."""
         chapter, rows = self.prepare()
         told = openings.load(self.root)[chapter.name]
-        parts = {
-            "Question": told.question,
-            "Answer": told.answer,
-            "Not shown": told.not_shown,
-            "You need": told.before,
-        }
-        title = paragraph("In one minute", classes="box-title")
-        text = [
-            paragraph(span(label, classes="label"), " ", *self.inline(each)) for label, each in parts.items() if each
-        ]
-        text.append(self.checked(chapter, list(rows.values())))
+        parts = {"Answer": told.answer, "Not shown": told.not_shown, "You need": told.before}
         shown = [figure for figure in chapter.figures if figure.id == told.figure and figure.image]
-        return [block(title, block(*text, classes="minute-text"), *map(self.figure, shown), classes="one-minute")]
+        content = [
+            paragraph("In one minute", classes="box-title"),
+            self.part("Question", told.question),
+            *map(self.figure, shown),
+            *(self.part(label, text) for label, text in parts.items() if text),
+            self.checked(chapter, list(rows.values())),
+        ]
+        return [block(*content, classes="one-minute")]
+
+    def part(self, label: str, text: str) -> nodes.paragraph:
+        """One labeled text."""
+        return paragraph(span(label, classes="label"), " ", *self.inline(text))
 
     def figure(self, figure: catalog.Figure) -> nodes.container:
         """The figure to remember, small, with its finding."""

@@ -12,11 +12,11 @@ from sphinx.application import Sphinx
 from offconvex import claims
 from offconvex.book.execution import sweep
 from offconvex.book.publication import catalog
-from offconvex.book.reading import cells, seeds
+from offconvex.book.reading import seeds
 
 from . import gauge
 from .claim_cells import LINE, anchor
-from .folding import code_cells, folded, source
+from .folding import code_cells, folded, read_purposes
 from .markup import block, number, paragraph, span, typeset
 from .scoreboard import KINDS, SCALES, VERDICTS, WORDS, Row
 
@@ -52,7 +52,7 @@ def show_verdicts(app: Sphinx, document: nodes.document) -> None:
     page = read(app, Path(app.srcdir), Path(app.env.docname).name)
     shown: set[str] = set()
     made = code_cells(document)
-    for cell, purpose in zip(made, cells.purposes([source(cell).astext() for cell in made])):
+    for cell, purpose in zip(made, read_purposes(made)):
         for node in list(cell.findall(nodes.literal_block)):
             lines = [LINE.fullmatch(line) for line in node.astext().strip().splitlines()]
             if lines and all(lines):

@@ -12,8 +12,15 @@ from offconvex.book.publication import catalog
 FIGURE = "https://figure.invalid/"  # a link to it marks the place of a figure on the printed page
 GALLERY = "book/figures"  # every figure once more, small: the printed book does without
 INTERFACE = "book/api/"  # reference to look things up in, longer than all chapters: it does without these pages too
-# Left out of print: signs to click on, and what lies under a figure for those who can click.
-SCREEN_ONLY = ".headerlink, .figure-links, button, script, style, .chapter-cards img, .motion-player-controls"
+# Left out of print: signs to click on, what lies under a figure for those who can click, and the code behind figures
+# and checks, which the notebooks have.
+SCREEN_ONLY = (
+    ".headerlink, .figure-links, .fold-code, button, script, style, .chapter-cards img, .motion-player-controls"
+)
+NOTE = (
+    "Printed without the code behind figures and checks: each chapter's notebook has all of it. The cell that shows a "
+    "chapter's model is printed, and what opens with a click on the pages is open here."
+)
 
 
 def assemble(html: Path, *, sizes: dict[str, tuple[float, float]], state: str, root: Path | None = None) -> str:
@@ -72,6 +79,8 @@ def _article(html: Path, name: str) -> Tag:
     article = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser").find("article")
     for element in article.select(SCREEN_ONLY):
         element.decompose()
+    for fold in article.select("details"):  # reasons and asides: paper has nothing to click on
+        fold["open"] = ""
     return article
 
 
@@ -136,4 +145,5 @@ def _contents(headings: list[tuple[str, str]]) -> str:
         f'<li><a href="#{place}">{markup.escape(title)}</a><span class="leaf" data-page="{place}"></span></li>'
         for place, title in ((anchor(name), title) for name, title in headings[1:])
     ]
-    return f'<nav class="contents"><h2>Contents</h2><ol>{"".join(rows)}</ol></nav>'
+    note = f'<p class="note">{markup.escape(NOTE)}</p>'
+    return f'<nav class="contents"><h2>Contents</h2>{note}<ol>{"".join(rows)}</ol></nav>'
