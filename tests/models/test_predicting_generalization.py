@@ -12,13 +12,15 @@ from offconvex.prediction.mixture import Mixture, fit_class
 CHAPTER = "predicting-generalization"
 POOL = [(junk, looks) for junk in (0, 100, 200, 400) for looks in (8, 4)]
 MADE = "made = couples.mean(0) + draw.normal(size=(100, 200)) @ (couples - couples.mean(0)) / 200**0.5"
-ROUNDED = ("mean():6.0%", "mean():8.4%")
+ROUNDED = ("mean():7.0%", "mean():8.4%")
 
 
 def table(printed: str) -> tuple[np.ndarray, float]:
     """Errors (8, 3) on the training set, made and fresh things, and that of the classifier of made things."""
-    rows = [[float(word.rstrip("%")) / 100 for word in line.split()[1:]] for line in printed.splitlines()]
-    return np.array([row[1:] for row in rows[:-1]]), rows[-1][0]
+    rows = [
+        [float(word.rstrip("%")) / 100 for word in line.split() if "%" in word] for line in printed.splitlines()[1:]
+    ]
+    return np.array(rows[:-1]), rows[-1][0]
 
 
 def over_seeds(*changes: tuple[str, str], count: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -55,9 +57,9 @@ def test_the_books_samples_are_judged_alike():
     for kind in (0, 1):
         fitted, rt = engine(model, kind)
         drawn[kind::2] = fitted.draw(100, rng.generator(1, "test", kind), rt)
-    before = vary(CHAPTER, ("memory, answers = made, kinds", "pass"))[0]  # the last two lines replace what was learned
+    before = vary(CHAPTER, ("known, answers = made, kinds", "pass"))[0]  # the last two lines replace what was learned
     for (junk, looks), error in zip(POOL, table(printed)[0][:, 1]):
-        memory = before["memory"][: 400 + junk, :looks]
+        memory = before["known"][: 400 + junk, :looks]
         nearest = ((drawn[:, None, :looks] - memory) ** 2).sum(2).argmin(1)
         own = (before["answers"][nearest] != before["kinds"][:200]).mean()
         spread = (own * (1 - own) + error * (1 - error)) / 200
