@@ -10,7 +10,7 @@ import torch
 from offconvex.tangents import fresh_signs, learners, two_layer
 
 CHAPTER = "beyond-ntk"
-ROW = re.compile(r"(\d+) samples: linear term (\d+)% off, quadratic term (\d+)%")
+ROW = re.compile(r"(\d+) samples: linear (\d+)% off, quadratic (\d+)%")
 FULL, SHORT = "for n in (30, 100, 240):", "for n in (100,):"
 
 
