@@ -115,7 +115,76 @@ def test_other_code_is_refused(chapter, monkeypatch):
     assert sweep.load("tiny") == {}
 
 
-@pytest.mark.parametrize("seeds", ["", "3:3", "5:2", "-1:4", "a", "0:b", "1.5"])
+def test_fresh_seeds_are_printed_stored_and_run_again_by_number(chapter, capsys, monkeypatch):
+    assert main(["sweep", "tiny", "--seeds", "random:2"]) == 0
+    said = capsys.readouterr().out
+    first, second = (int(seed) for seed in kept(chapter))
+    assert said.startswith(f"2 fresh seeds; to go on: offconvex sweep tiny --seeds {first},{second}\n")
+    assert said.index("fresh") < said.index(f"tiny, seed {first}") and first != second
+    assert first in sweep.FRESH and second in sweep.FRESH
+    assert ["tiny.slope", "2", "of", "2"] in [line.split() for line in said.splitlines()]
+    # Their numbers are enough: the records are there, and nothing runs again.
+    monkeypatch.setattr(sweep, "_here", lambda chapter, seeds, workers: ((s, None) for s in seeds))
+    assert main(["sweep", "tiny", "--seeds", f"{second},{first}"]) == 0
+    assert f"tiny, seed {first}" not in capsys.readouterr().out
+
+
+def test_a_large_seed_reaches_the_chapter_as_it_is(chapter):
+    source = chapter / "book/sources/tiny.md"
+    text = source.read_text().replace('claims.check("tiny.size", size)', 'claims.check("tiny.size", seed % 1000)')
+    source.write_text(
+        text.replace("rt = chapter.begin", "from offconvex import rng\nrng.generator(seed, 'x')\nrt = chapter.begin")
+    )
+    largest = sweep.FRESH.stop - 1
+    record = sweep.run("tiny", [largest])[largest]
+    assert record["error"] == "" and record["claims"]["tiny.size"]["observed"] == largest % 1000
+    assert set(sweep.load("tiny")) == {largest}
+
+
+def test_an_interrupted_sweep_of_fresh_seeds_says_how_to_go_on(chapter, capsys, monkeypatch):
+    here = sweep._here
+
+    def interrupted(chapter, seeds, workers):
+        yield next(here(chapter, seeds[:1], workers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "_here", interrupted)
+    assert main(["sweep", "tiny", "--seeds", "random:2"]) == 130
+    (done,), said = kept(chapter), capsys.readouterr()
+    command = said.err.strip().splitlines()[0]
+    assert command in said.out and command.startswith("to go on: offconvex sweep tiny --seeds ")
+    monkeypatch.setattr(sweep, "_here", here)
+    before = kept(chapter)[done]
+    assert main(command.split()[4:]) == 0
+    assert len(kept(chapter)) == 2 and kept(chapter)[done] == before
+
+
+def test_fresh_seeds_are_new_and_different(monkeypatch):
+    drawn = iter([0, 0, 1, 7, 2])
+    monkeypatch.setattr(sweep.secrets, "randbelow", lambda size: next(drawn))
+    start = sweep.FRESH.start
+    assert sweep.fresh_seeds(3, kept=[start + 1, 3]) == (start, start + 2, start + 7)
+    monkeypatch.undo()
+    many = sweep.read_seeds("random:1000")
+    assert len(set(many)) == 1000 and all(seed in sweep.FRESH for seed in many) and min(many) > 999
+    assert not set(many) & set(sweep.read_seeds("random:1000", many))
+
+
+@pytest.mark.parametrize("count", ["", "0", "1001", "-1", "1.5", "x", "1:2"])
+def test_an_impossible_number_of_fresh_seeds_is_one_clear_sentence(chapter, capsys, count):
+    assert main(["sweep", "tiny", f"--seeds=random:{count}"]) == 2
+    said = capsys.readouterr()
+    assert "random:N draws N fresh seeds, with N from 1 to 1000; got" in said.err and said.out == ""
+
+
+def test_seeds_are_numbers_with_commas_too():
+    assert sweep.read_seeds("7") == (7,) and sweep.read_seeds("9,0,9") == (9, 0)
+    assert sweep.read_seeds("0:3") == range(3)
+
+
+@pytest.mark.parametrize(
+    "seeds", ["", "3:3", "5:2", "-1:4", "a", "0:b", "1.5", "1,", "1,a", "1,2:3", "2147483649", "0:2147483649"]
+)
 def test_impossible_seeds_are_one_clear_sentence(chapter, capsys, seeds):
     assert main(["sweep", "tiny", f"--seeds={seeds}"]) == 2
     assert "such as 0:16" in capsys.readouterr().err

@@ -182,5 +182,5 @@ case(
     sweep.read_seeds,
     lambda d: (lambda first, count: f"{first}:{first + count}")(d.int(0, 99), d.int(1, 50)),
     lambda r, given: r == range(*map(int, given.split(":"))),
-    refuses={"text: seeds": ["", "3:3", "5:2", "-1:4", "a", "1.5", "0:1:2"]},
+    refuses={"text: seeds": ["", "3:3", "5:2", "-1:4", "a", "1.5", "0:1:2", "1,,2", "1,2:3", "99999999999"]},
 )

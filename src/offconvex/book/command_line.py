@@ -70,16 +70,26 @@ def _run(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace) -> int:
     from offconvex import claims
-    from offconvex.book.execution import sweep
+    from offconvex.book.execution import chapters, sweep
 
-    seeds = sweep.read_seeds(options.seeds)
-    records = sweep.run(options.chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
+    chapter = chapters.require(options.chapter)
+    seeds = sweep.read_seeds(options.seeds, sweep.load(chapter))
+    fresh = options.seeds.startswith("random:")  # known from this line alone until they have a record
+    again = f"to go on: offconvex sweep {chapter} --seeds {','.join(map(str, seeds))}" if fresh else ""
+    if fresh:
+        print(f"{len(seeds)} fresh seeds; {again}", flush=True)
+    try:
+        records = sweep.run(chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
+    except KeyboardInterrupt:
+        print(f"\n{again}", file=sys.stderr)
+        raise
     registry = claims.load()
-    wrong = [sweep.missed(registry, options.chapter, record) for record in records.values()]
-    print(f"\n{options.chapter}, {len(seeds)} seeds:")
+    wrong = [sweep.missed(registry, chapter, record) for record in records.values()]
+    print(f"\n{chapter}, {len(seeds)} seeds:")
     for claim in registry.values():
-        if claim.chapter == options.chapter:
-            print(f"    {claim.id:40} {sum(claim.id not in w for w in wrong):4} of {len(seeds)}")
+        if claim.chapter == chapter:
+            kind = f"  {claim.kind}" if claim.kind in ("refuted", "unreproduced") else ""
+            print(f"    {claim.id:40} {sum(claim.id not in w for w in wrong):4} of {len(seeds)}{kind}")
     return int(any(wrong))
 
 
@@ -220,10 +230,16 @@ def _parser() -> argparse.ArgumentParser:
         "sweep",
         help="run a chapter for many seeds",
         description="Runs a chapter for each seed and keeps what every claim measured, in "
-        "book/results/CHAPTER/sweep.json. Seeds that the present code has run already are not run again.",
+        "book/results/CHAPTER/sweep.json. Seeds that the present code has run already are not run again. "
+        "random:N draws N seeds that nobody has tried, prints them first, and keeps them like all others.",
     )
     command.add_argument("chapter", metavar="CHAPTER")
-    command.add_argument("--seeds", default="0:16", metavar="FIRST:END", help="END is not included (default: 0:16)")
+    command.add_argument(
+        "--seeds",
+        default="0:16",
+        metavar="SEEDS",
+        help="FIRST:END without END, SEED,SEED,... or random:N with N up to 1000 (default: 0:16)",
+    )
     command.add_argument("--jobs", type=_count, default=2, help="seeds at a time on this machine (default: 2)")
     command.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="run on the workers of this Dask scheduler")
     command.set_defaults(command=_sweep)

@@ -5,9 +5,10 @@ import contextlib
 import datetime
 import json
 import os
+import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -19,10 +20,14 @@ SeedRecord = dict[str, object]
 """One seed: "claims" (id -> "observed" and "control", as in claims.json), "error" ("" for a complete run), "code",
 "seconds" and "date"; after `carry` also "carried", from which code and by how many equal files."""
 
+FRESH = range(1_000_000, 2**31)
+"""Where seeds are drawn from: beyond all that are chosen by hand, and small enough for every generator."""
+MOST_FRESH = 1000
+
 _ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
 
 
-def run(chapter: str, seeds: range, *, workers: int = 2, scheduler: str | None = None) -> dict[int, SeedRecord]:
+def run(chapter: str, seeds: Sequence[int], *, workers: int = 2, scheduler: str | None = None) -> dict[int, SeedRecord]:
     """Run a chapter for the seeds that have no complete record by the present code; return the records of all seeds.
 
     Records are kept one by one as they arrive, in `book/results/<chapter>/sweep.json`, so that an interrupted sweep
@@ -94,10 +99,10 @@ def alone(chapter: str) -> Iterator[None]:
         yield
 
 
-def measure(chapter: str, seed: int) -> SeedRecord:
-    """Execute a chapter with one seed, judging nothing; its record."""
+def measure(chapter: str, seed: int, position: int = 0) -> SeedRecord:
+    """Execute a chapter with one seed, judging nothing; its record. `position` is the line of its progress bar."""
     label = f"sweep,seed={seed}"
-    job = execute.Job(chapter, {"seed": seed}, label, position=seed)
+    job = execute.Job(chapter, {"seed": seed}, label, position)
     with _ONE_AT_A_TIME, _recording():
         outcome = execute.execute(job)
     folder = execute.run_folder(job)
@@ -142,18 +147,42 @@ def line(chapter: str, seed: int, record: SeedRecord) -> str:
     return f"{chapter}, seed {seed}: {found} ({record['seconds']:.0f} s)"
 
 
-def read_seeds(text: str) -> range:
-    """Seeds from "first:end", where the end is not included, or from one number.
+def read_seeds(text: str, kept: Collection[int] = ()) -> Sequence[int]:
+    """Seeds from "first:end", where the end is not included, from "seed,seed,...", or fresh ones from "random:count".
+
+    Args:
+        text: what the user gave.
+        kept: seeds that have a record already; none of them is fresh.
 
     Raises:
-        ValueError: if the text is neither, or names no seed.
+        ValueError: if the text is none of these, names no seed or too large a one, or asks for too many.
     """
     first, colon, end = text.partition(":")
-    if first.isdecimal() and (end.isdecimal() if colon else True):
-        found = range(int(first), int(end) if colon else int(first) + 1)
-        if len(found):
-            return found
-    raise ValueError(f"seeds are given as FIRST:END, such as 0:16 for 0, 1, ..., 15, or as one number; got {text!r}.")
+    if first == "random":
+        if not end.isdecimal() or not 1 <= int(end) <= MOST_FRESH:
+            raise ValueError(f"random:N draws N fresh seeds, with N from 1 to {MOST_FRESH}; got {text!r}.")
+        return fresh_seeds(int(end), kept)
+    parts = [first, end] if colon else text.split(",")
+    numbers = [int(part) for part in parts if part.isdecimal()]
+    found = range(*numbers) if colon and len(numbers) == 2 else tuple(dict.fromkeys(numbers))
+    if len(numbers) < len(parts) or not found or max(numbers) > FRESH.stop:
+        raise ValueError(
+            "seeds are given as FIRST:END, such as 0:16 for 0, 1, ..., 15, as numbers with commas between them, or as "
+            f"random:N, and are at most {FRESH.stop}; got {text!r}."
+        )
+    return found
+
+
+def fresh_seeds(count: int, kept: Collection[int] = ()) -> tuple[int, ...]:
+    """Different seeds from the operating system's randomness, in order, that have no record yet.
+
+    Nobody has tried them, so what they show was not chosen; a record is kept under its number like any other, and the
+    number alone gives the same run again.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        found |= {FRESH[secrets.randbelow(len(FRESH))]} - set(kept)
+    return tuple(sorted(found))
 
 
 def _complete(record: SeedRecord | None, present: str) -> bool:
@@ -162,7 +191,7 @@ def _complete(record: SeedRecord | None, present: str) -> bool:
 
 def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, SeedRecord]]:
     with execute.worker_pool(workers) as pool:
-        futures = {pool.submit(measure, chapter, seed): seed for seed in seeds}
+        futures = {pool.submit(measure, chapter, seed, i % workers): seed for i, seed in enumerate(seeds)}
         try:
             for future in concurrent.futures.as_completed(futures):
                 yield futures[future], future.result()
