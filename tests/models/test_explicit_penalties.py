@@ -10,7 +10,7 @@ import torch
 from offconvex.factorizations.penalties.proximal import proximal_ratio, soft_impute
 
 CHAPTER = "explicit-penalties"
-ROW = re.compile(r"(no penalty|nuclear norm|ratio): error on the other entries +(\d+)%, rank (\d+)")
+ROW = re.compile(r"(no penalty|nuclear norm|ratio): error elsewhere +(\d+)%, rank (\d+)")
 
 
 def rows(text: str) -> dict[str, tuple[int, int]]:

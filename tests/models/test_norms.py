@@ -72,7 +72,9 @@ def test_the_first_run_keeps_its_sign_and_grows_by_the_law(rt):
 
 def test_a_fit_of_positive_determinant_takes_the_growth_away():
     """With W22 = 1 the fit of rank one has W11 = 1, and nothing drives the entry further."""
-    _, text = model_cells.vary(CHAPTER, ("[1.0, 0.0]])           # with", "[1.0, 1.0]])           # with"))
+    _, text = model_cells.vary(
+        CHAPTER, ("wanted = np.array([[0.0, 1.0], [1.0, 0.0]])", "wanted = np.array([[0.0, 1.0], [1.0, 1.0]])")
+    )
     assert rows(text)[0, -1, 1] == pytest.approx(1.0, abs=0.1)
     assert rows(text)[0, -1, 3] == 0
 
