@@ -13,6 +13,8 @@ PAGE = """<html><head><link rel="stylesheet" href="../_static/a.css"><script>let
 <p class="offline-copies"></p>{body}</article></body></html>"""
 ONE = """<p><a href="two.html#there">there</a> <a href="../results/one.csv">data</a> <a href="#top">up</a>
 <a href="https://example.org/">away</a></p>
+<details class="fold fold-code"><summary>Code</summary><pre>draw()</pre></details>
+<details class="fold fold-why"><summary>Why</summary><p>It does.</p></details>
 <figure id="fig-one-first"><a href="../../_images/x.png"><img src="../../_images/x.png" alt="It falls."></a></figure>
 <figure id="fig-other"><img src="../../_images/y.png" alt="It rises."></figure>"""
 
@@ -48,6 +50,15 @@ def test_links_lead_inside_and_figures_leave_their_place(root):
     assert [leaf["data-page"] for leaf in page.select(".leaf")] == [
         one_page.anchor(name) for name in one_page.pages(root)[1:]
     ]
+
+
+def test_print_leaves_out_code_opens_other_folds_and_says_so(root):
+    text = one_page.assemble(root / "_build" / "html", sizes={}, state="v1", root=root)
+    page = BeautifulSoup(text, "html.parser")
+    (fold,) = page.select("details")
+    assert fold.has_attr("open") and fold.p.get_text() == "It does."
+    assert "draw()" not in page.get_text()
+    assert page.select_one(".contents .note").get_text() == one_page.NOTE  # the page after the cover
 
 
 def test_a_missing_page_is_named(root):

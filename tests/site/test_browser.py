@@ -113,6 +113,35 @@ def test_cite_opens_by_keyboard_and_without_script(browser, html):
     context.close()
 
 
+def test_a_printed_chapter_shows_reasons_and_no_code_and_is_then_as_before(visit):
+    chapter = next(chapter for chapter in catalog.chapters() if chapter.figures)
+    tab, witness = visit(chapter.page)
+    tab.locator("details.fold-why summary").first.click()  # one that the reader has opened stays open
+    count = tab.locator("details.fold-why").count()
+    assert count > 1
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
+    assert tab.locator("details.fold-why > p:visible").count() >= count
+    assert tab.locator("details.fold-code").count() > 1 and tab.locator("details.fold-code:visible").count() == 0
+    tab.emulate_media(media="screen")
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.locator("details.fold-why[open]").count() == 1
+    assert witness.take() == []
+
+
+def test_folds_open_by_keyboard_and_without_script(browser, html):
+    chapter = next(chapter for chapter in catalog.chapters() if chapter.figures)
+    with browser.new_context(java_script_enabled=False) as context:
+        tab = context.new_page()
+        tab.goto((html / f"{chapter.page}.html").as_uri())
+        for name, inside in (("fold-set-up", "pre"), ("fold-code", "pre"), ("fold-why", "p")):
+            fold = tab.locator(f"details.{name}").last
+            assert not fold.locator(inside).first.is_visible()
+            fold.locator("> summary").focus()
+            tab.keyboard.press("Enter")
+            fold.locator(inside).first.wait_for(state="visible", timeout=2000)
+
+
 FAULTY = """<!doctype html><html lang="en"><head><title>T</title></head><body><article>
 <p style="color:#aaa;background:#fff">pale</p><p>raw \\(x\\)</p><span class="math">x</span>
 <div style="width:2000px">wide</div><img src="https://example.invalid/a.png" alt="a">
