@@ -10,7 +10,7 @@ import pytest
 from offconvex.flow_vs_descent import plane, saddle, theory
 
 CHAPTER = "flow-vs-descent"
-ROW = re.compile(r"step (\S+): (\S+) steps apart, saddle until (\S+)")
+ROW = re.compile(r"step (\S+): (\S+) steps off, left at (\S+)")
 
 
 def rows(printed: str) -> dict[float, tuple[float, float]]:

@@ -10,7 +10,7 @@ import torch
 from offconvex.locality.regularizer import Patch, gradient_similarity
 
 CHAPTER = "locality"
-ROW = re.compile(r"strength (\S+): surrogate (\S+), new pairs right (\d+)%")
+ROW = re.compile(r"(\S+): surrogate (\S+), new pairs (\d+)%")
 FIRST, SECOND = Patch(0, 0, 1, 1), Patch(0, 1, 1, 1)
 
 
