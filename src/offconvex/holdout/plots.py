@@ -140,7 +140,7 @@ def bound_curves(ax: Axes, bits: np.ndarray, curves: Mapping[str, np.ndarray], m
         ax.plot(length, points, "o", color="black", markersize=5, zorder=6)
         note(ax, name, (length, points), "black", xytext=(dx, dy), ha=align, textcoords="offset points", zorder=6)
     ax.set(
-        xlabel="bits of the description", ylabel="bound on the gap, points", xlim=(0, bits[-1] * 1.42), ylim=(0, None)
+        xlabel="bits of the description", ylabel="bound on the gap, points", xlim=(0, bits[-1] * 1.5), ylim=(0, None)
     )
 
 
