@@ -11,6 +11,7 @@ import pytest
 
 from offconvex import claims, paths
 from offconvex.book.execution import chapters, checksums, compare, convert, sweep
+from offconvex.book.reading import openings, sentences
 
 ROOT = paths.project_root()
 CHAPTERS = chapters.names()
@@ -41,6 +42,10 @@ def test_shape_figures_and_parameters(chapter):
     assert checks.model_faults(notebook) == []
     assert checks.figure_faults(notebook) == []
     assert checks.parameter_faults(notebook) == []
+
+
+def test_every_chapter_has_an_opening_and_the_sentences_of_the_texts_fit_the_book():
+    assert openings.faults() == [] and sentences.faults() == []
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -44,7 +44,6 @@ EXCEPTIONS = {
     "instahide.private_training.require_opacus": "asks for an optional package",
     "instahide.prng.search": "a step of `experiments.seed_search`",
     "instahide.prng.solve": "a step of `experiments.seed_search`",
-    "instahide.scheme.apply_key": "a step of `encrypt`",
     "instahide.scheme.draw_key": "a step of `encrypt`",
     "instahide.similarity.share": "the guess that `learn` is held against",
     "instahide.utility.accuracies": "a column of the stored experiment",

@@ -94,7 +94,7 @@ class OneMinute(Box):
             paragraph("In one minute", classes="box-title"),
             self.part("Question", told.question),
             *map(self.figure, shown),
-            *(self.part(label, text) for label, text in parts.items() if text),
+            *(self.part(label, text) for label, text in parts.items()),
             self.checked(chapter, list(rows.values())),
         ]
         return [block(*content, classes="one-minute")]

@@ -22,18 +22,18 @@ class Opening:
         before: what to know before reading.
     """
 
-    question: str = ""
-    answer: str = ""
-    figure: str = ""
-    not_shown: str = ""
-    before: str = ""
+    question: str
+    answer: str
+    figure: str
+    not_shown: str
+    before: str
 
 
 def load(root: Path | None = None) -> dict[str, Opening]:
-    """Openings by chapter, in the order of the file; a field that is not written yet is empty.
+    """Openings by chapter, in the order of the file.
 
     Raises:
-        ValueError: if the file cannot be read, or an entry has a field that no opening has or that is no text.
+        ValueError: if the file cannot be read, or an entry is not an opening with all its fields; the message names it.
     """
     file = (root or paths.require_project_root()) / "book" / FILE
     try:
@@ -55,17 +55,13 @@ def faults(root: Path | None = None) -> list[str]:
     return found
 
 
-def missing(opening: Opening) -> list[str]:
-    """Fields that are not written yet."""
-    return [field.name for field in fields(opening) if not getattr(opening, field.name)]
-
-
 def _parse(chapter: str, entry: object) -> Opening:
     names = [field.name for field in fields(Opening)]
     if not isinstance(entry, dict):
         raise ValueError(f"{FILE}, {chapter}: expected a table with {', '.join(names)}; got {entry!r}.")
-    if unknown := sorted(set(entry) - set(names)):
-        raise ValueError(f"{FILE}, {chapter}: unknown fields {', '.join(unknown)}; an opening has {', '.join(names)}.")
+    missing, unknown = [name for name in names if name not in entry], sorted(set(entry) - set(names))
+    if missing or unknown:
+        raise ValueError(f"{FILE}, {chapter}: missing fields {missing}, unknown fields {unknown}.")
     for name, text in entry.items():
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{FILE}, {chapter}: {name} must be a text; got {text!r}.")
