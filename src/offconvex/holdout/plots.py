@@ -18,7 +18,7 @@ FAMILY_MARKERS = "osD^"
 
 def note(ax: Axes, text: str, at: tuple[float, float], color, **options) -> None:
     """A label in the color of its curve, at data coordinates."""
-    ax.annotate(text, at, color=color, fontsize=9, **options)
+    ax.annotate(text, at, color=color, fontsize=10, **options)
 
 
 def climbing(
@@ -194,7 +194,7 @@ def codings(ax: Axes, bits: Mapping[str, np.ndarray], bounds: Mapping[str, np.nd
         row = len(bits) - 1 - place + spread
         ax.plot(lengths, row, "o", color=BLUE if place == 0 else "0.45", markersize=3.5)
         text = f"{100 * bounds[name].min():.0f} to {100 * bounds[name].max():.0f} points"
-        ax.annotate(text, (lengths.max(), row.mean()), xytext=(8, -3), textcoords="offset points", fontsize=9)
+        ax.annotate(text, (lengths.max(), row.mean()), xytext=(8, -3), textcoords="offset points", fontsize=10)
     ax.set_yticks(range(len(bits))[::-1], list(bits))
     ax.set(xscale="log", xlabel="bits", xlim=(None, 3.6 * max(max(b) for b in bits.values())))
     ax.set_xticks([100, 200, 500, 1000, 2000], ["100", "200", "500", "1000", "2000"])

@@ -19,7 +19,7 @@ def gallery(axes: np.ndarray, pictures: np.ndarray, rows: Sequence[str]) -> None
             ax.grid(False)
             for spine in ax.spines.values():
                 spine.set_visible(False)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
 
 
 def arms(ax: Axes, names: Sequence[str], plain: np.ndarray, many: np.ndarray) -> None:
@@ -43,7 +43,7 @@ def quality(ax: Axes, epochs: Sequence[int], curves: Mapping[str, np.ndarray], m
         ax.plot(epochs, values.mean(0), marker + "-", color=color, markersize=4.5, label=name)
         ax.fill_between(epochs, values.min(0), values.max(0), color=color, alpha=0.18, linewidth=0)
     ax.axhline(mean, color="0.5", linewidth=1.2, zorder=0)
-    ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=9,
+    ax.annotate("mean image", (epochs[-1], mean), xytext=(0, -11), textcoords="offset points", ha="right", fontsize=10,
         color="0.35")  # fmt: skip
     top = max(values.max() for values in curves.values())
     ax.set_ylim(mean - 0.14 * (top - mean), top + 0.05 * (top - mean))

@@ -60,7 +60,7 @@ def ranking(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
         ax.plot(table["equal recipe"][row], place - 0.28, "d", color=color, markersize=4.5, markerfacecolor="none")
         ax.plot(table["all pairs"][row], place + 0.28, "o", color="0.55", markersize=4.5, markerfacecolor="none")
         number = f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-        ax.annotate(number, (1.02, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
+        ax.annotate(number, (1.02, place), xycoords=("axes fraction", "data"), fontsize=10, va="center")
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set_yticks(places, table["predictor"])
     ax.set(xlabel="Kendall's $\\tau$ with test accuracy", xlim=(-0.3, 1), ylim=(-0.7, len(places) - 0.3))
@@ -78,7 +78,7 @@ def contest(ax: Axes, table: Mapping[str, np.ndarray]) -> None:
         color, value = kind(name), table["score"][row]
         ax.plot([table["score low"][row], table["score high"][row]], [place, place], color=color, linewidth=1.6)
         ax.plot(value, place, "o", color=color, markersize=5)
-        ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=9, va="center")
+        ax.annotate(f"{value:.0f}", (1.03, place), xycoords=("axes fraction", "data"), fontsize=10, va="center")
     ax.set_yticks(places, [])
     ax.set(xlabel="competition's score, percent", xlim=(0, None), ylim=(-0.7, len(places) - 0.3))
     ax.grid(axis="y", visible=False)
@@ -96,7 +96,7 @@ def lengths(
     ax.plot(steps, values.mean(0), "o-", color=BLUE, markersize=5, linewidth=2.2)
     ax.axhline(rival, color=ORANGE, linestyle=":", linewidth=1.6)
     ax.annotate(
-        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=9, ha="center"
+        text, (steps[place], rival), xytext=(0, 4), textcoords="offset points", color=ORANGE, fontsize=10, ha="center"
     )
     ax.set(xscale="log", xlabel="steps of training", ylabel=label)
     ax.set_xticks(steps, [f"{s:,}" for s in steps])
@@ -162,8 +162,8 @@ def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
     ax.minorticks_off()
     ax.set(xlabel="training images", xlim=(counts[0] / 1.3, counts[-1] * 1.3))
-    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=9, va="top")
-    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=9)
+    ax.text(counts[1], real[1].mean() - 0.012, "real images", color=GREEN, fontsize=10, va="top")
+    ax.text(counts[1], samples[:, 1].mean(1).max() + 0.012, "samples", color=BLUE, fontsize=10)
 
 
 def known(

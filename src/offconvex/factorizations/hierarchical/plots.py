@@ -103,11 +103,11 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
         bbox={"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "none"},
     )  # fmt: skip
     if height and network:
-        ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=9, zorder=3,
+        ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=10, zorder=3,
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.6"})  # fmt: skip
     if not height:
         text = f"patch {part}" if network else f"axis {part}"
-        ax.text(x, -0.5, text, ha="center", va="center", fontsize=9)
+        ax.text(x, -0.5, text, ha="center", va="center", fontsize=10)
     return x, height, axes
 
 

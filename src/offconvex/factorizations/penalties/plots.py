@@ -43,7 +43,7 @@ def table(ax: Axes, medians: np.ndarray, names: Sequence[str], observed: np.ndar
     ax.imshow(medians.clip(1e-7, 1), norm=LogNorm(1e-6, 1), cmap="viridis_r", aspect="auto")
     for (i, j), value in np.ndenumerate(medians):
         color = "white" if value > 1e-3 else "black"
-        ax.text(j, i, _short(value), ha="center", va="center", fontsize=9.5, color=color)
+        ax.text(j, i, _short(value), ha="center", va="center", fontsize=10, color=color)
     ax.set(xticks=range(len(observed)), yticks=range(len(names)), xlabel="observed entries of 10,000")
     ax.set_xticklabels([f"{count:,}" for count in observed])
     ax.set_yticklabels(names)
