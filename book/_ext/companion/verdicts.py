@@ -124,7 +124,7 @@ def measure(
     missed = value is not None and not each.holds(value)
     shown = span("not measured yet" if value is None else number(value), classes="value" + " missed" * missed)
     parts = [span(*words(each.quantity), classes="quantity"), span(": ", classes="visually-hidden"), shown]
-    parts += [" ", span(typeset(each.bound), classes="bound"), " "]
+    parts += [" ", span(bound(each), classes="bound"), " "]
     broken = []
     if control is not None:
         outcome = " keeps it" if each.holds(control) else " breaks it"
@@ -176,13 +176,18 @@ def control_line(row: Row) -> nodes.container:
     """A control measured in another cell than its claim."""
     control = controls(row)
     measured = [each for each in row.claim.measures if each.name in control]
-    values = [f"{number(control[each.name])} against {typeset(each.bound)}" for each in measured]
+    values = [f"{number(control[each.name])} against {bound(each)}" for each in measured]
     link = nodes.reference("", "", nodes.literal("", row.claim.id), refid=anchor(row.claim.id), internal=True)
     broken = row.stored.get("control_fails", False)
     sign = span("✓" if broken else "✗", classes="verdict" if broken else "verdict verdict-misses")
     said = " breaks without its hypothesis, as it must: " if broken else " holds without its hypothesis: "
     line = paragraph(sign, link, said, ", ".join(values), ".")
     return block(line, classes="verdict-card verdict-card-control")
+
+
+def bound(each: claims.Measure) -> str:
+    """A bound on one line."""
+    return typeset(each.bound).replace(" ", "\u00a0")
 
 
 def controls(row: Row) -> dict[str, float]:
