@@ -14,6 +14,7 @@ from . import (
     opening,
     performance,
     provenance,
+    punctuation,
     scoreboard,
     texts,
     verdicts,
@@ -34,6 +35,7 @@ PARTS = (
     provenance,
     performance,
     interface,
+    punctuation,
 )
 
 

@@ -131,7 +131,7 @@ def tally(rows: Sequence[Row]) -> str:
     count = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     ours = sum(row.claim.kind == "finding" and row.verdict == "holds" for row in rows)
     held = "all hold" if count["holds"] == len(rows) > 1 else _agree(count["holds"], "holds", "hold")
-    said = [held + (f", {ours} of them findings of ours" if ours else "")]
+    said = [held + (f", {_agree(ours, 'of them a finding', 'of them findings')} of ours" if ours else "")]
     said += [_agree(count["refuted"], "is refuted", "are refuted")] if count["refuted"] else []
     said += [_agree(count["unreproduced"], "was", "were") + " not reproduced"] if count["unreproduced"] else []
     said += [f"{count['misses']} not within bounds"] if count["misses"] else []
@@ -170,8 +170,9 @@ class Scoreboard(ClaimDirective):
 
     def overview(self, rows: Mapping[catalog.Chapter, list[Row]]) -> nodes.table:
         """Counts per chapter."""
-        header = ["Chapter", "Claims", "Hold", "Findings", "Refuted", "Not reproduced"]
-        header += ["Own scale", "Exact", "Reduced", "With control", "Over seeds"]
+        # Soft hyphens: with them eleven columns fit the page.
+        header = ["Chapter", "Claims", "Hold", "Find\u00adings", "Re\u00adfuted", "Not re\u00adpro\u00adduced"]
+        header += ["Own scale", "Exact", "Re\u00adduced", "With control", "Over seeds"]
         body = []
         for chapter, listed in rows.items():
             counts = [len(listed), sum(row.verdict == "holds" for row in listed)]
@@ -259,7 +260,9 @@ class Scoreboard(ClaimDirective):
             value = number(observed[measure.name]) if measure.name in observed else "not measured yet"
             broken = number(control[measure.name]) if measure.name in control else "–"
             cells = [self.inline(typeset(measure.quantity)), [value], [typeset(measure.bound)], [broken]]
-            body.append(cells + ([[row.spread(measure.name)]] if drawn else []))
+            spread = row.spread(measure.name)
+            over = spread if row.basis(measure.name) == "seeds" else span(spread, classes="one-value")
+            body.append(cells + ([[over]] if drawn else []))
         header = ["Quantity", "Measured", "Bound", "Control"]
         if drawn:
             header.append(f"Over {len(row.seeds)} seeds")
