@@ -37,8 +37,8 @@ def split_spectra(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], 
         index = np.arange(1, len(spectrum) + 1)
         shares = np.maximum(spectrum / spectrum[0], 1e-7)
         ax.semilogy(index, shares, "o-", color=color, linewidth=1.2, label=name, **style)
-    ax.axvline(rank + 0.5, color="0.6", linewidth=0.8, linestyle=":")
-    ax.set(xlabel="index of the singular value", ylim=(1e-10, 2), xlim=(0, 40))
+    ax.vlines(rank + 0.5, 1e-7, 2, color="0.6", linewidth=0.8, linestyle=":")
+    ax.set(xlabel="index of the singular value", ylim=(4e-12, 2), xlim=(0, 40))
     ax.set_yticks([1, 1e-2, 1e-4, 1e-6], ["1", "$10^{-2}$", "$10^{-4}$", "$10^{-6}$"])
     ax.set_yticks([], minor=True)
 

@@ -140,7 +140,7 @@ def recovery_maps(
     for ax, depth, cells in zip(axes, depths, medians):
         image = ax.imshow(cells, norm=norm, cmap="viridis_r", aspect="auto")
         for (i, j), value in np.ndenumerate(cells):
-            color = "white" if value > 0.06 else "black"
+            color = "white" if value > 0.05 else "black"
             ax.text(j, i, _percent(value), ha="center", va="center", color=color, fontsize=10)
         ax.set_xticks(range(len(scales)), [f"$10^{{{round(np.log10(scale))}}}$" for scale in scales])
         ax.set_yticks(range(len(fractions)), [f"{fraction:.0%}" for fraction in fractions])
