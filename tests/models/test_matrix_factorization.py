@@ -49,7 +49,7 @@ def test_the_engine_takes_the_same_steps():
 def test_the_engine_returns_the_printed_numbers():
     run = engine_run()
     rows = [
-        f"{t:4d} " + " ".join(f"{x:7.1f}" for x in values) + f" {miss:15.0%}"
+        f"{t:4d} " + " ".join(f"{x:5.1f}" for x in values) + f" {miss:6.0%}"
         for t, values, miss in zip(run.iterations.tolist(), run["norms"][:, 0].tolist(), run["miss"][:, 0].tolist())
     ]
     assert rows[:-1] == model_cells.run(CHAPTER)[1].splitlines()[1:]

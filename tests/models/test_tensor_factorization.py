@@ -35,7 +35,7 @@ def test_the_engine_takes_the_same_steps_and_returns_the_printed_numbers():
     for own, factor in zip(run.parameters, "ABC"):
         np.testing.assert_allclose(own[0], names[factor], atol=1e-8)
     rows = [
-        f"{t:4d} " + " ".join(f"{x:7.1f}" for x in norms) + f" {miss:15.0%}"
+        f"{t:4d} " + " ".join(f"{x:5.1f}" for x in norms) + f" {miss:6.0%}"
         for t, norms, miss in zip(run.iterations.tolist(), run["norms"][:, 0].tolist(), run["miss"][:, 0].tolist())
     ]
     assert rows[:-1] == printed.splitlines()[1:]
