@@ -1,9 +1,10 @@
 r"""Formulas between dollar signs as plain text: for messages, the command line and whatever else typesets nothing.
 
-A formula is read into atoms, as TeX does it, and the atoms are joined: $L\,\sigma^{2-2/L}$ is L σ^(2−2/L), and what TeX
-shows by place alone gets parentheses. The author's spaces stay; relations and commas are spaced in any case, except in
-sub- and superscripts. Libraries do this less well (tried: pylatexenc 2.11 and unicodeit 0.7.5 lose or keep the braces
-of σ^{2-2/L}, flatlatex 0.15 leaves ^\top and matrices), and claims.toml must be read where only the package is.
+A formula is read into atoms, as TeX does it, and the atoms are joined: `$L\,\sigma^{2-2/L}$` is L σ^(2−2/L), and what
+TeX shows by place alone gets parentheses. The author's spaces stay; relations and commas are spaced in any case,
+except in sub- and superscripts. Libraries do this less well (tried: pylatexenc 2.11 and unicodeit 0.7.5 lose or keep
+the braces of σ^{2-2/L}, flatlatex 0.15 leaves ^\top and matrices), and claims.toml must be read where only the
+package is.
 """
 
 import re
@@ -93,7 +94,7 @@ class _Atom:
 
 
 def text(sentence: str) -> str:
-    r"""A sentence with its formulas $...$ in Unicode: $W_{j+1}^\top$ as Wⱼ₊₁ᵀ, $1/\sqrt{2\ell}$ as 1/√(2ℓ).
+    r"""A sentence with its formulas in Unicode: `$W_{j+1}^\top$` as Wⱼ₊₁ᵀ, `$1/\sqrt{2\ell}$` as 1/√(2ℓ).
 
     Raises:
         ValueError: if a formula does not end, its braces do not match, or one of its commands is not known here.

@@ -125,10 +125,10 @@ def records(text):
 def test_ris_and_plain_text_say_what_the_entry_says(tmp_path):
     root = small_book.make(tmp_path, site="https://book.example.org", doi="10.5555/12345")
     found = records(cite.ris("fig-two-only", root=root))
-    assert found["TI"] == "A Small Book, Figure 2.1: A rate of $a_1. B$ & 50% of Smith (2020)"
+    assert found["TI"] == "A Small Book, Figure 2.1: A rate of a₁. B & 50% of Smith (2020)"
     assert found["UR"].endswith("#fig-two-only") and found["DO"] == "10.5555/12345" and found["PY"] == "2031"
     line = cite.text("fig-two-only", root=root)
-    assert line.startswith("The authors of A Small Book (2031). A Small Book, Figure 2.1: A rate of $a_1. B$ & 50%")
+    assert line.startswith("The authors of A Small Book (2031). A Small Book, Figure 2.1: A rate of a₁. B & 50%")
     assert line.endswith("fig-two-only, version 1.2.3, commit abcdef012345. https://doi.org/10.5555/12345")
 
 

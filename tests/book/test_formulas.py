@@ -5,6 +5,7 @@ import re
 import pytest
 
 from offconvex import claims, plain
+from offconvex.book.publication import catalog, cite
 
 NAKED = re.compile(
     r"[\^_√∛∇∂∑∏∫∞‖⟨⟩\\{}]"  # scripts, signs of mathematics, TeX
@@ -47,6 +48,11 @@ def found():
 
 def test_formulas_stand_between_dollar_signs(found):
     assert {chapter: listed for chapter, listed in found.items() if listed} == {}
+
+
+def test_captions_can_be_read_without_tex():
+    for figure in catalog.figures().values():
+        assert not set("$\\") & set(cite.plain(figure.caption)), figure.id
 
 
 @pytest.mark.parametrize(

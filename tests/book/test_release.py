@@ -59,7 +59,7 @@ def test_an_archive_holds_commit_pages_and_their_description(root):
     entities = {entity["@id"]: entity for entity in described["@graph"]}
     files = {id for id, entity in entities.items() if "File" in entity["@type"] and id.startswith("book/")}
     assert files == {part["@id"] for part in entities["./"]["hasPart"]} - {"src/"} and files <= names
-    assert entities["book/results/two/fig-two-only.pdf"]["description"] == "A rate of $a_1. B$ & 50% of Smith (2020)."
+    assert entities["book/results/two/fig-two-only.pdf"]["description"] == "A rate of a₁. B & 50% of Smith (2020)."
     run = entities["#run-one"]
     assert run["endTime"] == "2031-02-03T04:05:06+00:00" and run["object"] == {"@id": "book/sources/one.md"}
     assert {part["@id"] for part in run["result"]} == {

@@ -212,6 +212,7 @@ def test_a_refuted_claim_stands_under_its_text_and_among_the_findings(built):
     assert "⊘ Refuted: A sentence on \\sigma_1 by one.refuted." in text
     findings = words(piece(built, "findings-one"))
     assert "⊘ Refuted: A sentence on \\sigma_1 by one.refuted." in findings and "by one.found." in findings
+    assert "one.refuted ; distance of \\sigma : 0.25" in findings  # a formula, not its dollar signs
     assert "by one.holds." not in findings and "by one.lost." not in findings
 
 

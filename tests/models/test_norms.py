@@ -15,7 +15,7 @@ from offconvex.runtime import Runtime
 
 CHAPTER = "norms"
 STEPS = (0, 500, 2000, 8000)
-ROW = re.compile(r"step +(\d+): W11 = +(\S+), nuclear norm +(\S+), error +(\d+)%")
+ROW = re.compile(r"(\d+): W11 = +(\S+), norm +(\S+), error +(\d+)%")
 
 
 def rows(text: str) -> np.ndarray:

@@ -18,7 +18,7 @@ START = np.array([0.2, 0.2])
 
 def printed_ends(text: str) -> dict[float, np.ndarray]:
     """Power to the weights that its line prints."""
-    lines = re.findall(r"w = u\^(\S+) +ends at \((\S+), (\S+)\), w1 \+ 2 w2 = 15\.0", text)
+    lines = re.findall(r"N = (\S+) +ends at \((\S+), (\S+)\), X w = 15\.0", text)
     return {float(power): np.array([float(first), float(second)]) for power, first, second in lines}
 
 

@@ -12,7 +12,7 @@ Pages = dict[Path, BeautifulSoup]
 
 RESOURCES = (("img", "src"), ("script", "src"), ("source", "src"), ("iframe", "src"))
 MACHINE = re.compile(r"(?<![\w./:-])/(home|root|tmp|Users|work|mnt)/\w|\b(localhost|127\.0\.0\.1)\b|file://")
-UNPARSED = re.compile(r"\{[a-z]+(:[a-z]+)?\}`|^```|^:::|\$\$|\[@\w+\]", flags=re.MULTILINE)
+UNPARSED = re.compile(r"\{[a-z]+(:[a-z]+)?\}`|^```|^:::|\$\$|\$[^$\n]+\$|\[@\w+\]", flags=re.MULTILINE)
 
 
 def load(folder: Path) -> Pages:
@@ -90,7 +90,7 @@ def unparsed_markup(pages: Pages, folder: Path) -> list[str]:
     found = []
     for file, page in pages.items():
         article = BeautifulSoup(str(page.select_one("article") or ""), "html.parser")
-        for node in article.select("pre, code, script, .math"):
+        for node in article.select("pre, code, script, .math, .api-signature"):
             node.decompose()
         for match in UNPARSED.finditer(article.get_text()):
             found.append(f"{file.relative_to(folder)}: {match.group()!r}")

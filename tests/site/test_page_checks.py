@@ -30,6 +30,7 @@ FAULTS = [
     ("machine_traces", "See ", "See http://localhost:8000 "),
     ("unparsed_markup", "See ", "See {numref}`fig-a` "),
     ("unparsed_markup", "See ", "$$ x "),
+    ("unparsed_markup", "See ", "the rate $x^2$ "),
     ("bare_pages", ' lang="en"', ""),
     ("bare_pages", "<h1", "<h2"),
     ("figure_faults", "caption-number", "other"),

@@ -32,10 +32,8 @@ class Listing(ClaimDirective):
         name = self.link("book/claims", claim.id, anchor=anchor(claim.id))
         facts = [name, " ", span(*self.source(claim.source), classes="source")] if source else [name]
         if not source and row.stored:
-            observed = row.observed
-            facts += [
-                f"; {typeset(measure.quantity)}: {number(observed[measure.name])}" for measure in claim.measures[:1]
-            ]
+            first = claim.measures[0]
+            facts += ["; ", *self.inline(typeset(first.quantity)), f": {number(row.observed[first.name])}"]
         if claim.figure:
             page = f"book/chapters/{claim.chapter}"
             facts += ["; ", self.link(page, "figure", anchor=claim.figure)]

@@ -137,13 +137,12 @@ def alone(ax: Axes, families: Sequence[str], accuracy: np.ndarray) -> None:
         ax.plot(places + 0.04, study[1], "o", color=GREEN, markersize=5, markerfacecolor="none")
         for row, side in zip(study[2:], (-0.1, 0, 0.1)):
             ax.plot(places + side, row, "s", color=BLUE, markersize=4)
-    places = np.arange(len(families))
     ax.plot([], [], "o", color=GREEN, markersize=5, label="the same real images")
     ax.plot([], [], "o", color=GREEN, markersize=5, markerfacecolor="none", label="other real images")
     ax.plot([], [], "s", color=BLUE, markersize=4, label="samples")
-    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families])
-    ax.set(ylabel="test accuracy", xlim=(-0.5, len(families) - 0.5))
-    ax.legend(loc="center")
+    family_ticks(ax, families)
+    ax.set(ylabel="test accuracy")
+    ax.legend(loc="center", bbox_to_anchor=(0.5, 0.6))
 
 
 def sizes(ax: Axes, counts: Sequence[int], real: np.ndarray, samples: np.ndarray) -> None:
@@ -181,7 +180,9 @@ def known(
     ax.minorticks_off()
 
 
-def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str = "upper left") -> None:
+def by_family(
+    ax: Axes, families: Sequence[str], values: np.ndarray, label: str, legend: str | tuple = (0.02, 0.12)
+) -> None:
     """A quantity in each family (studies, predictors, families), studies side by side: networks, last the mixture."""
     places = np.arange(len(families))
     for study, side in zip(values, (-0.22, 0.22)):
@@ -191,9 +192,15 @@ def by_family(ax: Axes, families: Sequence[str], values: np.ndarray, label: str,
     ax.plot([], [], "s", color=BLUE, markersize=4, label="GANs")
     ax.plot([], [], "D", color=ORANGE, markersize=5, markerfacecolor="none", label="mixture")
     ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    ax.set_xticks(places, [FAMILY_NAMES[f] for f in families])
-    ax.set(ylabel=label, xlim=(-0.5, len(families) - 0.5))
+    family_ticks(ax, families)
+    ax.set(ylabel=label)
     ax.legend(loc=legend)
+
+
+def family_ticks(ax: Axes, families: Sequence[str]) -> None:
+    """Names of the families at 0, 1, ..., of two words in two lines."""
+    ax.set_xticks(np.arange(len(families)), [FAMILY_NAMES[family].replace(" ", "\n") for family in families])
+    ax.set_xlim(-0.5, len(families) - 0.5)
 
 
 def kind(name: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offconvex import __version__
+from offconvex import plain as formulas
 from offconvex.book.execution.chapters import nearest
 from offconvex.book.publication import catalog
 
@@ -120,9 +121,13 @@ def latex(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """MyST text without markup: formulas stay as they are written, citations become names."""
+    """MyST text without markup: formulas in Unicode, citations become names.
+
+    Raises:
+        ValueError: if a formula has a command that `offconvex.plain` does not know.
+    """
     pieces = re.split(r"(\$[^$]*\$)", ROLE.sub(_role, text))
-    return "".join(piece if piece.startswith("$") else re.sub(r"[`*{}]", "", piece) for piece in pieces)
+    return "".join(formulas.text(piece) if piece.startswith("$") else re.sub(r"[`*{}]", "", piece) for piece in pieces)
 
 
 def _role(match: re.Match) -> str:

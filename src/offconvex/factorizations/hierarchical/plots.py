@@ -83,7 +83,7 @@ def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
     """A mode tree, or the circuit with the same windows, drawn from its leaves (bottom) to its root (top)."""
     places: list[tuple[float, int]] = []
     _place(ax, nested, network, places)
-    ax.set(xlim=(-0.7, 3.7), ylim=(-0.75, 2.75))
+    ax.set(xlim=(-0.7, 3.7), ylim=(-1, 2.5))
     ax.set_axis_off()
 
 
@@ -106,14 +106,14 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
         ax.text(x, height - 0.36, "product", ha="center", va="center", fontsize=10, zorder=3,
                 bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.6"})  # fmt: skip
     if not height:
-        text = f"patch {part}" if network else f"axis {part}"
-        ax.text(x, -0.5, text, ha="center", va="center", fontsize=10)
+        text = f"patch\n{part}" if network else f"axis\n{part}"
+        ax.text(x, -0.34, text, ha="center", va="top", fontsize=10)
     return x, height, axes
 
 
 def equal_outputs(ax: Axes, entries: np.ndarray, outputs: np.ndarray) -> None:
     """Outputs of the circuit on unit vectors against entries of the tensor, and the diagonal."""
-    ax.plot(entries, outputs, "o", color=figures.KIND_COLORS[0], markersize=4, alpha=0.7, markeredgewidth=0)
+    ax.plot(entries, outputs, "o", color=figures.KIND_COLORS[0], markersize=6, alpha=0.6, markeredgewidth=0)
     ax.axline((0, 0), slope=1, **figures.THEORY)
     ax.set(xlabel="entry of the tensor", ylabel="output of the circuit", xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
 

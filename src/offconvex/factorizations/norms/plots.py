@@ -39,7 +39,8 @@ def norm_profiles(ax: Axes, free: np.ndarray, norms: np.ndarray, powers: Sequenc
     for power, norm, place, color, width in zip(powers, norms, least, colors, widths):
         ax.plot(free, norm, color=color, linewidth=width, label=NORM_NAMES[power])
         ax.plot(place, norm.min(), "o", color=color, markersize=5)
-    ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="norm of the fit", xlim=(free[0], free[-1]), ylim=(0.8, None))
+    # Above the curves there is room for the legend.
+    ax.set(xlabel=r"unobserved entry $W_{11}$", ylabel="norm of the fit", xlim=(free[0], free[-1]), ylim=(0.8, 8.6))
     ax.legend(loc="upper center")
 
 

@@ -15,7 +15,7 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def paths(axes: Sequence[Axes], steps: np.ndarray, runs: Mapping[str, Mapping[str, np.ndarray]], rank: float) -> None:
     """Test error and effective rank (T, R) of runs over their steps (T,), and the target's effective rank."""
     for (name, run), color in zip(runs.items(), figures.KIND_COLORS):
-        figures.band(axes[0], steps, run["test"], color=color, label=name)
+        figures.band(axes[0], steps, run["test"], color=color, label=name.replace(", ", ",\n"))
         figures.band(axes[1], steps, run["rank"], color=color, label=name)
     axes[1].axhline(rank, **figures.THEORY)
     axes[1].annotate("target", (0, rank), xytext=(2, -12), textcoords="offset points")
@@ -34,7 +34,7 @@ def weights(
     )
     figures.band(ax, *ratio, color=figures.KIND_COLORS[0], label="ratio, proximal descent", marker="o", markersize=4)
     ax.plot(ratio[0], law, label=r"first order, $\propto \lambda^2$", **figures.THEORY)
-    ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(None, 3))
+    ax.set(xscale="log", yscale="log", xlabel=r"weight $\lambda$", ylabel=TEST, ylim=(5e-7, 3))
     ax.legend(loc="lower right")
 
 
