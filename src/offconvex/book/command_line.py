@@ -77,7 +77,7 @@ def _sweep(options: argparse.Namespace) -> int:
     fresh = options.seeds.startswith("random:")  # known from this line alone until they have a record
     again = f"to go on: offconvex sweep {chapter} --seeds {','.join(map(str, seeds))}" if fresh else ""
     if fresh:
-        print(f"{len(seeds)} fresh seeds; {again}", flush=True)
+        print(f"{len(seeds)} fresh seed{'s' * (len(seeds) > 1)}; {again}", flush=True)
     try:
         records = sweep.run(chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
     except KeyboardInterrupt:
@@ -85,7 +85,7 @@ def _sweep(options: argparse.Namespace) -> int:
         raise
     registry = claims.load()
     wrong = [sweep.missed(registry, chapter, record) for record in records.values()]
-    print(f"\n{chapter}, {len(seeds)} seeds:")
+    print(f"\n{chapter}, {len(seeds)} seed{'s' * (len(seeds) > 1)}:")
     for claim in registry.values():
         if claim.chapter == chapter:
             kind = f"  {claim.kind}" if claim.kind in ("refuted", "unreproduced") else ""
