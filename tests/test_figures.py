@@ -81,6 +81,15 @@ def test_a_figure_is_saved_once_and_with_its_data(output):
     assert (output / "fig-room-a.pdf").read_bytes() == before and not (output / "fig-room-a.npz").exists()
 
 
+def test_a_cell_that_a_reader_runs_again_replaces_its_figure(output, monkeypatch):
+    monkeypatch.delenv("OFFCONVEX_OUTPUT")  # nobody executes the chapter: a reader goes through it
+    for data, kept in ((COLUMNS, "csv"), (COLUMNS, "csv"), (ARRAYS, "npz"), (COLUMNS, "csv")):
+        figures.save(draw(), "fig-room-a", data)
+        # One figure, and nothing of an earlier one.
+        assert sorted(file.name for file in output.iterdir()) == sorted(["fig-room-a.pdf", f"fig-room-a.{kept}"])
+        assert figures.read_data(output / f"fig-room-a.{kept}").keys() == data.keys()
+
+
 @pytest.mark.parametrize("bad", [None, object(), np.array([1, None]), 1j, {"a": 1}, [[1, 2], [3]]])
 def test_data_are_numbers_or_text(output, bad):
     with pytest.raises(ValueError, match="fig-room-a: `x` must be numbers or text, got"):

@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import os
 import re
 import warnings
 import zipfile
@@ -75,7 +76,8 @@ def band(
 def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:
     """Write a figure's vector PDF and the arrays behind it to the open chapter's results, byte-stable.
 
-    Equal-length columns become `<id>.csv`; anything else `<id>.npz`.
+    Equal-length columns become `<id>.csv`; anything else `<id>.npz`. For a reader who runs a cell again, the new figure
+    takes the place of the old one; to the executor, which runs no cell twice, a second figure of one id is a mistake.
 
     Args:
         figure: the drawn figure.
@@ -83,21 +85,21 @@ def save(figure: Figure, id: str, data: Mapping[str, object]) -> None:
         data: arrays by name: all that is drawn, so that the figure can be judged and redrawn without the code.
 
     Raises:
-        ValueError: if the id is malformed or already used in this run, or there is no data.
+        ValueError: if the id is malformed, already used in an execution by the executor, or there is no data.
     """
     if not re.fullmatch(r"fig-[a-z0-9]+(-[a-z0-9]+)*", id):
         raise ValueError(f"A figure id is 'fig-' and lower-case words joined by hyphens; got {id!r}.")
     if not data:
         raise ValueError(f"{id}: no data; a figure is saved together with the arrays it draws.")
     output = active_run().output
-    if (output / f"{id}.pdf").exists():
-        raise ValueError(f"{id}: saved twice in one run; figure ids are unique.")
+    if os.environ.get("OFFCONVEX_OUTPUT") and (output / f"{id}.pdf").exists():
+        raise ValueError(f"{id}: saved twice in one run; figure ids are unique: give the second figure one of its own.")
     arrays = {name: _array(id, name, value) for name, value in data.items()}
     shapes = {array.shape for array in arrays.values()}
-    if len(shapes) == 1 and len(next(iter(shapes))) == 1:
-        files.replace(output / f"{id}.csv", _csv(arrays))
-    else:
-        files.replace(output / f"{id}.npz", _npz(arrays))
+    columns = len(shapes) == 1 and len(next(iter(shapes))) == 1
+    suffix, content, other = ("csv", _csv, "npz") if columns else ("npz", _npz, "csv")
+    files.replace(output / f"{id}.{suffix}", content(arrays))
+    (output / f"{id}.{other}").unlink(missing_ok=True)  # of the same figure, when a changed cell is run again
     buffer = io.BytesIO()
     # No creation date: the same figure gives the same bytes.
     figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})

@@ -81,4 +81,4 @@ def test_pages_follow_new_results_without_a_full_build(other):
     assert page(other, "book/claims").select_one(".claim-misses") is None
     build(other)
     assert page(other, "book/claims").select_one(".claim-misses code").get_text() == id
-    assert ", 1 not within bounds" in page(other, "book/index").select_one(".scoreboard-line").get_text()
+    assert "; 1 not within bounds" in page(other, "book/index").select_one(".scoreboard-line").get_text()

@@ -1,6 +1,7 @@
 """The `offconvex` command."""
 
 import argparse
+import os
 import sys
 
 from offconvex import __version__
@@ -9,16 +10,39 @@ DEVICES = ("auto", "cpu", "cuda", "mps")  # those of offconvex.runtime, which ta
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 1 if a chapter failed, 2 for bad input, 130 if interrupted."""
+    """Run one command; return its exit status.
+
+    It is 0, 1 if a chapter failed, 2 for bad input, 130 if interrupted, and 141, the shell's number for it, if nobody
+    reads the output any more, as after `head`.
+    """
+    try:
+        return _status(arguments)
+    except BrokenPipeError:
+        return 141
+    finally:
+        _let_go_of_output()
+
+
+def _status(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options)
+        status = options.command(options)
+        print(end="", flush=True)  # what cannot be written is found out here
+        return status
     except (ValueError, FileNotFoundError) as error:
         print(f"offconvex: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\noffconvex: interrupted; every committed file is as it was before, or complete.", file=sys.stderr)
         return 130
+
+
+def _let_go_of_output() -> None:
+    # What could not be written cannot be written when Python ends either, which would say so in its own words.
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _execute(options: argparse.Namespace) -> int:
@@ -77,7 +101,7 @@ def _sweep(options: argparse.Namespace) -> int:
     fresh = options.seeds.startswith("random:")  # known from this line alone until they have a record
     again = f"to go on: offconvex sweep {chapter} --seeds {','.join(map(str, seeds))}" if fresh else ""
     if fresh:
-        print(f"{len(seeds)} fresh seeds; {again}", flush=True)
+        print(f"{len(seeds)} fresh seed{'s' * (len(seeds) > 1)}; {again}", flush=True)
     try:
         records = sweep.run(chapter, seeds, workers=options.jobs, scheduler=options.scheduler)
     except KeyboardInterrupt:
@@ -85,7 +109,7 @@ def _sweep(options: argparse.Namespace) -> int:
         raise
     registry = claims.load()
     wrong = [sweep.missed(registry, chapter, record) for record in records.values()]
-    print(f"\n{chapter}, {len(seeds)} seeds:")
+    print(f"\n{chapter}, {len(seeds)} seed{'s' * (len(seeds) > 1)}:")
     for claim in registry.values():
         if claim.chapter == chapter:
             kind = f"  {claim.kind}" if claim.kind in ("refuted", "unreproduced") else ""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pikepdf
+from bs4 import BeautifulSoup
 
 from offconvex import __version__, files, paths
 from offconvex.book.publication import catalog, one_page
@@ -59,7 +60,8 @@ def make(*, root: Path | None = None) -> Path:
         plain = _print(program, html, page.name)
     finally:
         page.unlink()
-    return files.replace(html / NAME, _put_in(plain, vectors, root))
+    headings = [heading.get_text() for heading in BeautifulSoup(text, "html.parser").find_all(["h1", "h2", "h3", "h4"])]
+    return files.replace(html / NAME, _put_in(plain, vectors, headings, root))
 
 
 def _print(program: str, html: Path, page: str) -> bytes:
@@ -99,7 +101,7 @@ def _page_numbers(printed: bytes) -> dict[str, int]:
         return {name: number[place[0].objgen] for name, place in places.items() if name.startswith("page-")}
 
 
-def _put_in(printed: bytes, vectors: dict[str, Path], root: Path) -> bytes:
+def _put_in(printed: bytes, vectors: dict[str, Path], headings: list[str], root: Path) -> bytes:
     # Where the browser left a place with a link to a figure, the figure's own page is drawn, scaled to the place.
     finished = io.BytesIO()
     with pikepdf.open(io.BytesIO(printed)) as book:
@@ -111,10 +113,23 @@ def _put_in(printed: bytes, vectors: dict[str, Path], root: Path) -> bytes:
                     page.add_overlay(figure.pages[0], pikepdf.Rectangle(link.Rect))
             if places:
                 page.obj.Annots = pikepdf.Array([link for link in links if not _figure_of(link)])
+        _space_outline(book, headings)
         book.docinfo["/Title"] = catalog.setting("title", root)
         book.docinfo["/Author"] = catalog.setting("author", root)
         book.save(finished, object_stream_mode=pikepdf.ObjectStreamMode.generate, compress_streams=True)
     return finished.getvalue()
+
+
+def _space_outline(book: pikepdf.Pdf, headings: list[str]) -> None:
+    # Where a heading is broken into lines, the browser's outline joins two words.
+    known = {"".join(heading.split()): " ".join(heading.split()) for heading in headings}
+    front = [book.Root.Outlines] if "/Outlines" in book.Root else []
+    while front:
+        entry = front.pop()
+        if "/Title" in entry:
+            title = str(entry.Title)
+            entry.Title = pikepdf.String(known.get("".join(title.split()), title))
+        front += [entry[name] for name in ("/First", "/Next") if name in entry]
 
 
 def _figure_of(link: pikepdf.Object) -> str:
