@@ -9,6 +9,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # One thread per process: at these matrix sizes a second one slows the work down.
 export OMP_NUM_THREADS := 1
+# A stage begins when the one before has ended, whatever -j or MAKEFLAGS say: pages are built of finished chapters.
+.NOTPARALLEL:
 # A set matplotlib backend would keep figures out of the notebooks.
 unexport MPLBACKEND
 

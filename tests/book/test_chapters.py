@@ -3,13 +3,13 @@
 import copy
 import json
 import re
-import subprocess
 
 import chapter_checks as checks
 import nbformat
 import pytest
 
 from offconvex import claims, paths
+from offconvex.book import repository
 from offconvex.book.execution import chapters, checksums, compare, convert, sweep
 from offconvex.book.reading import openings, sentences
 
@@ -104,10 +104,10 @@ def test_table_of_contents_lists_every_chapter_and_no_other():
 
 
 def tracked_files():
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    if listing.returncode:
+    listing = repository.ask(ROOT, "ls-files", "-z")
+    if listing is None:
         pytest.skip("not a git checkout, so there is no list of committed files")
-    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in listing.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
 def test_committed_results_stay_small():

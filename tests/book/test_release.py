@@ -1,9 +1,9 @@
 """The release archive: a commit's files, its pages, and a description of both; refused where it would lie."""
 
 import json
-import subprocess
 import zipfile
 
+import history
 import pytest
 import small_book
 
@@ -22,15 +22,9 @@ license: [MIT, CC-BY-4.0]
 """
 
 
-def git(root, *arguments):
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
+def make(place):
     """A small book under version control, with one built page."""
-    root = small_book.make(tmp_path / "small")
+    root = small_book.make(place)
     for name, ids in (("one", ("fig-one-first", "fig-one-second")), ("two", ("fig-two-only",))):
         for id in ids:
             (root / "book" / "results" / name / f"{id}.pdf").write_bytes(b"%PDF")
@@ -42,9 +36,14 @@ def root(tmp_path, monkeypatch):
     (root / ".gitignore").write_text("_build/\n")
     (root / "_build" / "html" / "book").mkdir(parents=True)
     (root / "_build" / "html" / "book" / "index.html").write_text("<h1>A small book</h1>")
-    git(root, "init", "-q")
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "all")
+    history.begin(root)
+    return root
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The same, which the package takes for its checkout."""
+    root = make(tmp_path / "small")
     monkeypatch.setenv("OFFCONVEX_ROOT", str(root))
     return root
 

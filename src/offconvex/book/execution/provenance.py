@@ -4,10 +4,10 @@ import datetime
 import importlib.metadata
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 from offconvex import __version__, paths
+from offconvex.book import repository
 
 PACKAGES = ("numpy", "scipy", "torch", "matplotlib", "papermill", "jupyter-book", "nbval")
 CODE = ("src", "book/sources", "book/claims.toml", "book/trials.toml", "requirements.txt")
@@ -21,8 +21,7 @@ def describe(chapter: str, parameters: dict[str, object], duration: float) -> di
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "duration_seconds": round(duration, 1),
         "version": __version__,
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--", *CODE)),
+        **_state(*CODE),
         "seed": parameters.get("seed"),
         "profile": parameters.get("profile"),
         "device": _device_name(str(parameters.get("device", "cpu"))),
@@ -37,8 +36,7 @@ def machine() -> dict:
     """Record of a run of the benchmarks that begins now: when, with which code, on which machine."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--", "src", "benchmarks", "requirements.txt")),
+        **_state("src", "benchmarks", "requirements.txt"),
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -59,22 +57,22 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {name: importlib.metadata.version(name).split("+")[0] for name in packages}
 
 
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=paths.require_project_root(), capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None  # an archive without git history has no commit to name
-    return done.stdout.strip()
+def _state(*places: str) -> dict[str, object]:
+    # An archive without git history has no commit to name, and nothing tells whether it was changed.
+    root = paths.require_project_root()
+    changed = repository.changes(root, *places)
+    return {"commit": repository.commit(root), "dirty": None if changed is None else bool(changed)}
 
 
 def _device_name(device: str) -> str:
-    if not device.startswith("cuda"):
+    if device == "cpu":
         return device
     import torch
 
-    return f"{device} ({torch.cuda.get_device_name(device)})"
+    from offconvex import runtime
+
+    used = runtime.resolve(device).device  # "auto" is a wish; the record names what computed
+    return f"{used} ({torch.cuda.get_device_name(used)})" if used.type == "cuda" else str(used)
 
 
 def _cpu_name() -> str:

@@ -4,7 +4,6 @@ import functools
 import http.server
 import io
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pikepdf
 from bs4 import BeautifulSoup
 
 from offconvex import __version__, files, paths
+from offconvex.book import repository
 from offconvex.book.publication import catalog, one_page
 
 NAME = "off-the-convex-path-executed.pdf"
@@ -144,8 +144,8 @@ def _size(file: Path) -> tuple[float, float]:
 
 
 def _state(root: Path) -> str:
-    found = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True)
-    return f"Version {__version__}" + (f", commit {found.stdout.strip()}" if found.returncode == 0 else "")
+    commit = repository.commit(root)
+    return f"Version {__version__}" + (f", commit {commit[:12]}" if commit else "")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ that made it, each figure with its finding, authors and licenses.
 
 import io
 import json
-import subprocess
 import tarfile
 import tempfile
 from itertools import chain
@@ -17,6 +16,7 @@ from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from offconvex import __version__, files, paths
+from offconvex.book import repository
 from offconvex.book.publication import catalog, cite, offline
 
 METADATA = "ro-crate-metadata.json"
@@ -37,16 +37,19 @@ def make(folder: Path | None = None) -> Path:
     html = paths.build_folder() / "html"
     if not (html / "book" / "index.html").exists():
         raise ValueError("a release holds the built pages, and there are none in _build/html; run `make html` first.")
-    changed = _git(root, "status", "--porcelain").decode().strip()
+    commit, changed = repository.commit(root), repository.changes(root)
+    if commit is None or changed is None:
+        raise ValueError("a release is made of a commit; this needs git and the book's repository.")
     if changed:
-        raise ValueError(f"a release is made of a commit; commit or remove first: {changed.splitlines()[0]}.")
-    commit = _git(root, "rev-parse", "HEAD").decode().strip()
+        raise ValueError(f"a release is made of a commit; commit or remove first: {changed[0].strip()}.")
     name = f"offconvex-{__version__}-{commit[:12]}"
     folder = folder or paths.build_folder() / "release"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         stage = Path(scratch)
-        with tarfile.open(fileobj=io.BytesIO(_git(root, "archive", "--format=tar", "HEAD"))) as archive:
+        with tarfile.open(
+            fileobj=io.BytesIO(repository.ask(root, "archive", "--format=tar", commit) or b"")
+        ) as archive:
             archive.extractall(stage, filter="data")
         described = describe(stage, commit)
         pages = {
@@ -112,10 +115,3 @@ def _entity(crate: ROCrate, id: str, kind: str, **properties: object) -> Context
 
 def _license(crate: ROCrate, name: str) -> ContextEntity:
     return _entity(crate, f"https://spdx.org/licenses/{name}", "CreativeWork", name=name)
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        raise ValueError("a release is made of a commit; this needs git and the book's repository.") from None
