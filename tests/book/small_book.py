@@ -4,6 +4,7 @@ import base64
 import json
 from pathlib import Path
 
+COMMIT = "abcdef0123456789abcdef0123456789abcdef01"
 PIXEL = base64.b64encode(b"\x89PNG small").decode()
 
 CONFIG = """\
@@ -63,7 +64,8 @@ def write_chapter(root: Path, name: str, figures: dict[str, str]) -> None:
     (root / "book" / "chapters" / f"{name}.ipynb").write_text(json.dumps({"cells": cells}))
     results = root / "book" / "results" / name
     results.mkdir(parents=True, exist_ok=True)
-    record = {"date": "2031-02-03T04:05:06+00:00", "version": "1.2.3", "commit": "abcdef0123456789", "dirty": False}
+    record = {"date": "2031-02-03T04:05:06+00:00", "version": "1.2.3", "commit": COMMIT, "dirty": False}
+    record |= {"duration_seconds": 66.4, "seed": 0, "cpu": "A CPU", "system": "A system", "python": "3.99.0"}
     (results / "provenance.json").write_text(json.dumps(record))
 
 

@@ -58,6 +58,7 @@ def test_entry_without_site(root):
     assert fields["title"] == "{A Small Book}, Figure 1.1: Five values rise"
     assert fields["year"] == "2031" and fields["version"] == "1.2.3"
     assert fields["note"] == "Figure fig-one-first, version 1.2.3, commit abcdef012345"
+    assert fields["swhid"] == f"swh:1:rev:{small_book.COMMIT}"
     assert "url" not in fields and "doi" not in fields
 
 
@@ -81,13 +82,21 @@ def test_caption_becomes_latex(root):
 def test_uncommitted_changes_are_said(root):
     file = root / "book" / "results" / "one" / "provenance.json"
     file.write_text(file.read_text().replace("false", "true"))
-    assert "commit abcdef012345 with uncommitted changes" in cite.bibtex("fig-one-first", root=root)
+    for style in cite.FORMATS.values():
+        assert "commit abcdef012345 with uncommitted changes" in style("fig-one-first", root=root)
+        assert "swh:" not in style("fig-one-first", root=root)  # what was not committed has no such identifier
 
 
 def test_figure_without_provenance_still_has_an_entry(root):
     (root / "book" / "results" / "one" / "provenance.json").unlink()
     fields = entry(cite.bibtex("fig-one-first", root=root)).fields
-    assert "year" not in fields and "commit" not in fields["note"]
+    assert "year" not in fields and "commit" not in fields["note"] and "swhid" not in fields
+
+
+@pytest.mark.parametrize("commit", [None, "", "abcdef012345", "A" * 40, "0" * 64, f"{'0' * 40}\n"])
+def test_only_a_whole_commit_has_an_identifier(commit):
+    assert cite.swhid(commit) == ""
+    assert cite.swhid("0" * 40) == f"swh:1:rev:{'0' * 40}"
 
 
 def test_unknown_figure_names_near_ones(root):
@@ -127,9 +136,11 @@ def test_ris_and_plain_text_say_what_the_entry_says(tmp_path):
     found = records(cite.ris("fig-two-only", root=root))
     assert found["TI"] == "A Small Book, Figure 2.1: A rate of a₁. B & 50% of Smith (2020)"
     assert found["UR"].endswith("#fig-two-only") and found["DO"] == "10.5555/12345" and found["PY"] == "2031"
+    assert found["AN"] == f"swh:1:rev:{small_book.COMMIT}"
     line = cite.text("fig-two-only", root=root)
     assert line.startswith("The authors of A Small Book (2031). A Small Book, Figure 2.1: A rate of a₁. B & 50%")
-    assert line.endswith("fig-two-only, version 1.2.3, commit abcdef012345. https://doi.org/10.5555/12345")
+    state = f"fig-two-only, version 1.2.3, commit abcdef012345. swh:1:rev:{small_book.COMMIT}"
+    assert line.endswith(f"{state} https://doi.org/10.5555/12345")
 
 
 def test_without_site_no_format_holds_an_address(root):

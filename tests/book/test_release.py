@@ -60,13 +60,64 @@ def test_an_archive_holds_commit_pages_and_their_description(root):
     assert files == {part["@id"] for part in entities["./"]["hasPart"]} - {"src/"} and files <= names
     assert entities["book/results/two/fig-two-only.pdf"]["description"] == "A rate of a₁. B & 50% of Smith (2020)."
     run = entities["#run-one"]
-    assert run["endTime"] == "2031-02-03T04:05:06+00:00" and run["object"] == {"@id": "book/sources/one.md"}
+    assert run["object"] == {"@id": "book/sources/one.md"}
     assert {part["@id"] for part in run["result"]} == {
         "book/chapters/one.ipynb",
         "book/results/one/fig-one-first.pdf",
         "book/results/one/fig-one-second.pdf",
     }
-    assert entities["./"]["creator"] == [{"@id": "#author-0"}] and len(entities["./"]["license"]) == 2
+    assert entities["./"]["creator"] == {"@id": "#author-0"} and len(entities["./"]["license"]) == 2
+    commit = history.git(root, "rev-parse", "HEAD")
+    assert entities["./"]["identifier"] == f"swh:1:rev:{commit}"
+
+
+def test_the_description_keeps_to_the_profile_of_runs(root):
+    """What the Process Run Crate asks of a crate and of each run (https://w3id.org/ro/wfrun/process/0.5)."""
+    described = release.describe(root, small_book.COMMIT)
+    entities = {entity["@id"]: entity for entity in described["@graph"]}
+    main, about = entities["./"], entities["ro-crate-metadata.json"]
+    assert about["conformsTo"]["@id"] == "https://w3id.org/ro/crate/1.1" and about["about"] == {"@id": "./"}
+    assert entities[main["conformsTo"]["@id"]] == {
+        "@id": "https://w3id.org/ro/wfrun/process/0.5",
+        "@type": "CreativeWork",
+        "name": "Process Run Crate",
+        "version": "0.5",
+    }
+    assert main["mentions"] == [{"@id": "#run-one"}, {"@id": "#run-two"}]
+    for run in (entities[mention["@id"]] for mention in main["mentions"]):
+        assert run["@type"] == "CreateAction" and run["name"] and run["description"]
+        assert (run["startTime"], run["endTime"]) == ("2031-02-03T04:03:59+00:00", "2031-02-03T04:05:06+00:00")
+        assert run["actionStatus"] == "http://schema.org/CompletedActionStatus"
+        assert entities[run["agent"]["@id"]]["@type"] == "Organization"
+        assert entities[run["instrument"]["@id"]] == {
+            "@id": f"swh:1:rev:{small_book.COMMIT}",
+            "@type": "SoftwareSourceCode",
+            "name": "offconvex",
+            "version": "1.2.3",
+        }
+        parts = {part["@id"] for part in main["hasPart"]}
+        assert {file["@id"] for file in [run["object"], *run["result"]]} <= parts
+    for entity in entities.values():  # JSON-LD: a single value is no list, and what is pointed at is there
+        for name, value in entity.items():
+            if name not in ("@type", "hasPart", "keywords"):
+                assert not (isinstance(value, list) and len(value) == 1), (entity["@id"], name)
+                for pointed in value if isinstance(value, list) else [value]:
+                    assert not isinstance(pointed, dict) or pointed["@id"] in entities or "://" in pointed["@id"]
+
+
+def test_a_chapter_that_was_not_executed_has_no_run(root):
+    (root / "book" / "results" / "two" / "provenance.json").unlink()
+    entities = {entity["@id"]: entity for entity in release.describe(root, small_book.COMMIT)["@graph"]}
+    assert "#run-two" not in entities and entities["./"]["mentions"] == {"@id": "#run-one"}
+
+
+@pytest.mark.parametrize("change", [(f'"{small_book.COMMIT}"', "null"), ("false", "true")])
+def test_a_run_of_no_commit_is_still_described(root, change):
+    for name in ("one", "two"):
+        file = root / "book" / "results" / name / "provenance.json"
+        file.write_text(file.read_text().replace(*change))
+    entities = {entity["@id"]: entity for entity in release.describe(root, small_book.COMMIT)["@graph"]}
+    assert entities["#run-one"]["instrument"] == {"@id": "#offconvex-1.2.3"}
 
 
 def test_the_same_commit_gives_the_same_files(root):

@@ -11,15 +11,16 @@ from offconvex.book.publication import catalog
 
 ESCAPED = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "–": "--", "—": "---", "“": "``", "”": "''"}
 ROLE = re.compile(r"(?P<space>\s*)\{(?P<role>[\w:]+)\}`(?P<text>[^`<]*?)\s*(?:<[^`]*>)?`")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 KEY = re.compile(r"([a-z]+)(\d{4})")  # bib keys begin with the first author's name and the year
 
 
 def bibtex(figure_id: str, *, root: Path | None = None) -> str:
     """BibTeX entry of a figure, ready to paste.
 
-    It names the version and commit that drew the figure. The address is the figure's own place on the book's site if
-    `offconvex_site_url` is set, and the book's `offconvex_doi` if there is one; without either the entry has neither,
-    rather than a dead link.
+    It names the version and commit that drew the figure, the commit also by its identifier in archives of software. The
+    address is the figure's own place on the book's site if `offconvex_site_url` is set, and the book's `offconvex_doi`
+    if there is one; without either the entry has neither, rather than a dead link.
 
     Args:
         figure_id: such as "fig-matrix-incremental".
@@ -36,6 +37,7 @@ def bibtex(figure_id: str, *, root: Path | None = None) -> str:
         "version": facts.version,
         "url": facts.url,
         "doi": facts.doi,
+        "swhid": facts.swhid,  # a field of biblatex-software; other styles pass over it
         "note": f"Figure {latex(figure_id)}, {facts.state}",
     }
     body = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items() if value)
@@ -54,6 +56,7 @@ def ris(figure_id: str, *, root: Path | None = None) -> str:
         "ET": facts.version,
         "UR": facts.url,
         "DO": facts.doi,
+        "AN": facts.swhid,
         "N1": f"Figure {figure_id}, {facts.state}",
     }
     return "".join(f"{tag}  - {value}\n" for tag, value in fields.items() if value) + "ER  - \n"
@@ -65,7 +68,7 @@ def text(figure_id: str, *, root: Path | None = None) -> str:
     year = f" ({facts.year})" if facts.year else ""
     place = facts.doi and f"https://doi.org/{facts.doi}" or facts.url
     title = f"{facts.book}, Figure {facts.number}: {plain(facts.finding).rstrip('.')}"
-    return f"{facts.author}{year}. {title}. {figure_id}, {facts.state}." + (f" {place}" if place else "")
+    return " ".join(filter(None, [f"{facts.author}{year}. {title}. {figure_id}, {facts.state}.", facts.swhid, place]))
 
 
 FORMATS = {"bibtex": bibtex, "ris": ris, "text": text}
@@ -82,6 +85,7 @@ class _Facts:
     version: str
     url: str
     doi: str
+    swhid: str
     state: str
 
 
@@ -104,8 +108,19 @@ def _facts(figure_id: str, root: Path | None) -> _Facts:
         version=version,
         url=address(figure, root),
         doi=catalog.setting("offconvex_doi", root),
+        # Uncommitted changes are in no commit, and in no archive.
+        swhid="" if provenance.get("dirty") else swhid(provenance.get("commit")),
         state=_state(version, provenance),
     )
+
+
+def swhid(commit: str | None) -> str:
+    """Identifier of a commit that stays the same wherever it is archived (SWHID, ISO/IEC 18670); "" for no whole hash.
+
+    It follows from the commit's hash alone, so nobody is asked. It has no `path`: that qualifies a file or a folder,
+    whose own hash would have to come before it.
+    """
+    return f"swh:1:rev:{commit}" if COMMIT.fullmatch(commit or "") else ""
 
 
 def address(figure: catalog.Figure, root: Path | None = None) -> str:

@@ -1,9 +1,11 @@
 """The release archive: the book's files at one commit, its pages for reading offline, and a description of both.
 
 The description follows RO-Crate, a format in which archives say what is in them: each chapter's notebook with the run
-that made it, each figure with its finding, authors and licenses.
+that made it, each figure with its finding, authors and licenses. How runs are told follows its profile for them, the
+Process Run Crate.
 """
 
+import datetime
 import io
 import json
 import tarfile
@@ -20,6 +22,7 @@ from offconvex.book import repository
 from offconvex.book.publication import catalog, cite, offline
 
 METADATA = "ro-crate-metadata.json"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 PAGES = "html"
 
 
@@ -66,24 +69,27 @@ def make(folder: Path | None = None) -> Path:
 def describe(root: Path, commit: str) -> dict:
     """RO-Crate metadata of a book's files below `root`."""
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
-    crate = ROCrate()
+    crate = ROCrate(version="1.1")  # the one that the profile builds on
     authors = [
-        _entity(crate, f"#author-{i}", "Organization", name=a["name"]) for i, a in enumerate(citation["authors"])
+        _entity(crate, f"#author-{i}", "Organization", name=a["name"], **_home(root))
+        for i, a in enumerate(citation["authors"])
     ]
     crate.name, crate.description = citation["title"], citation["abstract"]
     crate.keywords, crate.datePublished = citation["keywords"], str(citation["date-released"])
-    crate.creator, crate.root_dataset["version"] = authors, str(citation["version"])
-    crate.license = [_license(crate, name) for name in citation["license"]]
-    package = _entity(
-        crate, "#offconvex", "SoftwareSourceCode", name="offconvex", version=__version__, identifier=commit
+    crate.creator = crate.publisher = crate.root_dataset["author"] = _one_or_all(authors)
+    crate.root_dataset["version"] = str(citation["version"])
+    crate.root_dataset["identifier"] = cite.swhid(commit)
+    crate.root_dataset["conformsTo"] = _entity(
+        crate, PROFILE, "CreativeWork", name="Process Run Crate", version=PROFILE.rpartition("/")[2]
     )
+    crate.license = [_license(crate, name) for name in citation["license"]]
     crate.add_directory(root / "src", "src/", properties={"name": "the package that the chapters run"})
-    for chapter in catalog.chapters(root):
-        _chapter(crate, root, chapter, package)
+    runs = [_run(crate, root, chapter, authors) for chapter in catalog.chapters(root)]
+    crate.root_dataset["mentions"] = _one_or_all([run for run in runs if run])
     return crate.metadata.generate()
 
 
-def _chapter(crate: ROCrate, root: Path, chapter: catalog.Chapter, package: ContextEntity) -> None:
+def _run(crate: ROCrate, root: Path, chapter: catalog.Chapter, authors: list[ContextEntity]) -> ContextEntity | None:
     provenance = catalog.record(chapter.name, "provenance.json", root)
     source, notebook = f"book/sources/{chapter.name}.md", f"{chapter.page}.ipynb"
     made = [_file(crate, root, notebook, name=chapter.title, encodingFormat="application/x-ipynb+json")]
@@ -92,17 +98,41 @@ def _chapter(crate: ROCrate, root: Path, chapter: catalog.Chapter, package: Cont
         finding = cite.plain(catalog.first_sentence(figure.caption))
         about = {"name": f"Figure {figure.number}", "identifier": figure.id, "description": finding}
         made.append(_file(crate, root, vector, encodingFormat="application/pdf", **about))
-    run = _entity(
-        crate,
+    if not provenance:
+        return None
+    end = datetime.datetime.fromisoformat(provenance["date"])
+    seconds = provenance["duration_seconds"]
+    return crate.add_action(
+        _code(crate, root, provenance),
         f"#run-{chapter.name}",
-        "CreateAction",
-        name=f"execution of {chapter.name}, seed {provenance.get('seed')}",
-        endTime=provenance.get("date"),
-        description=f"commit {provenance.get('commit')}, {provenance.get('duration_seconds')} s",
+        object=_file(crate, root, source, encodingFormat="text/markdown"),
+        result=_one_or_all(made),
+        properties={
+            "name": f"execution of {chapter.name}, seed {provenance['seed']}",
+            "description": f"{seconds} s on {provenance['cpu']}, {provenance['system']}, Python {provenance['python']}",
+            "startTime": (end - datetime.timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+            "endTime": provenance["date"],
+            "actionStatus": "http://schema.org/CompletedActionStatus",
+            "agent": _one_or_all(authors),
+        },
     )
-    run["instrument"] = package
-    run["object"] = _file(crate, root, source, encodingFormat="text/markdown")
-    run["result"] = made
+
+
+def _code(crate: ROCrate, root: Path, provenance: dict) -> ContextEntity:
+    # The package as it was when the chapter was executed: an earlier commit than the archive's, as a rule.
+    id = "" if provenance["dirty"] else cite.swhid(provenance["commit"])
+    id = id or f"#offconvex-{provenance['version']}"
+    about = {"name": "offconvex", "version": provenance["version"], **_home(root)}
+    return crate.get(id) or _entity(crate, id, "SoftwareSourceCode", **about)
+
+
+def _home(root: Path) -> dict[str, str]:
+    site = catalog.setting("offconvex_site_url", root)
+    return {"url": site} if site else {}
+
+
+def _one_or_all(values: list) -> object:
+    return values[0] if len(values) == 1 else values  # the format has no lists of one
 
 
 def _file(crate: ROCrate, root: Path, place: str, **properties: str):
