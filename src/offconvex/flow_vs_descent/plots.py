@@ -106,6 +106,7 @@ def random_eigenvalues(
         ax.axhline(-ends[name], color=color, linestyle="-.", linewidth=1.2, label=f"end of run, {NAMES[name]}")
     _ticks(ax, scales)
     ax.set(xlabel="scale of the point", ylabel=r"$-\lambda_{\min}$")
+    ax.set_ylim(top=100 * ax.get_ylim()[1])  # room for the legend above the points
 
 
 def _ticks(ax: Axes, values: np.ndarray) -> None:
