@@ -2,14 +2,17 @@
 
 import copy
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from pybtex.database import parse_file
 
 import offconvex
+from offconvex.book.publication import catalog
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "tests/book/cff-1.2.0-schema.json").read_text())
@@ -68,3 +71,35 @@ def test_both_licenses_are_told(citation):
     text = (ROOT / "LICENSE").read_text()
     assert citation["license"] == ["MIT", "CC-BY-4.0"]
     assert "MIT License" in text and "Creative Commons Attribution 4.0 International" in text
+
+
+def reference(entry):
+    """An entry of the bibliography as the format tells it."""
+    people = [
+        {"family-names": " ".join(person.last_names), "given-names": " ".join(person.first_names)}
+        if person.first_names
+        else {"name": " ".join(person.last_names).strip("{}")}
+        for person in entry.persons["author"]
+    ]
+    about = entry.fields.get("note", "") + entry.fields.get("howpublished", "")
+    found = {"type": "generic" if about == "Research note" else "blog", "authors": people}
+    found |= {"title": re.sub("[{}]", "", entry.fields["title"]), "year": int(entry.fields["year"])}
+    return found | {name: entry.fields[name] for name in ("url",) if name in entry.fields}
+
+
+def test_the_twelve_texts_are_referred_to_as_in_the_bibliography(citation):
+    table = (ROOT / "book/texts.md").read_text().partition("```{texts}\n")[2].partition("```")[0]
+    texts = re.findall(r"^(\w+):", table, flags=re.MULTILINE)
+    entries = parse_file(ROOT / "book/references.bib").entries
+    assert citation["references"] == [reference(entries[key]) for key in texts] and len(texts) == 12
+
+
+def test_addresses_are_those_of_the_settings(citation):
+    # None is set before there is a public place, and none is made up.
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
+    expected = {
+        "repository-code": settings["repository"]["url"],
+        "url": catalog.setting("offconvex_site_url", ROOT),
+        "doi": catalog.setting("offconvex_doi", ROOT),
+    }
+    assert {name: citation.get(name, "") for name in expected} == expected

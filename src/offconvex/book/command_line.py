@@ -139,6 +139,7 @@ def _publish(options: argparse.Namespace) -> int:
 
     for id in published.append_new():
         print(f"published: {id}")
+    published.write_manifest()
     return 0
 
 
@@ -305,7 +306,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.set_defaults(command=_seal)
 
-    command = commands.add_parser("publish", help="add new page, figure and claim ids to book/published_ids.txt")
+    command = commands.add_parser(
+        "publish", help="add new page, figure and claim ids to book/published_ids.txt, and figures to codecheck.yml"
+    )
     command.set_defaults(command=_publish)
 
     command = commands.add_parser(
