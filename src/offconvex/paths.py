@@ -19,12 +19,12 @@ def require_project_root() -> Path:
     """Top of the checkout.
 
     Raises:
-        SystemExit: if there is none, since executing and building need the book's sources.
+        ValueError: if there is none, since executing and building need the book's sources.
     """
     root = project_root()
     if root is None:
-        raise SystemExit(
-            "offconvex: this command needs the book's checkout, but the package was installed without it; "
+        raise ValueError(
+            "this command needs the book's checkout, but the package was installed without it; "
             "get the repository and run `pip install -e .` in it."
         )
     return root

@@ -33,5 +33,17 @@ def test_a_closed_pipe_in_the_place_of_messages_is_no_failure_of_its_own():
     assert (done.returncode, done.stdout) == (141, b"")
 
 
+@pytest.mark.parametrize(("command", "absent"), [("chapters", "yaml"), ("execute", "filelock")])
+def test_what_the_library_does_without_is_asked_for_in_one_sentence(command, absent):
+    program = (
+        f"import sys; sys.modules[{absent!r}] = None; "
+        f"from offconvex.book.command_line import main; sys.exit(main({command.split()}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    said = f"offconvex: this command needs {absent}, which is not installed; run `pip install -r requirements.txt`"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said) and done.stderr.count("\n") == 1
+
+
 def test_no_output_at_all_is_fine():
     assert run("chapters", preexec_fn=lambda: os.close(1)) == (0, "")

@@ -32,6 +32,15 @@ def _status(arguments: list[str] | None) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(f"offconvex: {error}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "offconvex":
+            raise  # no reader's environment lacks a part of the package itself
+        print(
+            f"offconvex: this command needs {error.name}, which is not installed; run "
+            "`pip install -r requirements.txt` in the book's checkout.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("\noffconvex: interrupted; every committed file is as it was before, or complete.", file=sys.stderr)
         return 130
@@ -81,13 +90,14 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from offconvex import stored
+    from offconvex import paths, stored
     from offconvex.book.execution import long_run
 
     if options.experiment is None:
         for experiment in stored.experiments().values():
             print(f"{experiment.name}  (chapter {experiment.chapter})")
         return 0
+    paths.require_project_root()  # where the result will be stored, hours later
     print(f"stored: {long_run.run(options.experiment, workers=options.jobs, device=options.device).name}")
     return 0
 

@@ -18,7 +18,7 @@ def make() -> list[Path]:
     Raises:
         ValueError: if no pages are built.
     """
-    html = paths.build_folder() / "html"
+    html = paths.require_project_root() / "_build" / "html"
     first = html / "book" / "index.html"
     if not first.exists():
         raise ValueError(
