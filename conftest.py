@@ -1,5 +1,17 @@
 """Settings of nbval that have no command-line option."""
 
+import contextlib
+
+
+def pytest_configure(config):
+    """Keep the reader's settings from the kernels that nbval starts, as from those that execute chapters."""
+    if config.getoption("nbval", False) and not hasattr(config, "workerinput"):  # pytest's workers inherit it
+        from offconvex.book import surroundings
+
+        stack = contextlib.ExitStack()
+        config.add_cleanup(stack.close)
+        stack.enter_context(surroundings.clean())
+
 
 def pytest_itemcollected(item):
     """Give a loaded machine a minute per output message; nbval's own limit is five seconds."""

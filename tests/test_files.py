@@ -219,9 +219,10 @@ def relative(path):
 
 # Modules that write otherwise, and in how many lines: a number only falls, and a fall is written down here.
 ELSEWHERE = {
-    # The terminal's own stderr, handed to the progress bar by its number; and papermill keeps the notebook of a run as
-    # it grows, in a folder of the run's own that nobody reads before `install` moves it.
-    "book/execution/execute.py": 2,
+    # papermill keeps the notebook of a run as it grows, in a folder of the run's own that nobody reads before `install`
+    # moves it.
+    "book/execution/execute.py": 1,
+    "book/command_line.py": 1,  # /dev/null, for output whose reader is gone
     "book/execution/long_run.py": 1,  # StoredExperiment.save, which hands its arrays to offconvex.files
     "book/publication/release.py": 1,  # unpacks the commit into a temporary folder, which is gone when it returns
 }

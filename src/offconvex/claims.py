@@ -236,7 +236,7 @@ def _plain(values: Mapping[str, object]) -> object:
 
 def _read(output: Path) -> dict[str, dict]:
     file = output / "claims.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _store(output: Path, id: str, record: dict) -> None:

@@ -116,7 +116,7 @@ def read_data(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        with open(path, newline="") as file:
+        with open(path, encoding="utf-8", newline="") as file:
             header, *rows = list(csv.reader(file, strict=True))
         if any(len(row) != len(header) for row in rows):
             raise ValueError("rows of different lengths")
@@ -131,6 +131,7 @@ _UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, csv.Err
 
 def reset(output: Path) -> None:
     """Apply the style, close open figures and forget the figures of an earlier run in the same folder."""
+    plt.rcdefaults()  # a reader's matplotlibrc changes no figure
     plt.style.use(paths.PACKAGE / "offconvex.mplstyle")
     # A figure whose layout is impossible must fail a chapter, not print to stderr.
     warnings.filterwarnings("error", message=".*constrained_layout.*")

@@ -1,6 +1,7 @@
 """The `offconvex` command."""
 
 import argparse
+import io
 import os
 import sys
 
@@ -15,6 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     It is 0, 1 if a chapter failed, 2 for bad input, 130 if interrupted, and 141, the shell's number for it, if nobody
     reads the output any more, as after `head`.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # citations have letters that not every language has
     try:
         return _status(arguments)
     except BrokenPipeError:

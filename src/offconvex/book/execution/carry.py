@@ -78,7 +78,7 @@ def _ask(checkout: Path, names: list[str]) -> dict[str, str]:
     surroundings = os.environ | {"PYTHONPATH": str(checkout / "src")}
     surroundings.pop("OFFCONVEX_ROOT", None)
     asked = [sys.executable, "-c", ASK, *names]
-    said = subprocess.run(asked, cwd=checkout, env=surroundings, capture_output=True, text=True)
+    said = subprocess.run(asked, cwd=checkout, env=surroundings, capture_output=True, encoding="utf-8")
     if said.returncode:
         reason = (said.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise ValueError(f"the code in {checkout} does not tell its version ({reason}).")

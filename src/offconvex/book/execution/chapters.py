@@ -16,7 +16,7 @@ def names() -> list[str]:
     """All chapters, in the order of `_toc.yml`; those not listed there yet come last."""
     root = paths.require_project_root()
     sources = {path.stem for path in (root / "book" / "sources").glob("*.md")}
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     files = [Path(entry["file"]) for part in toc.get("parts", []) for entry in part["chapters"]]
     listed = [file.stem for file in files if file.parent.name == "chapters" and file.stem in sources]
     return listed + sorted(sources - set(listed))
@@ -96,7 +96,7 @@ def profile_parameters(chapter: str, profile: str, defaults: dict[str, object]) 
     if not path.exists():
         known = sorted(p.parent.name for p in folder.glob(f"*/{chapter}.yaml"))
         raise ValueError(f"{chapter} has no profile {profile!r}; it has: {', '.join(known) or 'none'}.")
-    values = yaml.safe_load(path.read_text()) or {}
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     unknown = set(values) - set(defaults)
     if unknown:
         raise ValueError(f"profile {profile}/{chapter}.yaml sets {sorted(unknown)}, which the chapter does not know.")

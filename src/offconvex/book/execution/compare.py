@@ -79,7 +79,7 @@ def _data_files(folder: Path) -> set[str]:
 
 def _json(path: Path) -> dict:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path.name}: unreadable ({error}); execute the chapter again.") from error
 

@@ -36,7 +36,7 @@ def to_notebook(chapter: str) -> nbformat.NotebookNode:
 
 def repository_url() -> str:
     """The one repository setting, `repository: url:` of `_config.yml`; empty when there is none."""
-    config = yaml.safe_load((paths.require_project_root() / "_config.yml").read_text())
+    config = yaml.safe_load((paths.require_project_root() / "_config.yml").read_text(encoding="utf-8"))
     return ((config.get("repository") or {}).get("url") or "").rstrip("/")
 
 

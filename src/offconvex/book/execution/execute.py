@@ -16,7 +16,8 @@ from pathlib import Path
 import filelock
 import nbformat
 
-from offconvex import files, paths
+from offconvex import claims, files, paths
+from offconvex.book import surroundings
 from offconvex.book.execution import chapters, code, convert, install, provenance
 
 PATIENCE = 3.5  # seconds that a killed run may take to be really gone, and its lock with it
@@ -32,12 +33,14 @@ class Job:
         parameters: values that replace defaults of its parameters cell; none for the committed run.
         label: folder name of a run with other parameters; empty for the committed run.
         position: line of its progress bar.
+        judging: whether a claim that misses its bound ends the run.
     """
 
     chapter: str
     parameters: dict[str, object]
     label: str
     position: int = 0
+    judging: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,14 +101,17 @@ def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
     return outcomes
 
 
-def worker_pool(workers: int) -> concurrent.futures.ProcessPoolExecutor:
+@contextlib.contextmanager
+def worker_pool(workers: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
     """A pool of `workers` fresh processes; a forked torch may deadlock, so they are spawned.
 
     When the process that made the pool dies, however suddenly, so do its workers, in the middle of what they do: nobody
     would hear of their results, and files that nobody asked for any more must not be replaced.
     """
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_together)
+    pool = concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_together)
+    with surroundings.clean(), pool:
+        yield pool
 
 
 def execute(job: Job) -> Outcome:
@@ -125,18 +131,19 @@ def execute(job: Job) -> Outcome:
         version = _code_version(job.chapter)  # before anybody may change it
         working_directory = chapters.notebook_path(job.chapter).parent
         working_directory.mkdir(parents=True, exist_ok=True)
+        given = {"OFFCONVEX_OUTPUT": str(output)} | ({} if job.judging else {claims.RECORD_ONLY: "1"})
         try:
-            with _kernel_surroundings(output, folder.parent / f".{folder.name}.log"):
-                executed = papermill.execute_notebook(
-                    notebook,
-                    notebook,
-                    parameters=job.parameters,
-                    kernel_name="python3",
-                    cwd=working_directory,
-                    execution_timeout=CELL_TIMEOUT,
-                    start_timeout=120,
-                    progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
-                )
+            executed = papermill.execute_notebook(
+                notebook,
+                notebook,
+                parameters=job.parameters,
+                kernel_name="python3",
+                kernel_manager_class=surroundings.kernel(folder.parent / f".{folder.name}.log", given),
+                cwd=working_directory,
+                execution_timeout=CELL_TIMEOUT,
+                start_timeout=120,
+                progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
+            )
             executed = convert.normalise(executed)
         except PapermillExecutionError as error:
             return Outcome(job.chapter, *_failed(job, notebook, start), error=_screen(error))
@@ -144,7 +151,8 @@ def execute(job: Job) -> Outcome:
             return Outcome(job.chapter, *_failed(job, notebook, start), error=f"{type(error).__name__}: {error}")
         seconds = time.monotonic() - start
         defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
-        record = provenance.describe(job.chapter, defaults | job.parameters, seconds) | {"code": version}
+        record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
+        record |= surroundings.ask(provenance.software) | {"code": version}
         files.write_json(output / "provenance.json", record)
         files.replace(notebook, convert.content(executed))
         if job.label:
@@ -164,14 +172,17 @@ def alone(source: str) -> list[nbformat.NotebookNode]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     folder = paths.build_folder() / "execute"
     folder.mkdir(parents=True, exist_ok=True)
-    with _kernel_surroundings(folder, folder / ".alone.log"):
-        client = nbclient.NotebookClient(
-            notebook, timeout=CELL_TIMEOUT, kernel_name="python3", store_widget_state=False
-        )
-        try:
-            client.execute()
-        except nbclient.exceptions.CellExecutionError as error:
-            raise ValueError(f"the model cell failed: {error.ename}: {error.evalue}.") from None
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        kernel_manager_class=surroundings.kernel(folder / ".alone.log", {}),
+        store_widget_state=False,
+    )
+    try:
+        client.execute()
+    except nbclient.exceptions.CellExecutionError as error:
+        raise ValueError(f"the model cell failed: {error.ename}: {error.evalue}.") from None
     return convert.normalise(notebook).cells[0].outputs
 
 
@@ -220,28 +231,6 @@ def _only_one(folder: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def _kernel_surroundings(output: Path, log: Path) -> Iterator[None]:
-    """Environment variables that the kernel inherits, and a file for what it says about itself on stderr.
-
-    The progress bar keeps the terminal's stderr.
-    """
-    environment, python_stderr, terminal = dict(os.environ), sys.stderr, os.dup(2)
-    os.environ |= {"OFFCONVEX_OUTPUT": str(output), "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    os.environ.pop("MPLBACKEND", None)  # a set backend would keep figures out of the notebook
-    with files.log(log) as file, os.fdopen(terminal, "w", closefd=False) as stream:
-        os.dup2(file.fileno(), 2)
-        sys.stderr = stream
-        try:
-            yield
-        finally:
-            sys.stderr = python_stderr
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            os.environ.clear()
-            os.environ.update(environment)
 
 
 def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:

@@ -40,7 +40,7 @@ def finish(chapter: str) -> None:
     ready = ready_folder() / chapter
     if not (ready / "manifest.json").exists():
         return
-    manifest = set(json.loads((ready / "manifest.json").read_text()))
+    manifest = set(json.loads((ready / "manifest.json").read_text(encoding="utf-8")))
     results = paths.committed_results(chapter)
     # Everything below may have been done before, up to any point; `glob` finds nothing in a folder that is gone.
     for file in sorted((ready / "results").glob("*")):

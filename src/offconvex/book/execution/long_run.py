@@ -3,7 +3,6 @@
 import concurrent.futures
 import dataclasses
 import json
-import os
 import time
 from pathlib import Path
 
@@ -33,7 +32,6 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     if len(set(parts.values())) < len(parts):
         raise ValueError(f"Two parts of {name} have the same arguments: {', '.join(parts)}.")
     missing = [part for part in parts if _read(folder, part) is None]
-    os.environ["OMP_NUM_THREADS"] = "1"
     with (
         execute.worker_pool(workers) as pool,
         tqdm(total=len(parts), initial=len(parts) - len(missing), desc=name, unit="part", disable=None) as bar,

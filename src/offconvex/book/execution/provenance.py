@@ -27,9 +27,13 @@ def describe(chapter: str, parameters: dict[str, object], duration: float) -> di
         "device": _device_name(str(parameters.get("device", "cpu"))),
         "cpu": _cpu_name(),
         "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": _versions(PACKAGES),
+        **software(),
     }
+
+
+def software() -> dict:
+    """Versions of this Python and of the packages that it finds."""
+    return {"python": platform.python_version(), "packages": _versions(PACKAGES)}
 
 
 def machine() -> dict:
@@ -78,7 +82,7 @@ def _device_name(device: str) -> str:
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():
-        for line in info.read_text().splitlines():
+        for line in info.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

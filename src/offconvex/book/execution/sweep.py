@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import datetime
 import json
-import os
 import secrets
 import shutil
 import threading
@@ -24,7 +23,7 @@ FRESH = range(1_000_000, 2**31)
 """Where seeds are drawn from: beyond all that are chosen by hand, and small enough for every generator."""
 MOST_FRESH = 1000
 
-_ONE_AT_A_TIME = threading.Lock()  # an execution sets variables of its whole process
+_ONE_AT_A_TIME = threading.Lock()  # an execution changes the folder of its whole process
 
 
 def run(chapter: str, seeds: Sequence[int], *, workers: int = 2, scheduler: str | None = None) -> dict[int, SeedRecord]:
@@ -102,8 +101,8 @@ def alone(chapter: str) -> Iterator[None]:
 def measure(chapter: str, seed: int, position: int = 0) -> SeedRecord:
     """Execute a chapter with one seed, judging nothing; its record. `position` is the line of its progress bar."""
     label = f"sweep,seed={seed}"
-    job = execute.Job(chapter, {"seed": seed}, label, position)
-    with _ONE_AT_A_TIME, _recording():
+    job = execute.Job(chapter, {"seed": seed}, label, position, judging=False)
+    with _ONE_AT_A_TIME:
         outcome = execute.execute(job)
     folder = execute.run_folder(job)
     file = folder / "results" / "claims.json"
@@ -219,12 +218,3 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
 def _keep(chapter: str, seed: int, record: SeedRecord) -> None:
     with alone(chapter):  # two sweeps may add to one file
         save(chapter, load(chapter) | {seed: record})
-
-
-@contextlib.contextmanager
-def _recording() -> Iterator[None]:
-    os.environ[claims.RECORD_ONLY] = "1"
-    try:
-        yield
-    finally:
-        del os.environ[claims.RECORD_ONLY]
