@@ -11,8 +11,9 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 # A stage begins when the one before has ended, whatever -j or MAKEFLAGS say: pages are built of finished chapters.
 .NOTPARALLEL:
-# A set matplotlib backend would keep figures out of the notebooks.
-unexport MPLBACKEND
+# What a reader has set up for Python and its tools is not the book's: texts are UTF-8, assertions are asked.
+export PYTHONUTF8 := 1
+unexport MPLBACKEND PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS PYTEST_ADDOPTS
 
 help:
 	@echo "make book                 environment, every chapter executed, HTML, PDF and archive in _build/html"

@@ -241,6 +241,20 @@ def test_nbval_starts_kernels_without_settings(project, tmp_path):
     assert live == {name: content for name, content in files.items() if name in live} and "claims.json" in live
 
 
+def test_make_keeps_the_settings_of_python_to_itself(tmp_path):
+    (tmp_path / "shown.mk").write_text("shown:\n\t@env\n", encoding="utf-8")
+    settings = matplotlib_settings(tmp_path) | python_settings(tmp_path) | arithmetic(tmp_path)
+    settings |= {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii", "PYTEST_ADDOPTS": "--exitfirst"}
+    command = ["make", "-s", "-f", "Makefile", "-f", str(tmp_path / "shown.mk"), "shown"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | settings, capture_output=True, encoding="utf-8", check=True
+    )
+    shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert shown["PYTHONUTF8"] == shown["OMP_NUM_THREADS"] == "1"
+    gone = {"MPLBACKEND", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTEST_ADDOPTS"}
+    assert not gone & set(shown)
+
+
 def test_a_chapter_run_by_hand_is_drawn_from_the_defaults_of_matplotlib(open_chapter):
     def drawn():
         output = open_chapter()
