@@ -142,7 +142,7 @@ def why(page: Page, row: Row) -> nodes.Element:
     facts = [KINDS[claim.kind]] if claim.kind != "claim" else []
     facts += [fact for fact in (row.over_seeds, SCALES[claim.scale], "why this bound") if fact]
     reason = [MEANING.get(claim.kind, ""), span("Why this bound: ", classes="label"), *words(claim.reason)]
-    where = [span("Source: ", classes="label"), *cited(page, claim.source), ". "]
+    where = [span("Source: ", classes="label"), *cited(page, claim.source), " " if claim.source[-1] in ".?!" else ". "]
     if claim.uses:
         where += [span("Rests on: ", classes="label"), *separated([on_claims(page, used) for used in claim.uses]), ". "]
     where += [span("All numbers: ", classes="label"), on_claims(page, claim.id), "."]
