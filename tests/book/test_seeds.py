@@ -1,10 +1,11 @@
 """Whether the seeds of a sweep say something about a claim."""
 
+import nbformat
 import pytest
 import small_book
 
 from offconvex import claims
-from offconvex.book.reading import seeds
+from offconvex.book.reading import seeds, stored
 
 MEASURES = (claims.Measure("a", "first", None, 1.0), claims.Measure("b", "second", 0.0, None))
 
@@ -42,6 +43,34 @@ def test_what_stands_behind_a_claim_and_its_measures(root):
     assert seeds.basis(claim(), OTHER, root) == seeds.basis(claim("exact"), OTHER, root) == "seeds"
     assert seeds.basis(claim(), OTHER, root, measure="b") == "seeds"
     assert seeds.basis(claim(), OTHER, root, measure="a") == seeds.basis(claim(), SAME, root) == "exact"
-    (root / "book/results/one/stored-long.npz").write_bytes(b"")
+    cells = [
+        "from offconvex import claims",
+        "kept = LONG.load()",
+        'claims.check("one.holds", {"a": kept.loss.max(), "b": 2.0})',
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(notebook, root / "book/chapters/one.ipynb")
     assert seeds.basis(claim(), SAME, root) == seeds.basis(claim(), OTHER, root, measure="a") == "stored"
-    assert seeds.basis(claim("exact"), SAME, root) == "exact"
+    assert seeds.basis(claim(), SAME, root, measure="b") == "exact"
+
+
+@pytest.mark.parametrize(
+    ("code", "rest"),
+    [
+        ("check = A.load().loss", {"a"}),
+        ("kept, other = A.load(), 1\ncheck = kept.loss", {"a"}),
+        ("kept, other = A.load(), 1\ncheck = other", set()),
+        ("kept = A.load()\nkept = 2\ncheck = kept", set()),
+        ("kept = A.load()\nfor n, k in kept:\n    check = max(k)", {"a"}),
+        ("kept = A.load()\nworst = []\nfor n in (1, 2):\n    worst.append(kept[n])\ncheck = max(worst)", {"a"}),
+        ("kept = A.load()\nworst = {}\nworst['x'] = kept.loss\ncheck = worst", {"a"}),
+        ("kept = A.load()\nshown = [n for n in kept]\ncheck = max(n for n in (1, 2))", set()),
+        ("kept = A.load()\nn = 1\nshown = [n for n in kept]\ncheck = n", set()),
+        ("total = 0\nfor k in A.load():\n    total += k\ncheck = total", {"a"}),
+    ],
+)
+def test_what_is_loaded_is_followed_to_the_check(code, rest):
+    named = "from offconvex.claims import check as judge"
+    assert stored.measures([named, code, 'judge("one.holds", {"a": check, "b": 3})']) == {"one.holds": rest}
+    whole = {stored.ALL} if rest else set()
+    assert stored.measures([named, code, 'judge("one.holds", check)']) == {"one.holds": whole}

@@ -33,8 +33,8 @@ def purposes(cells: Sequence[str]) -> list[Purpose]:
     found = []
     for cell in cells:
         tree = ast.parse(cell)
-        known |= _imports(tree)
-        calls = [(_resolved(node.func, known), _identifier(node)) for node in _calls(tree)]
+        known |= imports(tree)
+        calls = [(resolved(node.func, known), _identifier(node)) for node in _calls(tree)]
         found.append(
             Purpose(
                 begins=any(function == "offconvex.chapter.begin" for function, _ in calls),
@@ -62,7 +62,8 @@ def _identifier(call: ast.Call) -> str:
     return texts[0] if texts else ""
 
 
-def _imports(tree: ast.AST) -> dict[str, str]:
+def imports(tree: ast.AST) -> dict[str, str]:
+    """What each name that is imported stands for, dotted."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -73,7 +74,8 @@ def _imports(tree: ast.AST) -> dict[str, str]:
     return {name: path or name for name, path in found.items()}
 
 
-def _resolved(function: ast.expr, known: dict[str, str]) -> str:
+def resolved(function: ast.expr, known: dict[str, str]) -> str:
+    """Dotted name of a function as it is called, by what is known of imports."""
     head, dot, rest = ast.unparse(function).partition(".")
     return known.get(head, head) + dot + rest
 

@@ -1,11 +1,13 @@
 """What the seeds of a sweep say about a claim: nothing, where a number is the same at every one of them."""
 
+import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from offconvex import claims
+from offconvex import claims, paths
 from offconvex.book.execution import sweep
-from offconvex.book.publication import catalog
+from offconvex.book.reading import stored
 
 
 def values(claim: claims.Claim, records: Sequence[sweep.SeedRecord]) -> dict[str, list[float]]:
@@ -32,14 +34,21 @@ def basis(
         measure: name of one measure; by default all of them together.
 
     Returns:
-        "seeds" if it differs between seeds, so that each is a trial; "stored" if it does not, and the chapter
-        shows stored experiments, which have seeds of their own; "exact" if it does not and nothing is stored, or the
-        claim has no scale; "" if the chapter was not swept.
+        "seeds" if it differs between seeds, so that each is a trial; "stored" if it does not, and its cell computes it
+        from a stored experiment, which has seeds of its own; "exact" if it does not and every run computes it anew; ""
+        if the chapter was not swept.
     """
     if not records:
         return ""
     differing = varying(claim, records)
     if differing if measure is None else measure in differing:
         return "seeds"
-    stored = any(catalog.results(claim.chapter, root).glob("stored-*.npz"))
-    return "stored" if stored and claim.scale != "exact" else "exact"
+    notebook = (root or paths.require_project_root()) / "book" / "chapters" / f"{claim.chapter}.ipynb"
+    rest = _stored(notebook, notebook.stat().st_mtime_ns).get(claim.id, set())
+    return "stored" if rest and (measure is None or rest & {measure, stored.ALL}) else "exact"
+
+
+@functools.cache
+def _stored(notebook: Path, _changed: int) -> dict[str, set[str]]:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return stored.measures(["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"])
