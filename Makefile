@@ -13,6 +13,7 @@ export OMP_NUM_THREADS := 1
 .NOTPARALLEL:
 # What a reader has set up for Python and its tools is not the book's: texts are UTF-8, assertions are asked.
 export PYTHONUTF8 := 1
+export DOCUTILSCONFIG :=
 unexport MPLBACKEND PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS PYTEST_ADDOPTS
 
 help:

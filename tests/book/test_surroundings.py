@@ -75,10 +75,10 @@ def matplotlib_settings(folder):
 
 
 def ipython_settings(folder):
-    profile = folder / "ipython/profile_default"
-    write(profile / "ipython_kernel_config.py", "get_config().InlineBackend.figure_formats = {'svg'}\n")
-    write(profile / "startup/first.py", "import builtins; builtins.startup = True\n")
-    return {"IPYTHONDIR": str(folder / "ipython")}
+    for profile in (folder / "ipython/profile_default", folder / "home/.ipython/profile_default"):
+        write(profile / "ipython_kernel_config.py", "get_config().InlineBackend.figure_formats = {'svg'}\n")
+        write(profile / "startup/first.py", "import builtins; builtins.startup = True\n")
+    return {"IPYTHONDIR": str(folder / "ipython"), "HOME": str(folder / "home")}
 
 
 def python_settings(folder):
@@ -96,10 +96,8 @@ def python_settings(folder):
 def foreign_packages(folder):
     write(folder / "shadow/numpy.py", "raise ImportError('another NumPy')\n")
     write(folder / "shadow/sitecustomize.py", "import builtins; builtins.startup = True\n")
-    packages = folder / "venv/lib/python{}.{}/site-packages".format(*sys.version_info)
-    write(packages / "numpy.py", "raise ImportError('another NumPy')\n")
     path = os.pathsep.join(filter(None, [str(folder / "shadow"), os.environ.get("PYTHONPATH")]))
-    return {"PYTHONPATH": path, "VIRTUAL_ENV": str(folder / "venv")}
+    return {"PYTHONPATH": path}
 
 
 def foreign_kernels(folder):
@@ -134,6 +132,13 @@ def nothing_writable(folder):
     return dict.fromkeys([*names, *jupyter], NOWHERE)
 
 
+def hostile(folder):
+    """All of them at once; but with another NumPy on its path the command itself would not start."""
+    settings = {name: value for case in CASES for name, value in case(folder).items()}
+    encodings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    return os.environ | settings | encodings | {"PYTHONPATH": str(ROOT / "src"), "PYTHONDEVMODE": ""}
+
+
 CASES = (
     matplotlib_settings,
     ipython_settings,
@@ -157,14 +162,15 @@ def test_no_setting_of_the_reader_changes_a_byte(settings, project, tmp_path, mo
     assert dict(os.environ) == before
 
 
+def test_a_missed_claim_ends_a_run_though_the_reader_has_set_the_variable_of_sweeps(project, monkeypatch):
+    monkeypatch.setenv(claims.RECORD_ONLY, "1")
+    assert "misses its bound" in run(parameters={"slope": 3.5}, label="slope=3.5").error
+
+
 def test_the_command_works_where_nothing_is_writable_nothing_is_utf8_and_stderr_is_no_terminal(project, tmp_path):
     root, files = project
-    inside = os.environ | {name: value for case in CASES for name, value in case(tmp_path).items()}
-    # A foreign package on the path is the command's own ruin, not the chapter's.
-    inside |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONDEVMODE": ""}
-    inside |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "offconvex.book.command_line", "execute", "tiny"]
-    done = subprocess.run(command, env=inside, capture_output=True, encoding="utf-8")
+    done = subprocess.run(command, env=hostile(tmp_path), capture_output=True, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tiny: done in ")
     assert tiny_project.snapshot(root) == files
@@ -194,15 +200,13 @@ def test_provenance_describes_the_packages_of_the_kernel(project, tmp_path, monk
     assert any(f"nbval=={record['packages']['nbval']}" in line for line in pinned)
 
 
-def test_a_model_cell_alone_gets_no_settings_either(project, tmp_path, monkeypatch):
-    for case in CASES:
-        for name, value in case(tmp_path).items():
-            monkeypatch.setenv(name, value)
-    source = (
-        "import os, IPython, numpy\nprint(IPython.core.application.SYSTEM_CONFIG_DIRS, os.environ['OMP_NUM_THREADS'])"
+def test_a_model_cell_alone_gets_no_settings_either(project, tmp_path):
+    cell = (
+        "import os, numpy, IPython; print(IPython.core.application.SYSTEM_CONFIG_DIRS, os.environ['OMP_NUM_THREADS'])"
     )
-    (output,) = execute.alone(source)
-    assert output.text == "[] 1\n"  # and nothing from /etc/ipython
+    program = f"from offconvex.book.execution import execute; print(execute.alone({cell!r})[0].text)"
+    done = subprocess.run([sys.executable, "-c", program], env=hostile(tmp_path), capture_output=True, encoding="utf-8")
+    assert done.stdout == "[] 1\n\n", done.stderr  # and nothing from /etc/ipython
 
 
 def test_a_sweep_judges_nothing_and_gets_no_settings_either(project, tmp_path, monkeypatch):
@@ -231,8 +235,7 @@ def test_stored_experiments_are_computed_without_settings(tiny, monkeypatch):
 def test_nbval_starts_kernels_without_settings(project, tmp_path):
     root, files = project
     shutil.copy(ROOT / "conftest.py", root)
-    inside = os.environ | {name: value for case in CASES for name, value in case(tmp_path).items()}
-    inside |= {"PYTHONPATH": str(ROOT / "src"), "PYTHONDEVMODE": ""}
+    inside = hostile(tmp_path) | {"PYTHONUTF8": "1"}  # as in the Makefile
     options = ["-q", "-p", "no:cacheprovider", "-n", "1", "--nbval", "--nbval-current-env"]
     command = [sys.executable, "-m", "pytest", *options, "book/chapters/tiny.ipynb"]
     done = subprocess.run(command, cwd=root, env=inside, capture_output=True, encoding="utf-8")
@@ -251,6 +254,7 @@ def test_make_keeps_the_settings_of_python_to_itself(tmp_path):
     )
     shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert shown["PYTHONUTF8"] == shown["OMP_NUM_THREADS"] == "1"
+    assert shown["DOCUTILSCONFIG"] == ""  # so that ~/.docutils is not read either
     gone = {"MPLBACKEND", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTEST_ADDOPTS"}
     assert not gone & set(shown)
 

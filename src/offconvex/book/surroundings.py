@@ -47,7 +47,7 @@ _LAUNCH = (
 def variables() -> dict[str, str]:
     """Variables of a process that computes: those of this one that say where something lies, and fixed settings.
 
-    Matplotlib, IPython and Jupyter keep what they like in `_build/surroundings`, and nothing in the reader's home.
+    Matplotlib and IPython keep what they like in `_build/surroundings`, and nothing in the reader's home.
     """
     kept = {name: value for name, value in os.environ.items() if any(fnmatchcase(name, each) for each in KEPT)}
     package, folder = paths.PACKAGE.parent, paths.build_folder() / "surroundings"
@@ -56,7 +56,7 @@ def variables() -> dict[str, str]:
         kept["PYTHONPATH"] = str(package)  # and nothing else that would come before the environment's packages
     if not Path(importlib.util.find_spec("ipykernel").origin).is_relative_to(site.getusersitepackages()):
         kept["PYTHONNOUSERSITE"] = "1"
-    places = {"MPLCONFIGDIR": folder / "matplotlib", "IPYTHONDIR": folder / "ipython", "JUPYTER_RUNTIME_DIR": folder}
+    places = {"MPLCONFIGDIR": folder / "matplotlib", "IPYTHONDIR": folder / "ipython"}
     return kept | FIXED | {name: str(place) for name, place in places.items()}
 
 
@@ -99,7 +99,6 @@ def kernel(log: Path, given: Mapping[str, str]) -> type:
         )
 
         async def start_kernel(self, **options):
-            self.connection_file = str(log.with_suffix(".json"))
             with files.log(log) as stderr:
                 await super().start_kernel(env={**variables(), **given}, stderr=stderr, **options)
 
