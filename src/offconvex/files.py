@@ -1,11 +1,13 @@
 """The only place that writes files: each appears whole or not at all, and equal content gives equal bytes."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
 import os
 import secrets
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,23 +21,75 @@ Arrays = dict[str, np.ndarray]
 SEAL = "sha256"
 """Name of the entry that vouches for the rest of a sealed file, or for the arrays beside a record."""
 
+_REMEDIES = {
+    errno.ENOSPC: "make room there and run it again",
+    errno.EDQUOT: "make room there and run it again",
+    errno.EROFS: "the book writes into its checkout, so it needs one on a disk that can be written",
+    errno.EACCES: "let this user read and write there, or use a checkout of your own",
+    errno.EPERM: "let this user read and write there, or use a checkout of your own",
+    errno.ENOTDIR: "a folder belongs there; move away the file in its place",
+    errno.EEXIST: "a folder belongs there; move away the file in its place",
+}
+
 
 def replace(path: Path, content: bytes | str) -> Path:
     """Write a file so that it is never seen half-written, with its folder; return its path."""
-    with _beside(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    replace_all({path: content})
     return path
+
+
+def replace_all(contents: Mapping[Path, bytes | str]) -> None:
+    """Write files as `replace` does, in order, and none before there is room for all."""
+    with contextlib.ExitStack() as stack:
+        # What is entered last leaves first: so the first file is the first to be seen.
+        temporaries = {path: stack.enter_context(_beside(path)) for path in reversed(contents)}
+        for path, content in contents.items():
+            temporaries[path].write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def probe(folder: Path) -> None:
+    """Find out whether files can be written to a folder, which is made, before hours of work depend on it.
+
+    Raises:
+        OSError: if they cannot.
+    """
+    with contextlib.suppress(_Enough), _beside(folder / "probe") as temporary:
+        temporary.write_bytes(bytes(4096))
+        raise _Enough
+
+
+def reason(error: OSError) -> str:
+    """Which file could not be used and why, and what to do, as the end of a sentence; or what the error says itself."""
+    if error.errno is None:
+        return str(error)
+    place = error.filename2 or error.filename  # of a renaming, where to
+    return (
+        f"{f'{place}: ' if place else ''}{error.strerror}; {_REMEDIES.get(error.errno, 'mend that and run it again')}."
+    )
 
 
 def write_json(path: Path, content: object, *, sort: bool = False) -> Path:
     """Write JSON the one way it is committed: one line a value, and a line's end after the last."""
-    return replace(path, json.dumps(content, indent=1, sort_keys=sort, ensure_ascii=False) + "\n")
+    return replace(path, as_json(content, sort=sort))
+
+
+def as_json(content: object, *, sort: bool = False) -> str:
+    """JSON as `write_json` writes it."""
+    return json.dumps(content, indent=1, sort_keys=sort, ensure_ascii=False) + "\n"
 
 
 def move(source: Path, target: Path) -> Path:
     """Rename a file or folder to where it belongs, in the place of a file there; return the target."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # Nothing is renamed from one disk to another: it is copied beside the target first, and seen whole there too.
+        with _beside(target) as temporary:
+            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, temporary)
+        _remove(source)
     return target
 
 
@@ -97,8 +151,7 @@ def unpack(content: bytes) -> Arrays:
 def write_arrays(path: Path, arrays: Arrays, about: Mapping[str, object]) -> Path:
     """Write arrays as `path`, an .npz, and what is said of them as .json beside it, which vouches for their bytes."""
     content = pack(arrays)
-    replace(path, content)
-    write_json(path.with_suffix(".json"), {**about, SEAL: digest(content)})
+    replace_all({path: content, path.with_suffix(".json"): as_json({**about, SEAL: digest(content)})})
     return path
 
 
@@ -154,9 +207,23 @@ def _beside(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        _remove(temporary)
+        if isinstance(error, OSError) and error.errno and str(error.filename) in ("None", str(temporary)):
+            error.filename, error.filename2 = (
+                str(path),
+                None,
+            )  # a full disk names no file, and else it is the passing name
         raise
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):  # what remains is ignored, and must not hide why
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+class _Enough(Exception):
+    """A probe leaves nothing."""
 
 
 def _read(path: Path, remedy: str, name: str) -> bytes:

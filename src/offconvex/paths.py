@@ -10,9 +10,17 @@ def project_root() -> Path | None:
     """Top of the checkout this package was imported from; None for a package installed alone.
 
     The environment variable OFFCONVEX_ROOT names another checkout to work on.
+
+    Raises:
+        ValueError: if what it names is none.
     """
-    root = Path(os.environ.get("OFFCONVEX_ROOT") or PACKAGE.parent.parent).resolve()
-    return root if (root / "_toc.yml").exists() and (root / "book").is_dir() else None
+    named = os.environ.get("OFFCONVEX_ROOT")
+    root = Path(named or PACKAGE.parent.parent).resolve()
+    if (root / "_toc.yml").exists() and (root / "book").is_dir():
+        return root
+    if named:
+        raise ValueError(f"OFFCONVEX_ROOT is {named!r}, which is no checkout of the book; correct or unset it.")
+    return None
 
 
 def require_project_root() -> Path:

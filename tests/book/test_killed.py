@@ -1,27 +1,20 @@
 """`make book` killed at random moments: no file half-written, no process left, and the next run gives what it would."""
 
-import contextlib
 import functools
-import json
 import os
 import random
 import re
 import resource
-import shutil
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 import killing
-import numpy as np
 import pytest
-import small_book
+import writers
 
-from offconvex import stored
-from offconvex.book.execution import checksums, install, sweep
-from offconvex.book.publication import published
+from offconvex.book.execution import checksums, install
 
 SEED = 20261
 KILLS = 20
@@ -193,76 +186,13 @@ def in_a_process_that_dies(work, event: int, size: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def installation(root):
-    """An execution's results, moved over those of the one before."""
-    staged = root / "_build/execute/one"
-
-    def prepare(version):
-        shutil.rmtree(staged, ignore_errors=True)
-        (staged / "results").mkdir(parents=True)
-        for name, length in (("claims.json", 40), ("fig-a.csv", 9000), (f"fig-{version}.pdf", 700)):
-            (staged / "results" / name).write_text(json.dumps(version * length))
-        (staged / "notebook.ipynb").write_text(json.dumps(version * 3000))
-
-    return prepare, lambda _: install.install(staged, "one"), install.finish_all, 25
-
-
-def swept(root):
-    """The records of a sweep, one more."""
-
-    def save(version):
-        record = {"claims": {}, "error": "", "code": version * 900, "seconds": 1.0, "date": ""}
-        sweep.save("one", {3: record, 4: record})
-
-    return (lambda _: None), save, (lambda: sweep.load("one")), 3
-
-
-def stored_experiment(root):
-    """Arrays and their record: between the two, reading them is one clear error."""
-    experiment = stored.StoredExperiment("long", "one", Settings(), None, None, None)
-
-    def save(version):
-        experiment.save({"value": np.arange(3000.0) + len(version)}, {"note": version * 900})
-
-    def load():
-        with contextlib.suppress(ValueError):
-            experiment.load()
-
-    return (lambda _: None), save, load, 5
-
-
-def publication(root):
-    """New addresses appended to those that stay."""
-    file = root / "book/published_ids.txt"
-    small_book.make(root)
-
-    def prepare(version):
-        small_book.write_claims(root, *(((f"one.{i}", "one") for i in range(200)) if version == "new" else ()))
-        if version == "old":
-            file.unlink(missing_ok=True)
-
-    return prepare, lambda _: published.append_new(root), (lambda: published.read(root)), 15
-
-
-@dataclass(frozen=True)
-class Settings:
-    size: int = 3000
-
-
-@pytest.mark.parametrize("scenario", [installation, swept, stored_experiment, publication])
+@pytest.mark.parametrize("scenario", writers.ALL)
 def test_a_writer_killed_at_any_file_operation_or_in_the_middle_of_a_file(tmp_path, monkeypatch, scenario):
-    (tmp_path / "book/results/one").mkdir(parents=True)
-    if scenario is not publication:
-        (tmp_path / "_toc.yml").touch()
-        (tmp_path / "book/chapters").mkdir()
+    writers.project(tmp_path, scenario)
     monkeypatch.setenv("OFFCONVEX_ROOT", str(tmp_path))
     prepare, work, settle, events = scenario(tmp_path)
-    together = scenario in (installation, swept)
-    whole = {}
-    for version in ("new", "old"):
-        prepare(version)
-        work(version)
-        whole[version] = committed(tmp_path)
+    together = scenario in writers.TOGETHER
+    whole = writers.versions(tmp_path, prepare, work)
     assert whole["old"] != whole["new"]
     draws, died = random.Random(SEED), 0
     print(f"seed {SEED}")
@@ -271,18 +201,12 @@ def test_a_writer_killed_at_any_file_operation_or_in_the_middle_of_a_file(tmp_pa
         prepare(version)
         event, size = draws.randrange(events), draws.choice([10**9, draws.randrange(1, 8000)])
         died += in_a_process_that_dies(functools.partial(work, version), event, size)
-        for name, content in committed(tmp_path).items():
+        for name, content in writers.committed(tmp_path).items():
             versions = [contents[name] for contents in whole.values() if name in contents]
             assert content in versions, f"{name} is half-written after {attempt}: event {event}, size {size}"
         settle()
-        assert not together or committed(tmp_path) in whole.values(), f"a mixture after {attempt}: {event}, {size}"
+        assert not together or writers.committed(tmp_path) in whole.values(), f"a mixture after {attempt}"
     assert died >= 20
     prepare("new")
     work("new")
-    assert committed(tmp_path) == whole["new"]
-
-
-def committed(root):
-    written = ("claims.toml", ".part")  # the first by `prepare`; the second are remains that nothing reads
-    files = [f for f in (root / "book").rglob("*") if f.is_file() and not f.name.endswith(written)]
-    return {str(file.relative_to(root)): file.read_bytes() for file in files}
+    assert writers.committed(tmp_path) == whole["new"]

@@ -1,9 +1,12 @@
 """The `offconvex` command."""
 
 import argparse
+import contextlib
 import io
 import os
+import signal
 import sys
+from collections.abc import Iterator
 
 from offconvex import __version__
 
@@ -13,13 +16,14 @@ DEVICES = ("auto", "cpu", "cuda", "mps")  # those of offconvex.runtime, which ta
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status.
 
-    It is 0, 1 if a chapter failed, 2 for bad input, 130 if interrupted, and 141, the shell's number for it, if nobody
-    reads the output any more, as after `head`.
+    It is 0, 1 if a chapter or a file failed, 2 for bad input, and the shell's numbers for it if the command is stopped:
+    130 if interrupted, 143 if told to end, 141 if nobody reads the output any more, as after `head`.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # citations have letters that not every language has
     try:
-        return _status(arguments)
+        with _told_to_end():
+            return _status(arguments)
     except BrokenPipeError:
         return 141
     finally:
@@ -32,9 +36,13 @@ def _status(arguments: list[str] | None) -> int:
         status = options.command(options)
         print(end="", flush=True)  # what cannot be written is found out here
         return status
-    except (ValueError, FileNotFoundError) as error:
-        print(f"offconvex: {error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError) as error:
+        from offconvex import files
+
+        print(f"offconvex: {files.reason(error) if isinstance(error, OSError) else error}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError | FileNotFoundError) else 1
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "offconvex":
             raise  # no reader's environment lacks a part of the package itself
@@ -44,9 +52,25 @@ def _status(arguments: list[str] | None) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\noffconvex: interrupted; every committed file is as it was before, or complete.", file=sys.stderr)
-        return 130
+        return 128 + (stop.args or (signal.SIGINT,))[0]
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    # A batch system or a closing terminal ends a command like Ctrl-C: what it started ends with it, and it says so.
+    def stop(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    try:
+        for number in numbers:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _let_go_of_output() -> None:

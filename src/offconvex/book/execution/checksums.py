@@ -32,17 +32,18 @@ def save(results: Path, digests: dict[str, str]) -> Path:
 
 
 def renew_notebook(chapter: str, notebook: bytes) -> None:
-    """Vouch for another notebook of a chapter, given by its bytes; the entries of its results stay as they are.
+    """Replace a chapter's notebook and vouch for the new one; its results and their entries stay as they are.
 
     Raises:
         ValueError: if the checksums are missing or unreadable.
     """
-    results, _ = _places(chapter, None)
+    results, place = _places(chapter, None)
     try:
         known = json.loads((results / FILE).read_text(encoding="utf-8")) | {NOTEBOOK: files.digest(notebook)}
     except (OSError, ValueError, TypeError):
         raise ValueError(f"{FILE} of {chapter} is missing or unreadable; run `offconvex execute {chapter}`.") from None
-    save(results, known)
+    # The checksum goes first: if the rest is interrupted, the notebook still differs from its source, and it is redone.
+    files.replace_all({results / FILE: files.as_json(known, sort=True), place: notebook})
 
 
 def faults(chapter: str, root: Path | None = None) -> list[str]:

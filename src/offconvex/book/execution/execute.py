@@ -1,13 +1,8 @@
 """Executes chapters: source -> notebook -> papermill -> normalised -> installed."""
 
-import concurrent.futures
 import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +12,7 @@ import filelock
 import nbformat
 
 from offconvex import claims, files, paths
-from offconvex.book import surroundings
+from offconvex.book import processes, surroundings
 from offconvex.book.execution import chapters, code, convert, install, provenance
 
 PATIENCE = 3.5  # seconds that a killed run may take to be really gone, and its lock with it
@@ -86,32 +81,23 @@ def run(jobs: list[Job], *, workers: int = 2) -> list[Outcome]:
 
     Raises:
         KeyboardInterrupt: if it is interrupted; what has not begun is not executed.
+        OSError: if results cannot be written; nothing is executed.
     """
+    files.probe(paths.build_folder())
     install.finish_all()
+    for job in jobs:
+        if not job.label:
+            install.probe(job.chapter)
     outcomes = []
-    with worker_pool(workers) as pool:
-        futures = [pool.submit(execute, job) for job in jobs]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                outcomes.append(future.result())
-                report(outcomes[-1])
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with processes.at_work(execute, [(job,) for job in jobs], workers=workers) as ended:
+        for (job,), seconds, future in ended:
+            try:
+                outcome = future.result()
+            except OSError as error:
+                outcome = Outcome(job.chapter, _partial(job), seconds, files.reason(error))
+            outcomes.append(outcome)
+            report(outcome)
     return outcomes
-
-
-@contextlib.contextmanager
-def worker_pool(workers: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
-    """A pool of `workers` fresh processes; a forked torch may deadlock, so they are spawned.
-
-    When the process that made the pool dies, however suddenly, so do its workers, in the middle of what they do: nobody
-    would hear of their results, and files that nobody asked for any more must not be replaced.
-    """
-    context = multiprocessing.get_context("spawn")
-    pool = concurrent.futures.ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_end_together)
-    with surroundings.clean(), pool:
-        yield pool
 
 
 def execute(job: Job) -> Outcome:
@@ -124,15 +110,15 @@ def execute(job: Job) -> Outcome:
     with _only_one(folder) as free:
         if not free:
             return Outcome(job.chapter, folder, 0.0, f"{job.chapter} is being executed by another process already.")
-        shutil.rmtree(folder, ignore_errors=True)
         notebook, output = folder / install.NOTEBOOK, folder / "results"
-        output.mkdir(parents=True)
-        files.replace(notebook, convert.content(convert.to_notebook(job.chapter)))
-        version = _code_version(job.chapter)  # before anybody may change it
-        working_directory = chapters.notebook_path(job.chapter).parent
-        working_directory.mkdir(parents=True, exist_ok=True)
-        given = {"OFFCONVEX_OUTPUT": str(output)} | ({} if job.judging else {claims.RECORD_ONLY: "1"})
         try:
+            shutil.rmtree(folder, ignore_errors=True)
+            output.mkdir(parents=True)
+            files.replace(notebook, convert.content(convert.to_notebook(job.chapter)))
+            version = _code_version(job.chapter)  # before anybody may change it
+            working_directory = chapters.notebook_path(job.chapter).parent
+            working_directory.mkdir(parents=True, exist_ok=True)
+            given = {"OFFCONVEX_OUTPUT": str(output)} | ({} if job.judging else {claims.RECORD_ONLY: "1"})
             executed = papermill.execute_notebook(
                 notebook,
                 notebook,
@@ -145,16 +131,18 @@ def execute(job: Job) -> Outcome:
                 progress_bar={"desc": f"{job.chapter:24.24}", "position": job.position, "disable": None},
             )
             executed = convert.normalise(executed)
+            seconds = time.monotonic() - start
+            defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
+            record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
+            record |= surroundings.ask(provenance.software) | {"code": version}
+            files.write_json(output / "provenance.json", record)
+            files.replace(notebook, convert.content(executed))
         except PapermillExecutionError as error:
-            return Outcome(job.chapter, *_failed(job, notebook, start), error=_screen(error))
+            return Outcome(job.chapter, _partial(job), time.monotonic() - start, _screen(error))
         except Exception as error:  # whatever stops a chapter is reported like a failing cell, beside the others
-            return Outcome(job.chapter, *_failed(job, notebook, start), error=f"{type(error).__name__}: {error}")
-        seconds = time.monotonic() - start
-        defaults = chapters.default_parameters(convert.to_notebook(job.chapter))
-        record = provenance.describe(job.chapter, defaults | job.parameters, seconds)
-        record |= surroundings.ask(provenance.software) | {"code": version}
-        files.write_json(output / "provenance.json", record)
-        files.replace(notebook, convert.content(executed))
+            disk = isinstance(error, OSError) and error.errno is not None
+            said = files.reason(error) if disk else f"{type(error).__name__}: {error}"
+            return Outcome(job.chapter, _partial(job), time.monotonic() - start, said)
         if job.label:
             return Outcome(job.chapter, notebook, seconds, "")
         install.install(folder, job.chapter)
@@ -199,15 +187,6 @@ def _code_version(chapter: str) -> str:
         return ""  # the execution will fail there, and say in which cell
 
 
-def _end_together() -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
 def _label(profile: str | None, given: list[tuple[str, str]], device: str | None) -> str:
     parts = [profile] if profile else []
     parts += [f"{name}={value}" for name, value in given]
@@ -233,11 +212,12 @@ def _only_one(folder: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _failed(job: Job, notebook: Path, start: float) -> tuple[Path, float]:
-    kept = paths.build_folder() / "failed" / f"{job.chapter}.ipynb"
-    if notebook.exists():
-        files.move(notebook, kept)
-    return kept, time.monotonic() - start
+def _partial(job: Job) -> Path:
+    notebook, kept = run_folder(job) / install.NOTEBOOK, paths.build_folder() / "failed" / f"{job.chapter}.ipynb"
+    try:
+        return files.move(notebook, kept)
+    except OSError:
+        return notebook  # on a full disk it stays where it is, if it is
 
 
 def _screen(error) -> str:
@@ -256,4 +236,8 @@ def report(outcome: Outcome) -> None:
         f"\noffconvex: chapter {outcome.chapter!r} failed after {outcome.seconds:.0f} s: {outcome.error}",
         file=sys.stderr,
     )
-    print(f"    partial notebook: {where}; no committed file was changed.", file=sys.stderr)
+    if install.waits(outcome.chapter):
+        print("    The finished run is kept; the next `offconvex execute` puts it into its place.", file=sys.stderr)
+        return
+    partial = f"partial notebook: {where}; " if outcome.notebook.is_file() else ""
+    print(f"    {partial}no committed file was changed.", file=sys.stderr)

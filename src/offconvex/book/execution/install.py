@@ -31,14 +31,30 @@ def install(staged: Path, chapter: str) -> None:
     checksums.save(staged / "results", kept | written)
     files.write_json(staged / "manifest.json", sorted(file.name for file in (staged / "results").iterdir()))
     finish(chapter)
+    probe(chapter)
     files.move(staged, ready_folder() / chapter)
     finish(chapter)
+
+
+def probe(chapter: str) -> None:
+    """Find out whether a chapter's committed files can be replaced, while nothing is touched.
+
+    Raises:
+        OSError: if they cannot.
+    """
+    for folder in (paths.committed_results(chapter), chapters.notebook_path(chapter).parent):
+        files.probe(folder)
+
+
+def waits(chapter: str) -> bool:
+    """Whether a finished run of a chapter is not wholly in its place yet."""
+    return (ready_folder() / chapter / "manifest.json").exists()
 
 
 def finish(chapter: str) -> None:
     """Complete the installation of a chapter's finished run, if one is waiting."""
     ready = ready_folder() / chapter
-    if not (ready / "manifest.json").exists():
+    if not waits(chapter):
         return
     manifest = set(json.loads((ready / "manifest.json").read_text(encoding="utf-8")))
     results = paths.committed_results(chapter)

@@ -1,6 +1,5 @@
 """Runs a stored experiment part by part, and takes it up again where it stopped."""
 
-import concurrent.futures
 import dataclasses
 import json
 import time
@@ -9,7 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from offconvex import files, paths, stored
-from offconvex.book.execution import code, execute, provenance
+from offconvex.book import processes
+from offconvex.book.execution import code, provenance
 from offconvex.book.execution.chapters import nearest
 
 
@@ -20,6 +20,8 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
 
     Raises:
         ValueError: if there is no such experiment, it offers no choice of device, or parts have the same arguments.
+        OSError: if a part cannot be written.
+        ChildProcessError: if the processes of some parts were killed; all others are finished and kept.
     """
     experiment = find(name)
     if device is not None:
@@ -31,19 +33,23 @@ def run(name: str, *, workers: int = 2, device: str | None = None) -> Path:
     parts = experiment.parts(experiment.config)
     if len(set(parts.values())) < len(parts):
         raise ValueError(f"Two parts of {name} have the same arguments: {', '.join(parts)}.")
+    files.probe(paths.committed_results(experiment.chapter))
     missing = [part for part in parts if _read(folder, part) is None]
+    killed = []
     with (
-        execute.worker_pool(workers) as pool,
+        processes.at_work(_run_part, [(name, device, part, folder) for part in missing], workers=workers) as ended,
         tqdm(total=len(parts), initial=len(parts) - len(missing), desc=name, unit="part", disable=None) as bar,
     ):
-        futures = [pool.submit(_run_part, name, device, part, folder) for part in missing]
-        try:
-            for future in concurrent.futures.as_completed(futures):
+        for (_, _, part, _), _, future in ended:
+            try:
                 future.result()
                 bar.update()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            except ChildProcessError:
+                killed.append(part)
+    if killed:
+        raise ChildProcessError(
+            f"{name}, part {' and part '.join(killed)}: {processes.KILLED}; the finished parts are kept, run it again."
+        )
     kept = [_read(folder, part) for part in parts]
     last = time.process_time()
     results = dict(zip(parts.values(), (arrays for arrays, *_ in kept)))

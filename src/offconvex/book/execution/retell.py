@@ -2,7 +2,6 @@
 
 import nbformat
 
-from offconvex import files
 from offconvex.book.execution import chapters, checksums, code, convert, execute, install
 
 
@@ -37,10 +36,7 @@ def retell(chapter: str) -> bool:
     after.metadata = before.metadata
     if after == before:
         return False
-    content = convert.content(after)
-    # The checksum goes first: if the rest is interrupted, the notebook still differs from its source, and it is redone.
-    checksums.renew_notebook(chapter, content)
-    files.replace(path, content)
+    checksums.renew_notebook(chapter, convert.content(after))
     return True
 
 

@@ -1,6 +1,5 @@
 """A chapter for many seeds: what each one measured, kept as data."""
 
-import concurrent.futures
 import contextlib
 import datetime
 import json
@@ -13,6 +12,7 @@ from pathlib import Path
 import filelock
 
 from offconvex import claims, files, paths
+from offconvex.book import processes
 from offconvex.book.execution import chapters, code, execute
 
 SeedRecord = dict[str, object]
@@ -30,7 +30,8 @@ def run(chapter: str, seeds: Sequence[int], *, workers: int = 2, scheduler: str 
     """Run a chapter for the seeds that have no complete record by the present code; return the records of all seeds.
 
     Records are kept one by one as they arrive, in `book/results/<chapter>/sweep.json`, so that an interrupted sweep
-    goes on where it stopped. A claim that misses does not end a seed's run: the others are measured all the same.
+    goes on where it stopped. A claim that misses does not end a seed's run: the others are measured all the same. The
+    record of a seed whose process was killed says so, and is not kept.
 
     Args:
         chapter: its name.
@@ -41,11 +42,14 @@ def run(chapter: str, seeds: Sequence[int], *, workers: int = 2, scheduler: str 
 
     Raises:
         ValueError: if the chapter is unknown, the scheduler cannot be reached, or its workers have other code.
+        OSError: if records cannot be written.
     """
     chapters.require(chapter)
     present = code.version(chapter)
     kept = load(chapter)
     missing = [seed for seed in seeds if not _complete(kept.get(seed), present)]
+    files.probe(place(chapter).parent)
+    lost: dict[int, SeedRecord] = {}
     arriving = _on_cluster(chapter, missing, scheduler) if scheduler else _here(chapter, missing, workers)
     with contextlib.closing(arriving):
         for seed, record in arriving:
@@ -54,9 +58,12 @@ def run(chapter: str, seeds: Sequence[int], *, workers: int = 2, scheduler: str 
                     f"seed {seed} of {chapter} was run by other code than this checkout's; "
                     "bring the same commit to every worker and sweep again."
                 )
-            _keep(chapter, seed, record)
+            if record["error"] == processes.KILLED:
+                lost[seed] = record  # it tells of the machine, not of the chapter
+            else:
+                _keep(chapter, seed, record)
             print(line(chapter, seed, record), flush=True)
-    kept = load(chapter)
+    kept = load(chapter) | lost
     return {seed: kept[seed] for seed in seeds}
 
 
@@ -189,14 +196,17 @@ def _complete(record: SeedRecord | None, present: str) -> bool:
 
 
 def _here(chapter: str, seeds: list[int], workers: int) -> Iterator[tuple[int, SeedRecord]]:
-    with execute.worker_pool(workers) as pool:
-        futures = {pool.submit(measure, chapter, seed, i % workers): seed for i, seed in enumerate(seeds)}
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    tasks = [(chapter, seed, i % workers) for i, seed in enumerate(seeds)]
+    with processes.at_work(measure, tasks, workers=workers) as ended:
+        for (_, seed, _), seconds, future in ended:
+            try:
+                yield seed, future.result()
+            except ChildProcessError:
+                yield seed, _killed(chapter, seconds)
+
+
+def _killed(chapter: str, seconds: float) -> SeedRecord:
+    return {"claims": {}, "error": processes.KILLED, "code": code.version(chapter), "seconds": seconds, "date": ""}
 
 
 def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tuple[int, SeedRecord]]:
@@ -211,8 +221,11 @@ def _on_cluster(chapter: str, seeds: list[int], scheduler: str) -> Iterator[tupl
     with client:
         # A worker that dies takes no result with it: its seeds go to another one.
         futures = {client.submit(measure, chapter, seed, pure=False): seed for seed in seeds}
-        for future, record in distributed.as_completed(futures, with_results=True):
-            yield futures[future], record
+        for future in distributed.as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except distributed.KilledWorker:  # it took several workers with it
+                yield futures[future], _killed(chapter, 0.0)
 
 
 def _keep(chapter: str, seed: int, record: SeedRecord) -> None:

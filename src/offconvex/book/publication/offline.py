@@ -24,6 +24,7 @@ def make() -> list[Path]:
         raise ValueError(
             "the copies are made of the built pages, and there are none in _build/html; run `make html` first."
         )
+    _fill(first, "")  # no link is dead, whatever stops this
     (html / printed.NAME).unlink(missing_ok=True)  # a copy of an earlier build is no copy of this one
     (html / ARCHIVE).unlink(missing_ok=True)
     made = [printed.make()] if printed.browser() else []
