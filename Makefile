@@ -5,7 +5,6 @@ SHELL := bash
 .PHONY: help env book execute chapter smoke html offline test quick chapters lint types unit notebooks fresh site bench \
   killed release clean
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # One thread per process: at these matrix sizes a second one slows the work down.
 export OMP_NUM_THREADS := 1
@@ -30,12 +29,13 @@ help:
 	@echo "make killed               make book killed at 20 random moments, in a clone: hours"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
+# An update of the system may have taken away the interpreter that .venv was made with.
 env: .venv/.ready
+	@$(BIN)/python -c "" 2>/dev/null || .ci/interpreter
 
+# The newest supported interpreter, or PYTHON=...; of a .venv that is there already, its own.
 .venv/.ready: requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "The book needs Python 3.11, and no Python was found; install Python 3.11."; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v[:2] != (3, 11) and f"The book needs Python 3.11, but {sys.executable} is {v[0]}.{v[1]}; install Python 3.11, or run make PYTHON=/path/to/python3.11.")'
-	$(PYTHON) -m venv .venv
+	@python=$$(.ci/interpreter) && echo "$$python -m venv .venv" && "$$python" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@

@@ -16,6 +16,7 @@ asks for.
 import ast
 import inspect
 import json
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,11 +79,22 @@ def modules(chapter: str) -> list[Path]:
 
 def syntax(text: str) -> str:
     """What a piece of Python does, without comments, layout, docstrings, imports and annotations of functions."""
-    return ast.dump(_Bare().visit(ast.parse(text)))
+    return _written(_Bare().visit(ast.parse(text)))
+
+
+def _written(tree: ast.AST) -> str:
+    # As Python 3.11 writes it, whichever reads it: 3.13 leaves empty lists out unless it is asked for them.
+    return ast.dump(tree, **({"show_empty": True} if sys.version_info >= (3, 13) else {}))
 
 
 class _Bare(ast.NodeTransformer):
     """Takes away all that decides no number; what is imported is looked at apart."""
+
+    def generic_visit(self, node):
+        # From 3.12 on, what has no type parameters says so.
+        if not getattr(node, "type_params", True):
+            del node.type_params
+        return super().generic_visit(node)
 
     def visit_Expr(self, node):
         text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -106,6 +118,11 @@ class _Bare(ast.NodeTransformer):
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
+    def visit_JoinedStr(self, node):
+        # Some releases of 3.12 end a format in an empty text.
+        node.values = [part for part in node.values if not (isinstance(part, ast.Constant) and part.value == "")]
+        return self.generic_visit(node)
+
 
 def _text_version(text: str, package: tuple[str, ...], known: dict[Path, str]) -> str:
     tree = ast.parse(text)
@@ -122,7 +139,7 @@ def _text_version(text: str, package: tuple[str, ...], known: dict[Path, str]) -
         file, attribute = (inside, "") if inside else (_file(module), attribute)
         if file and not _apart(file):  # what does not exist decides nothing: its import fails
             links.add((bound, attribute, module_version(file, known)))
-    return _hash(ast.dump(tree), *map(json.dumps, sorted(links)))
+    return _hash(_written(tree), *map(json.dumps, sorted(links)))
 
 
 def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
