@@ -93,6 +93,21 @@ def test_what_decides_no_number_is_not(package, name, old, new):
     assert code.module_version(package / "cell.py") == before
 
 
+def test_every_python_reads_a_text_alike():
+    text = 'class A:\n    def f(self, *, a=[]): return f"{a:>{self.x}}", None\n'
+    # In the words of Python 3.11, in which the committed hashes were computed.
+    assert code.syntax(text) == (
+        "Module(body=[ClassDef(name='A', bases=[], keywords=[], body=[FunctionDef(name='f', "
+        "args=arguments(posonlyargs=[], args=[arg(arg='self')], kwonlyargs=[arg(arg='a')], "
+        "kw_defaults=[List(elts=[], ctx=Load())], defaults=[]), "
+        "body=[Return(value=Tuple(elts=[JoinedStr(values=[FormattedValue(value=Name(id='a', ctx=Load()), "
+        "conversion=-1, format_spec=JoinedStr(values=[Constant(value='>'), "
+        "FormattedValue(value=Attribute(value=Name(id='self', ctx=Load()), attr='x', ctx=Load()), "
+        "conversion=-1)]))]), Constant(value=None)], ctx=Load()))], decorator_list=[])], decorator_list=[])], "
+        "type_ignores=[])"
+    )
+
+
 def test_a_file_that_moves_changes_nothing(package):
     before = code.module_version(package / "cell.py")
     (package / "engines").mkdir()

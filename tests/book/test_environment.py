@@ -1,42 +1,33 @@
 """One environment: environment.yml, requirements.txt and pyproject.toml say the same."""
 
-import re
+import json
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import wheels
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][A-Za-z0-9.]*)")
+REQUIREMENTS = ROOT / "requirements.txt"
+RUNNING = sys.version.split()[0].rstrip("+")
+SUPPORTED = list(dict.fromkeys(python.rpartition(".")[0] for python in wheels.PYTHONS))
+*PROVED, ACCEPTED = SUPPORTED
 
 
-def pins(text):
-    """Version by canonical name of every line of a requirements file; raises on a line that is no exact pin."""
-    found = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.split("#")[0].strip()
-        if not line:
-            continue
-        match = PIN.fullmatch(line)
-        if match is None:
-            raise ValueError(
-                f"requirements.txt, line {number}: expected name==version without a +suffix; got {line!r}."
-            )
-        name = canonicalize_name(match[1])
-        if name in found:
-            raise ValueError(f"requirements.txt, line {number}: {name} is pinned twice.")
-        found[name] = match[2]
-    return found
+def pins(text, python=RUNNING):
+    """Version by canonical name of every pin of a requirements file that holds under a version of Python."""
+    applying = [pin for pin in wheels.pins(text) if wheels.applies(pin, python)]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in applying}
 
 
 @pytest.fixture(scope="module")
 def pinned():
-    return pins((ROOT / "requirements.txt").read_text())
+    return pins(REQUIREMENTS.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +46,7 @@ def project():
         "numpy==2.*",
         "a==1\nA==1",
         "a-b==1\na_b==2",
+        'a==1; python_version < "3.13"\na==2; python_version > "3.11"',
     ],
 )
 def test_a_line_that_is_no_exact_pin_is_found(text):
@@ -67,10 +59,18 @@ def test_conda_installs_the_pinned_list_and_the_package(project):
     assert environment["name"] == project["name"] == "offconvex"
     assert environment["channels"] == ["conda-forge"]
     *plain, with_pip = environment["dependencies"]
-    assert plain == ["python=3.11", "pip"]
+    assert plain == [f"python>={PROVED[0]},<{ACCEPTED}", "pip"]
     assert with_pip == {"pip": ["-r requirements.txt", "-e ."]}
-    # The interpreter that conda installs is the one that the package asks for, and no other fits.
-    assert project["requires-python"] == ">=3.11,<3.12"
+
+
+def test_the_same_pythons_are_supported_everywhere(project):
+    past = f"3.{int(ACCEPTED.partition('.')[2]) + 1}"
+    assert project["requires-python"] == f">={PROVED[0]},<{past}"
+    assert project["classifiers"] == [f"Programming Language :: Python :: {python}" for python in PROVED]
+    finder = (ROOT / ".ci/interpreter").read_text()
+    assert f"proved=({' '.join(reversed(PROVED))})\naccepted={ACCEPTED}\n" in finder
+    for text in ("README.md", "book/how-to-use.md"):
+        assert f"Python {PROVED[0]} to {PROVED[-1]}" in (ROOT / text).read_text(encoding="utf-8").replace("**", "")
 
 
 def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, pinned):
@@ -90,20 +90,49 @@ def test_what_no_output_needs_to_be_made_again_is_pinned_apart(project, pinned, 
         assert canonicalize_name(requirement.name) not in pinned
 
 
-def test_the_pinned_list_is_closed(pinned):
-    """Whatever a pinned package needs on this machine is pinned too, in a version that it accepts."""
-    for name in pinned:
+@pytest.mark.parametrize("python", wheels.PYTHONS)
+def test_the_pinned_list_is_closed(pinned, python):
+    """Whatever a package needs that is installed here is pinned too, in a version that it accepts, under any Python."""
+    here, pinned = set(pinned), pins(REQUIREMENTS.read_text(), python)
+    for name in sorted(here & set(pinned)):
         for requirement in map(Requirement, metadata.requires(name) or []):
             # Builds of torch for a GPU pin their libraries themselves.
             gpu = requirement.name.startswith(("nvidia", "cuda", "triton"))
-            if not gpu and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+            if not gpu and wheels.applies(requirement, python):
                 version = pinned.get(canonicalize_name(requirement.name))
                 assert version is not None, f"{name} needs {requirement.name}, which is not pinned"
                 assert requirement.specifier.contains(version, prereleases=True), f"{name} needs {requirement}"
 
 
 def test_the_running_environment_is_the_pinned_one(pinned):
-    assert sys.version_info[:2] == (3, 11)
+    assert RUNNING.rpartition(".")[0] in SUPPORTED
     # A build for one kind of processor says so after a plus: torch 2.13.0+cpu is torch 2.13.0.
     installed = {name: metadata.version(name).split("+")[0] for name in pinned}
     assert installed == pinned
+
+
+@pytest.mark.parametrize("platform", wheels.PLATFORMS)
+@pytest.mark.parametrize("python", wheels.PYTHONS)
+def test_every_pin_has_a_wheel(python, platform):
+    pinned = wheels.pins(REQUIREMENTS.read_text())
+    known = json.loads(wheels.FILE.read_text())
+    assert set(known) == set(map(wheels.name, pinned)), "the pins changed: run `python tests/wheels.py`"
+    built = [pin for pin in pinned if wheels.applies(pin, python)]
+    assert [str(pin) for pin in built if not wheels.fits(known[wheels.name(pin)], python, platform)] == []
+
+
+@pytest.mark.parametrize(
+    ("wheel", "python", "platform", "installs"),
+    [
+        ("py3-none-any", "3.13.0", "macOS arm64", True),
+        ("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "3.11.5", "Linux x86_64", True),
+        ("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", "3.12.0", "Linux x86_64", False),
+        ("cp39-abi3-manylinux_2_28_x86_64", "3.14.0", "Linux x86_64", True),
+        ("cp313-cp313-manylinux_2_34_x86_64", "3.13.0", "Linux x86_64", False),
+        ("cp313-cp313t-manylinux_2_28_x86_64", "3.13.0", "Linux x86_64", False),
+        ("cp313-cp313-manylinux_2_28_x86_64", "3.13.0", "Linux aarch64", False),
+        ("cp313-cp313-macosx_11_0_arm64", "3.13.0", "macOS arm64", True),
+    ],
+)
+def test_a_wheel_installs_where_its_tags_say(wheel, python, platform, installs):
+    assert wheels.fits([wheel], python, platform) is installs
