@@ -28,9 +28,9 @@ GLIBC = (28, 27, 26, 24, 17, 12, 5)
 PLATFORMS = {
     "Linux x86_64": [*(f"manylinux_2_{n}_x86_64" for n in GLIBC), *(f"manylinux{y}_x86_64" for y in (2014, 2010, 1))],
     "Linux aarch64": [*(f"manylinux_2_{n}_aarch64" for n in GLIBC), "manylinux2014_aarch64"],
-    "macOS arm64": list(tags.mac_platforms((14, 0), "arm64")),
+    "macOS arm64": list(tags.mac_platforms((15, 0), "arm64")),
 }
-"""Tags of the platforms that a machine of each kind takes: any Linux since glibc 2.28, and macOS 14."""
+"""Tags of the platforms that a machine of each kind takes: any Linux since glibc 2.28, and macOS 15."""
 
 
 def pins(text: str) -> list[Requirement]:
