@@ -31,7 +31,7 @@ help:
 
 # An update of the system may have taken away the interpreter that .venv was made with.
 env: .venv/.ready
-	@$(BIN)/python -c "" 2>/dev/null || .ci/interpreter
+	@test -x $(BIN)/python || .ci/interpreter
 
 # The newest supported interpreter, or PYTHON=...; of a .venv that is there already, its own.
 .venv/.ready: requirements.txt pyproject.toml

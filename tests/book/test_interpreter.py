@@ -132,10 +132,9 @@ def test_an_environment_that_does_not_fit_is_named(project, version, given, says
     assert "rm -r .venv" in sentence
 
 
-def test_the_interpreter_of_these_tests_is_known():
+def test_the_interpreter_of_these_tests_is_known(project):
     with_it = os.environ | {"PYTHON": sys.executable}
-    finder = ROOT / ".ci/interpreter"
-    found = subprocess.run([finder], env=with_it, capture_output=True, text=True)
+    found = subprocess.run([project / ".ci/interpreter"], env=with_it, capture_output=True, text=True)
     assert Path(found.stdout.strip()).samefile(sys._base_executable), found.stderr
 
 
