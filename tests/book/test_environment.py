@@ -12,6 +12,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from offconvex.book.execution import chapters, convert
+
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
 RUNNING = sys.version.split()[0].rstrip("+")
@@ -69,8 +71,10 @@ def test_the_same_pythons_are_supported_everywhere(project):
     assert project["classifiers"] == [f"Programming Language :: Python :: {python}" for python in PROVED]
     finder = (ROOT / ".ci/interpreter").read_text()
     assert f"proved=({' '.join(reversed(PROVED))})\naccepted={ACCEPTED}\n" in finder
-    for text in ("README.md", "book/how-to-use.md"):
-        assert f"Python {PROVED[0]} to {PROVED[-1]}" in (ROOT / text).read_text(encoding="utf-8").replace("**", "")
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "book/how-to-use.md")]
+    notebook = convert.to_notebook(chapters.names()[0])
+    for text in [*texts, notebook.cells[0].source]:
+        assert f"Python {PROVED[0]} to {PROVED[-1]}" in text.replace("**", "")
 
 
 def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, pinned):

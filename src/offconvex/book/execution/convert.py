@@ -87,8 +87,8 @@ def _install_cell() -> nbformat.NotebookNode:
     command = f"pip install git+{url}@v{__version__}" if url else "pip install ."
     where = "run" if url else "get the book's repository and, in its folder, run"
     return nbformat.v4.new_markdown_cell(
-        "This notebook is a chapter of *Off the Convex Path, Executed*. It needs Python 3.11 and the book's package "
-        f"`offconvex`. If `import offconvex` fails here, {where}\n\n"
+        "This notebook is a chapter of *Off the Convex Path, Executed*. It needs Python 3.11 to 3.13 and the "
+        f"book's package `offconvex`. If `import offconvex` fails here, {where}\n\n"
         f"    {command}\n\n"
         "and restart the kernel. Formulas, figure numbers and references are typeset in the book's pages.",
         metadata={"tags": ["remove-cell"]},
