@@ -42,7 +42,7 @@ def replace_all(contents: Mapping[Path, bytes | str]) -> None:
     """Write files as `replace` does, in order, and none before there is room for all."""
     with contextlib.ExitStack() as stack:
         # What is entered last leaves first: so the first file is the first to be seen.
-        temporaries = {path: stack.enter_context(_beside(path)) for path in reversed(contents)}
+        temporaries = {path: stack.enter_context(_beside(path)) for path in reversed(list(contents))}
         for path, content in contents.items():
             temporaries[path].write_bytes(content.encode() if isinstance(content, str) else content)
 
