@@ -210,10 +210,8 @@ def _beside(path: Path) -> Iterator[Path]:
     except BaseException as error:
         _remove(temporary)
         if isinstance(error, OSError) and error.errno and str(error.filename) in ("None", str(temporary)):
-            error.filename, error.filename2 = (
-                str(path),
-                None,
-            )  # a full disk names no file, and else it is the passing name
+            # A full disk names no file, and other errors the passing name.
+            error.filename, error.filename2 = str(path), None
         raise
 
 

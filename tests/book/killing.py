@@ -104,9 +104,9 @@ def survivors(root: Path) -> list[str]:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Every committed file of notebooks and results."""
+    """Every committed file of notebooks and results; what a killed writer leaves, nothing reads and git ignores."""
     folders = (root / "book" / "chapters", root / "book" / "results")
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.suffix != ".part"]
     return {str(file.relative_to(root)): file.read_bytes() for file in files}
 
 

@@ -265,7 +265,7 @@ def test_a_command_told_to_end_takes_its_kernel_along(tiny, number):
     edit(tiny, DEAF)
     process = subprocess.Popen([*COMMAND, "execute", "tiny", "-p", "seed", "1"], stderr=subprocess.PIPE, text=True)
     notebook, deadline = tiny / "_build/runs/tiny/seed=1/notebook.ipynb", time.monotonic() + 120
-    while time.monotonic() < deadline and not (notebook.exists() and '"execution_count": 2' in notebook.read_text()):
+    while time.monotonic() < deadline and not (notebook.exists() and '"execution_count": 3' in notebook.read_text()):
         time.sleep(0.1)
     time.sleep(1)  # the next cell has begun
     inside = psutil.Process(process.pid).children(recursive=True)

@@ -46,7 +46,7 @@ def stored_experiment(root):
     experiment = stored.StoredExperiment("long", "one", Settings(), None, None, None)
 
     def save(version):
-        experiment.save({"value": np.arange(3000.0) + len(version)}, {"note": version * 900})
+        experiment.save({"value": np.arange(3000.0) + (version == "new")}, {"note": version * 900})
 
     def load():
         with contextlib.suppress(ValueError):

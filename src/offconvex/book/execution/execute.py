@@ -141,6 +141,8 @@ def execute(job: Job) -> Outcome:
             return Outcome(job.chapter, _partial(job), time.monotonic() - start, _screen(error))
         except Exception as error:  # whatever stops a chapter is reported like a failing cell, beside the others
             disk = isinstance(error, OSError) and error.errno is not None
+            if disk and error.filename is None:
+                error.filename = str(folder)  # papermill writes there, and a full disk names no file
             said = files.reason(error) if disk else f"{type(error).__name__}: {error}"
             return Outcome(job.chapter, _partial(job), time.monotonic() - start, said)
         if job.label:
