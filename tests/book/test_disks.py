@@ -263,14 +263,21 @@ def test_a_killed_seed_is_named_and_not_kept_and_the_others_are(tiny, capsys):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_command_told_to_end_takes_its_kernel_along(tiny, number):
     edit(tiny, DEAF)
-    process = subprocess.Popen([*COMMAND, "execute", "tiny", "-p", "seed", "1"], stderr=subprocess.PIPE, text=True)
+    # Where the tests run without a terminal, a hang-up may be ignored, and the command would inherit that.
+    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+    command = [*COMMAND, "execute", "tiny", "-p", "seed", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     notebook, deadline = tiny / "_build/runs/tiny/seed=1/notebook.ipynb", time.monotonic() + 120
     while time.monotonic() < deadline and not (notebook.exists() and '"execution_count": 3' in notebook.read_text()):
         time.sleep(0.1)
     time.sleep(1)  # the next cell has begun
     inside = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
+    try:
+        said = process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     _, alive = psutil.wait_procs(inside, timeout=20 if number == signal.SIGKILL else 5)
     for left in alive:
         left.kill()
