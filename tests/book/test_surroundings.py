@@ -14,6 +14,7 @@ import pytest
 import tiny_project
 
 from offconvex import claims, figures, paths
+from offconvex.book import processes
 from offconvex.book.command_line import main
 from offconvex.book.execution import execute, sweep
 
@@ -226,9 +227,10 @@ def test_a_sweep_judges_nothing_and_gets_no_settings_either(project, tmp_path, m
 def test_stored_experiments_are_computed_without_settings(tiny, monkeypatch):
     for name, value in {"OMP_NUM_THREADS": "3", "ATEN_CPU_CAPABILITY": "default", "PYTHONHASHSEED": "3"}.items():
         monkeypatch.setenv(name, value)
-    with execute.worker_pool(1) as pool:
-        names = ("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "PYTHONHASHSEED")
-        assert [pool.submit(os.getenv, name).result() for name in names] == ["1", None, "0"]
+    names = ("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "PYTHONHASHSEED")
+    with processes.at_work(os.getenv, [(name,) for name in names], workers=1) as ended:
+        seen = {name: future.result() for (name,), _, future in ended}
+    assert [seen[name] for name in names] == ["1", None, "0"]
     assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
