@@ -26,7 +26,7 @@ EXCEPTIONS = {
     "figures.band": "only draws",
     "files.digest": "a checksum of `write_sealed`, which tests/book/test_damage.py damages",
     "files.as_json": "the text of `write_json`, which tests/test_files.py reads back",
-    "files.reason": "the end of the sentences that tests/book/test_disks.py asks of full and read-only disks",
+    "files.probe": "asked before every run; tests/book/test_disks.py fills and locks the disk under it",
     "files.replace_all": "tests/book/test_disks.py fills the disk and kills the writer of several files at once",
     "files.log": "opens the log of `make book`",
     "flow_vs_descent.backward_error.first_order_gap": "a curve of `corrections.compare`, whose orders are measured",
