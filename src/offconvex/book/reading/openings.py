@@ -1,11 +1,10 @@
 """How each chapter opens: book/openings.toml, read and judged."""
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from offconvex import paths
 from offconvex.book.publication import catalog
+from offconvex.book.reading import tables
 
 FILE = "openings.toml"
 
@@ -35,12 +34,11 @@ def load(root: Path | None = None) -> dict[str, Opening]:
     Raises:
         ValueError: if the file cannot be read, or an entry is not an opening with all its fields; the message names it.
     """
-    file = (root or paths.require_project_root()) / "book" / FILE
-    try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{FILE} cannot be read: {error}.") from None
-    return {chapter: _parse(chapter, entry) for chapter, entry in entries.items()}
+    entries = tables.read(FILE, root, required=[field.name for field in fields(Opening)])
+    return {
+        chapter: Opening(**{name: tables.text(name, text) for name, text in entry.items()})
+        for chapter, entry in entries.items()
+    }
 
 
 def faults(root: Path | None = None) -> list[str]:
@@ -53,16 +51,3 @@ def faults(root: Path | None = None) -> list[str]:
         if name in told and figures and told[name].figure not in figures:
             found.append(f"{FILE}, {name}: the figure {told[name].figure!r} is not in the chapter.")
     return found
-
-
-def _parse(chapter: str, entry: object) -> Opening:
-    names = [field.name for field in fields(Opening)]
-    if not isinstance(entry, dict):
-        raise ValueError(f"{FILE}, {chapter}: expected a table with {', '.join(names)}; got {entry!r}.")
-    missing, unknown = [name for name in names if name not in entry], sorted(set(entry) - set(names))
-    if missing or unknown:
-        raise ValueError(f"{FILE}, {chapter}: missing fields {missing}, unknown fields {unknown}.")
-    for name, text in entry.items():
-        if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{FILE}, {chapter}: {name} must be a text; got {text!r}.")
-    return Opening(**{name: " ".join(text.split()) for name, text in entry.items()})

@@ -1,12 +1,12 @@
 """What became of the sentences of the twelve texts: book/sentences.toml, read and judged."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from offconvex import claims, paths
 from offconvex.book.publication import catalog
+from offconvex.book.reading import tables
 
 FILE = "sentences.toml"
 VERDICTS = ("holds", "qualified", "differs", "refuted", "unreproduced", "untested")
@@ -42,11 +42,7 @@ def load(root: Path | None = None) -> dict[str, Sentence]:
     Raises:
         ValueError: if the file cannot be read, or a row is incomplete or contradicts itself; the message names it.
     """
-    file = (root or paths.require_project_root()) / "book" / FILE
-    try:
-        rows = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{FILE} cannot be read: {error}.") from None
+    rows = tables.read(FILE, root, required=REQUIRED, optional=("claims", "because"))
     return {id: _parse(id, row) for id, row in rows.items()}
 
 
@@ -81,16 +77,8 @@ def differing(chapter: str, root: Path | None = None) -> list[tuple[Sentence, tu
     return found
 
 
-def _parse(id: str, row: object) -> Sentence:
-    known = (*REQUIRED, "claims", "because")
-    if not isinstance(row, dict):
-        raise ValueError(f"{FILE}, {id}: expected a table with {', '.join(known)}; got {row!r}.")
-    absent, unknown = [name for name in REQUIRED if name not in row], sorted(set(row) - set(known))
-    if absent or unknown:
-        raise ValueError(f"{FILE}, {id}: missing fields {absent}, unknown fields {unknown}.")
-    for name in (*REQUIRED, *(["because"] if "because" in row else [])):
-        if not isinstance(row[name], str) or not row[name].strip():
-            raise ValueError(f"{FILE}, {id}: {name} must be a text; got {row[name]!r}.")
+def _parse(id: str, row: dict) -> Sentence:
+    texts = {name: tables.text(f"{FILE}, {id}: {name}", value) for name, value in row.items() if name != "claims"}
     decided = row.get("claims", [])
     if not isinstance(decided, list) or not all(isinstance(claim, str) for claim in decided):
         raise ValueError(f"{FILE}, {id}: claims must be a list of claim ids; got {decided!r}.")
@@ -102,7 +90,6 @@ def _parse(id: str, row: object) -> Sentence:
     if (row["verdict"] == "holds") == ("because" in row):
         wanted = "no because" if "because" in row else "a because"
         raise ValueError(f"{FILE}, {id}: the verdict {row['verdict']!r} needs {wanted}.")
-    texts = {name: " ".join(value.split()) for name, value in row.items() if name != "claims"}
     return Sentence(id=id, claims=tuple(decided), **texts)
 
 
