@@ -74,3 +74,11 @@ def test_what_is_loaded_is_followed_to_the_check(code, rest):
     assert stored.measures([named, code, 'judge("one.holds", {"a": check, "b": 3})']) == {"one.holds": rest}
     whole = {stored.ALL} if rest else set()
     assert stored.measures([named, code, 'judge("one.holds", check)']) == {"one.holds": whole}
+
+
+def test_the_entries_of_a_dict_are_told_apart():
+    lines = ["kept, own = A.load(), 1", "m = {'a': own, 'b': kept.loss}", "m['c'], m['d'] = own, kept.time"]
+    judged = "from offconvex import claims\nclaims.check('one.holds', m)"
+    assert stored.measures([*lines, judged]) == {"one.holds": {"b", "d"}}
+    assert stored.measures([*lines, "m = {'a': own}", judged]) == {"one.holds": set()}
+    assert stored.measures([*lines, "m = summary(kept)", judged]) == {"one.holds": {stored.ALL}}

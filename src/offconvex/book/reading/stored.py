@@ -16,19 +16,21 @@ class _Reader:
 
     loaded: set[str] = field(default_factory=set)  # names whose values come from a stored experiment
     imported: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, dict[str, bool]] = field(default_factory=dict)  # dicts given entry by entry: which rest on it
     found: dict[str, set[str]] = field(default_factory=dict)
 
     def read(self, statement: ast.stmt) -> None:
         self.imported |= cells.imports(statement)
-        for call in (node for node in ast.walk(statement) if isinstance(node, ast.Call)):
+        inner = [*getattr(statement, "body", []), *getattr(statement, "orelse", [])]
+        for call in (node for node in ast.walk(statement) if isinstance(node, ast.Call) and not inner):
             if cells.resolved(call.func, self.imported) == "offconvex.claims.check":
                 self.found.setdefault(ast.literal_eval(call.args[0]), set()).update(self.measures(call.args[1]))
-        inner = [*getattr(statement, "body", []), *getattr(statement, "orelse", [])]
         if isinstance(statement, ast.For):
             self.bind(statement.target, self.rests(statement.iter))
         elif isinstance(statement, ast.Assign):
             for target, value in _pairs(statement.targets, statement.value):
                 self.bind(target, self.rests(value))
+                self.enter(target, value)
         elif not inner and self.rests(statement):
             self.loaded |= set(_changed(statement))  # x += y, x.append(y)
         for each in inner:
@@ -40,6 +42,15 @@ class _Reader:
             self.loaded |= names | set(_changed(target))
         else:
             self.loaded -= names  # they mean something else now
+
+    def enter(self, target: ast.expr, value: ast.expr) -> None:
+        # measured = {"a": x}, and later measured["b"] = y: every entry rests on what it alone was made of.
+        if isinstance(target, ast.Name):
+            self.entries.pop(target.id, None)
+            if _literal(value):
+                self.entries[target.id] = {k.value: self.rests(v) for k, v in zip(value.keys, value.values)}
+        elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+            self.entries.get(ast.unparse(target.value), {})[target.slice.value] = self.rests(value)
 
     def rests(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Attribute) and node.attr == "load":
@@ -56,7 +67,9 @@ class _Reader:
         return found
 
     def measures(self, observed: ast.expr) -> Iterator[str]:
-        if isinstance(observed, ast.Dict) and all(isinstance(key, ast.Constant) for key in observed.keys):
+        if isinstance(observed, ast.Name) and observed.id in self.entries:
+            yield from (name for name, rests in self.entries[observed.id].items() if rests)
+        elif _literal(observed):
             yield from (key.value for key, value in zip(observed.keys, observed.values) if self.rests(value))
         elif self.rests(observed):
             yield ALL
@@ -78,6 +91,10 @@ def measures(sources: Sequence[str]) -> dict[str, set[str]]:
         for statement in ast.parse(source).body:
             reader.read(statement)
     return reader.found
+
+
+def _literal(value: ast.expr) -> bool:
+    return isinstance(value, ast.Dict) and all(isinstance(key, ast.Constant) for key in value.keys)
 
 
 def _pairs(targets: list[ast.expr], value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
