@@ -32,6 +32,10 @@ def python(*arguments, folder, package=None):
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
+def test_the_build_is_pinned_once_more_for_these_tests():
+    assert BACKEND in [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """The checkout as an archive has it, and the source distribution made of it."""
