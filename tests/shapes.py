@@ -88,6 +88,8 @@ MODULES = [
     "instahide.classifier",
     "instahide.decode",
     "instahide.experiments",
+    "instahide.gallery.scan",
+    "instahide.gallery.study",
     "instahide.keys",
     "instahide.measure",
     "instahide.photographs",

@@ -1,5 +1,6 @@
 """The attack from end to end, judged by the truth, as a stored experiment. Float32: networks and their pictures."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,15 @@ def learned(data: Data, images: Sequence[int], settings: SimilarityTraining, rt:
 def true_mixtures(truth: Truth, published: Published) -> Mixtures:
     """What only the owner knows: the oracle that bounds a decoder."""
     return Mixtures(published.size, truth.owners, truth.coefficients[:, :2], published.scheme.public)
+
+
+def exchanged(mixtures: Mixtures, draws: torch.Generator) -> Mixtures:
+    """Owners of encryptions exchanged among them, so that what an image is decoded from belongs to as many others.
+
+    For a control: coefficients stay with their encryptions, and every image keeps its number of encryptions.
+    """
+    order = torch.randperm(len(mixtures.owners), generator=draws, device="cpu").to(mixtures.owners.device)
+    return dataclasses.replace(mixtures, owners=mixtures.owners[order])
 
 
 def decoded(
