@@ -88,6 +88,7 @@ MODULES = [
     "instahide.classifier",
     "instahide.decode",
     "instahide.experiments",
+    "instahide.gallery.cost",
     "instahide.gallery.scan",
     "instahide.gallery.study",
     "instahide.keys",

@@ -1,5 +1,6 @@
 """Scores of candidates against the density written out, ranks against counting, and galleries in which nothing is."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 
 from offconvex import datasets, rng, runtime
-from offconvex.instahide.gallery import scan, study
+from offconvex.instahide import attack, decode
+from offconvex.instahide.gallery import cost, scan, study
 from offconvex.instahide.scheme import Scheme, cross
 
 RT = runtime.resolve("cpu", torch.float32)
@@ -21,6 +23,13 @@ def images():
 @pytest.fixture(scope="module")
 def found(images):
     return study.scanned(cross6(), images[:2000], images[8000:], 30, 300, 400, RT, 0, "test")
+
+
+class Blind:
+    """A similarity that knows nothing."""
+
+    def all_codes(self, images):
+        return RT.normal(rng.generator(0, "codes"), len(images), 30)
 
 
 def cross6(**changes):
@@ -86,6 +95,14 @@ def test_the_chance_to_be_first_is_that_of_a_random_gallery():
         assert chances[row, best] == pytest.approx(exact) and chances[row, 1 - best] == 0
     whole = study.first(found, others + 2)
     assert whole.sum(1).tolist() == [1, 0, 0, 0]
+    shares = study.shares_first(found, (2, others + 2)), study.shares_first(found, (2, others + 2), 1)
+    assert shares[0].tolist() == [1, 0.25] and shares[1].tolist() == [0.5, 0.25]
+    found = dataclasses.replace(found, coefficients=np.array([[0.3, 0.1], [0.1, 0.4]] * 2))
+    by_coefficient = study.first_by_coefficient(found, 2, np.array([0.0, 0.2, 0.35, 0.5, 0.6]))
+    assert by_coefficient[:3].tolist() == [0, 0.5, 1] or by_coefficient[:3].tolist() == [0.25, 0.5, 0.5]
+    assert math.isnan(by_coefficient[3])
+    with pytest.raises(ValueError, match="up to 12 others; got 15"):
+        study.first(found, others + 3)
 
 
 def test_an_alarm_is_judged_on_other_encryptions():
@@ -135,3 +152,31 @@ def test_a_stored_arm_comes_back_as_it_was(images, monkeypatch):
         )
         assert again.above.shape == (4, count) and again.others == 700 - count
         assert np.array_equal(again.above, direct.above) and np.allclose(again.margin, direct.margin, rtol=1e-5)
+
+
+def test_pictures_of_what_ranks_first(images):
+    pictures, mixed = study.named(cross6(), 2, 4, RT, 0)
+    assert pictures.shape == (2, 6, 28, 28) and mixed.shape == (2, 4) and mixed.any()
+    assert torch.allclose(pictures[:, 1], 2 * pictures[:, 0].abs() - 1)
+    assert study.live(cross6(), 2, RT, 0).others == 7994
+
+
+def test_costs_are_counted():
+    data = attack.data_of(20, RT, 0)
+    seconds, gain = cost.broken(data, 6, 10, Blind(), decode.prior_of(data.kin), 0)
+    assert seconds > 0 and -2 < gain < 4
+    # Ten times the subsets, divided by as many: the extrapolated time is the same, but for the clock.
+    few, many = (cost.all_subsets(data, 6, tried, RT, 0) for tried in (2000, 20_000))
+    assert few / 10 < many < few * 10 and many > 3600 * 100
+
+
+def test_the_right_subset_leaves_nothing(images):
+    public, coefficients = images[:6].flatten(1), torch.tensor([0.3, 0.2], device="cpu")
+    private = 0.5 * images[7].flatten()
+    observed = (private + 0.3 * public[4] + 0.2 * public[1]).abs()
+    subsets = torch.tensor([[4, 1], [1, 4], [0, 2]], device="cpu")
+    left = cost.residuals(observed, private, public, subsets, coefficients)
+    assert left[0] < 1e-12 and left[1:].min() > 1e-3
+    assert left[2] == pytest.approx(
+        float((((private + 0.3 * public[0] + 0.2 * public[2]).abs() - observed) ** 2).mean())
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
@@ -127,28 +127,36 @@ def view_of(arm: Arm, known: Float[Tensor, "m height width"]) -> Callable[[torch
     return view
 
 
-def scanned(
-    arm: Arm,
-    images: Float[Tensor, "M height width"],
-    known: Float[Tensor, "m height width"],
-    count: int,
-    size: int,
-    pool: int,
-    rt: Runtime,
-    seed: int,
-    *stream: str,
-) -> Scanned:
-    """Encrypt `count` images, and scan a gallery for each encryption.
+@dataclass(frozen=True)
+class Encrypted:
+    """Encryptions, what each mixes, and what the adversary holds.
 
-    The private images are drawn from the candidates, and so are the public ones, unless they are photographs. All of a
-    mixture's images that are candidates lie in its gallery; the others are drawn from `images` too.
+    Attributes:
+        images: (E, h, w) encryptions.
+        mixed: (E, c) numbers among the candidates of those that each mixes.
+        coefficients: (E, c) of these.
+        candidates: (M, h, w).
+        rest: what the adversary believes of the rest of a mixture.
+    """
+
+    images: torch.Tensor
+    mixed: torch.Tensor
+    coefficients: np.ndarray
+    candidates: torch.Tensor
+    rest: scan.Rest
+
+
+def encrypted(
+    arm: Arm, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, pool: int,
+    rt: Runtime, seed: int, *stream: str,
+) -> Encrypted:  # fmt: skip
+    """Encrypt `count` of the candidates; public images are candidates too, unless they are photographs.
 
     Args:
-        arm: what is done.
+        arm: how.
         images: all candidates.
         known: images that the adversary has otherwise, none of them a candidate.
         count: encryptions E.
-        size: of the gallery whose winner is compared with the second.
         pool: number of public images.
         rt: device and precision.
         seed: of images and keys.
@@ -166,14 +174,54 @@ def scanned(
         owned, public = (2 * rt.uniform(draws, *x.shape) - 1 for x in (owned, public))
     keys = SeededKeysForExperiments(seed, "gallery", *stream)
     labels = torch.zeros(count, dtype=torch.int64, device=rt.device)
-    encrypted, _, key = encrypt(owned, labels, arm.scheme, public, keys=keys)
+    hidden, _, key = encrypt(owned, labels, arm.scheme, public, keys=keys)
     mixed = _numbers(key.partners, private, numbers, arm)
-    places, rest, found = scan.places(scan.gray_levels(images)), scan.rest_of(known, other), []
-    for number, (encryption, inside) in enumerate(zip(encrypted, mixed)):
+    return Encrypted(hidden, mixed, key.coefficients[:, : mixed.shape[1]], images, scan.rest_of(known, other))
+
+
+def scanned(
+    arm: Arm, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, size: int,
+    pool: int, rt: Runtime, seed: int, *stream: str,
+) -> Scanned:  # fmt: skip
+    """Scan a gallery for each of the encryptions of `encrypted`.
+
+    All of a mixture's images that are candidates lie in its gallery of `size`; the others are drawn at random.
+    """
+    setting = encrypted(arm, images, known, count, pool, rt, seed, *stream)
+    places, found = scan.places(scan.gray_levels(setting.candidates)), []
+    for number, (encryption, inside) in enumerate(zip(setting.images, setting.mixed)):
         order = rt.permutation(rng.generator(seed, "gallery", *stream, number), len(images))
-        found.append(_judged(scan.scores(encryption, places, rest), inside, order, size))
-    shown = mixed.shape[1]
-    return Scanned(key.coefficients[:, :shown], *(np.array(column) for column in zip(*found)), len(images) - shown)
+        found.append(_judged(scan.scores(encryption, places, setting.rest), inside, order, size))
+    columns = [np.array(column) for column in zip(*found)]
+    return Scanned(setting.coefficients, *columns, len(images) - setting.mixed.shape[1])
+
+
+def inside_package(rt: Runtime) -> tuple[Float[Tensor, "8000 28 28"], Float[Tensor, "2000 28 28"]]:
+    """Candidates and images that the adversary has otherwise, of those inside the package."""
+    pixels = 2 * datasets.fashion_mnist("train", rt=rt).pixels - 1
+    return pixels[:-2000], pixels[-2000:]
+
+
+def named(
+    arm: Arm, count: int, best: int, rt: Runtime, seed: int
+) -> tuple[Float[Tensor, "{count} columns 28 28"], Bool[Tensor, "{count} {best}"]]:
+    """Of some encryptions: each, its absolute value and the candidates that rank first; and which of these are mixed.
+
+    Encryptions are scaled to their largest pixel. Candidates are 8000 images, all that the package has but 2000.
+    """
+    setting = encrypted(arm, *inside_package(rt), count, 5000, rt, seed, "live")
+    places, rows, hits = scan.places(scan.gray_levels(setting.candidates)), [], []
+    for encryption, inside in zip(setting.images, setting.mixed):
+        first = scan.scores(encryption, places, setting.rest).topk(best)[1]
+        shown = encryption / encryption.abs().max()
+        rows.append(torch.cat([shown[None], 2 * shown.abs()[None] - 1, setting.candidates[first]]))
+        hits.append(torch.isin(first, inside))
+    return torch.stack(rows), torch.stack(hits)
+
+
+def live(arm: Arm, count: int, rt: Runtime, seed: int) -> Scanned:
+    """Encryptions of images inside the package, scanned, the gallery of 5000 being drawn from the 8000."""
+    return scanned(arm, *inside_package(rt), count, 5000, min(5000, 8000 - count), rt, seed, "live")
 
 
 def patches(count: int, rt: Runtime, draw: int) -> Float[Tensor, "{count} 28 28"]:
@@ -236,8 +284,13 @@ def first(found: Scanned, size: int) -> Float[np.ndarray, "E k"]:
 
     It can be first only if it scores highest of those that are mixed. With r of the n others above it, none of these is
     among the d = size - k drawn with chance C(n - r, d) / C(n, d), the product of 1 - d / (n - i) over i < r.
+
+    Raises:
+        ValueError: if the gallery cannot hold the mixed images, or needs more others than there are.
     """
-    drawn, best = size - found.above.shape[1], found.lead.argmax(1)
+    mixed, drawn, best = found.above.shape[1], size - found.above.shape[1], found.lead.argmax(1)
+    if not 0 <= drawn <= found.others:
+        raise ValueError(f"A gallery holds {mixed} mixed images and up to {found.others} others; got {size}.")
     rows = np.arange(len(best))
     ranks = np.minimum(found.above[rows, best], found.others - drawn + 1)
     factors = 1 - drawn / (found.others - np.arange(ranks.max()))
@@ -245,6 +298,18 @@ def first(found: Scanned, size: int) -> Float[np.ndarray, "E k"]:
     chances = np.zeros(found.above.shape)
     chances[rows, best] = products[ranks]
     return chances
+
+
+def shares_first(found: Scanned, sizes: Sequence[int], slots: int | None = None) -> Float[np.ndarray, " sizes"]:
+    """Share of encryptions (sizes,) whose first candidate is among the first `slots` mixed images, by default any."""
+    return np.array([first(found, size)[:, :slots].sum(1).mean() for size in sizes])
+
+
+def first_by_coefficient(found: Scanned, size: int, edges: Float[np.ndarray, " edges"]) -> Float[np.ndarray, " bins"]:
+    """Share (bins,) of mixed images that rank first among `size`, by their coefficients; nan where there are none."""
+    chances, bins = first(found, size), np.digitize(found.coefficients, edges) - 1
+    here = [chances[bins == number] for number in range(len(edges) - 1)]
+    return np.array([values.mean() if len(values) else np.nan for values in here])
 
 
 def seconds(
@@ -316,7 +381,7 @@ GALLERY = StoredExperiment("instahide-gallery", "instahide", Galleries(), parts,
 HARDER = StoredExperiment(
     name="instahide-gallery-harder",
     chapter="instahide",
-    config=Galleries(arms=tuple(ARMS)[4:], encryptions=200, candidates=20_000),
+    config=Galleries(arms=tuple(ARMS)[4:], encryptions=120, candidates=10_000),
     parts=parts,
     run=run_arm,
 )
