@@ -88,7 +88,7 @@ def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
 
 
 def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str]:
-    if isinstance(part, int):
+    if isinstance(part, int | np.integer):
         x, height, axes = float(part), 0, str(part)
     else:
         below = [_place(ax, child, network, places) for child in part]
