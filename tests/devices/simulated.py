@@ -14,7 +14,8 @@ tensors of two devices in one operation, but for those of no axes and for indice
     wait        a shape depends on values: `nonzero`, a mask as index, `unique`; and `equal`
 
 and the function of the package, or the cell, that asked for it; `EVENTS["operation", ""]` counts kernels. Not shown:
-how fast a GPU is, how its kernels round, and what memory it has.
+how fast a GPU is, how its kernels round, and what memory it has. Importing this module makes the device, which must
+happen before the process's first backward pass: import it at the head of a file of tests.
 """
 
 import contextlib
@@ -50,6 +51,7 @@ class _Description(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("device", ctypes.c_int32), ("index", ctypes.c_int32)]
 
 
+_to_dlpack, _from_dlpack, _described = torch._C._to_dlpack, torch._C._from_dlpack, _Description.from_address
 _opened = ctypes.pythonapi.PyCapsule_GetPointer
 _opened.restype, _opened.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 
@@ -60,9 +62,9 @@ def _relabelled(x: torch.Tensor, device: int) -> torch.Tensor:
         return _relabelled(x.conj(), device).conj()
     if x.is_neg():
         return torch._neg_view(_relabelled(torch._neg_view(x), device))
-    capsule = torch._C._to_dlpack(x.detach())  # whose memory is held, whatever x is made to hold later
-    _Description.from_address(_opened(capsule, b"dltensor")).device = device
-    return torch._C._from_dlpack(capsule)
+    capsule = _to_dlpack(x.detach())  # whose memory is held, whatever x is made to hold later
+    _described(_opened(capsule, b"dltensor")).device = device
+    return _from_dlpack(capsule)
 
 
 def host(x: torch.Tensor) -> torch.Tensor:
@@ -80,8 +82,9 @@ class _Rules:
         self.writes = any(a.alias_info and a.alias_info.is_write for a in schema.arguments)
         self.indexed = self.name in _INDEXED
         self.special = _SPECIAL.get(self.name)
-        self.tensors = [str(a.type) in ("Tensor", "Optional[Tensor]") for a in schema.arguments]
-        self.draws = any("Generator" in str(a.type) for a in schema.arguments)
+        kinds = [str(a.type) for a in schema.arguments]
+        self.tensors = [place for place, kind in enumerate(kinds) if kind in ("Tensor", "Optional[Tensor]")]
+        self.draws = any("Generator" in kind for kind in kinds)
 
 
 _rules = functools.cache(_Rules)
@@ -101,9 +104,9 @@ def _kernel(op, *args, **kwargs):
         options["device"] = torch.device("cpu")
     if options.get("pin_memory") is not None:
         options["pin_memory"] = None
-    for place, (a, tensor) in enumerate(zip(inputs, rules.tensors)):
-        if tensor and isinstance(a, (bool, int, float, complex)):
-            inputs[place] = _number(a, pairs)
+    for place in rules.tensors:
+        if place < len(inputs) and isinstance(inputs[place], (bool, int, float, complex)):
+            inputs[place] = _number(inputs[place], pairs)
     result = op(*inputs, **options)
     if rules.writes:
         for x, inner in pairs:
@@ -120,13 +123,13 @@ def _number(a, pairs):
 
 def _inside(rules, pairs, a, output=False):
     if isinstance(a, torch.Tensor):
-        if a.device.type == NAME:
+        if not a.is_cpu:
             # The memory of another cannot grow: an output that is to be made to fit is a new one.
             empty = output and not a.numel()
             inner = torch.empty(a.shape, dtype=a.dtype, device="cpu") if empty else _relabelled(a, CPU)
             pairs.append((a, inner))
             return inner
-        if a.dim():
+        if a.ndim:
             raise RuntimeError(
                 "Expected all tensors to be on the same device, but found at least two devices, "
                 f"{NAME}:0 and {a.device}! (when running {rules.op})"
@@ -140,7 +143,7 @@ def _inside(rules, pairs, a, output=False):
 
 
 def _index(rules, pairs, a):
-    if isinstance(a, torch.Tensor) and a.device.type == "cpu":
+    if isinstance(a, torch.Tensor) and a.is_cpu:
         _count("to device")
         return a
     if isinstance(a, torch.Tensor) and a.dtype in (torch.bool, torch.uint8):
@@ -184,7 +187,7 @@ def _resized(args, kwargs):
 
 def _copied(args, kwargs):
     source, target = args[:2]
-    here, there = (t.device.type == NAME for t in (source, target))
+    here, there = (not t.is_cpu for t in (source, target))
     if here != there:
         _count("to host" if here else "to device")
     (_relabelled(target, CPU) if there else target).copy_(_relabelled(source, CPU) if here else source)
@@ -209,26 +212,23 @@ def _count(kind: str) -> None:
 
 def _place() -> str:
     # Function of the package, or cell of a chapter, that is at work.
-    frame = sys._getframe(1)
+    frame, outermost = sys._getframe(1), ""
     while frame is not None:
-        code = frame.f_code
+        code, outermost = frame.f_code, frame.f_code.co_filename
         if code.co_filename.startswith(_PACKAGE):
             module = code.co_filename.removeprefix(_PACKAGE).removesuffix(".py").replace("/", ".")
             return f"{module}.{code.co_qualname}"
         if code.co_filename.startswith("cell "):
             return code.co_filename
         frame = frame.f_back
-    return "elsewhere"
+    return "backward" if outermost == __file__ else "elsewhere"  # autograd has a thread for each device
 
 
 _PACKAGE = f"{paths.PACKAGE}/"
 _kept: list[torch.library.Library] = []  # what is registered lives as long as these
 
 
-def register() -> None:
-    """Make "sim" a device of torch in this process, once and for all."""
-    if _kept:
-        return
+def _register() -> None:
     _setup_privateuseone_for_python_backend(NAME)
     anything, aten = torch.library.Library("_", "IMPL"), torch.library.Library("aten", "IMPL")
     _kept.extend((anything, aten))
@@ -269,7 +269,6 @@ def _to_take_over() -> list[str]:
 @contextlib.contextmanager
 def installed() -> Iterator[runtime.Runtime]:
     """Its runtime of float64; while this is open, whoever resolves "cuda" gets the device, and events count from 0."""
-    register()
     original = runtime.resolve
 
     @functools.wraps(original)
@@ -285,3 +284,7 @@ def installed() -> Iterator[runtime.Runtime]:
         yield resolve(NAME)
     finally:
         runtime.resolve = original
+
+
+# At import, since autograd counts the devices once, when it is first used.
+_register()
