@@ -5,9 +5,14 @@ import contextlib
 
 def pytest_configure(config):
     """Keep the reader's settings from the kernels that nbval starts, as from those that execute chapters."""
-    if config.getoption("nbval", False) and not hasattr(config, "workerinput"):  # pytest's workers inherit it
-        from offconvex.book import surroundings
+    if not config.getoption("nbval", False):
+        return
+    import nbval.kernel
 
+    from offconvex.book import surroundings
+
+    nbval.kernel.NbvalKernelspecManager.get_kernel_spec = lambda manager, name: surroundings.specification()
+    if not hasattr(config, "workerinput"):  # pytest's workers inherit the variables
         stack = contextlib.ExitStack()
         config.add_cleanup(stack.close)
         stack.enter_context(surroundings.clean())

@@ -1,5 +1,6 @@
 """The open chapter."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,6 +29,7 @@ def test_results_go_below_build_unless_told_otherwise(open_chapter, monkeypatch,
         ({"seed": -1}, "`seed` must be a non-negative integer; got -1"),
         ({"seed": True}, "`seed` must be a non-negative integer; got True"),
         ({"seed": 1.0}, "`seed` must be a non-negative integer; got 1.0"),
+        ({"seed": np.True_}, "`seed` must be a non-negative integer; got np.True_"),
     ],
 )
 def test_begin_refuses_bad_arguments_and_opens_nothing(open_chapter, arguments, message):
@@ -35,6 +37,11 @@ def test_begin_refuses_bad_arguments_and_opens_nothing(open_chapter, arguments, 
         open_chapter(**arguments)
     with pytest.raises(RuntimeError, match="No chapter is open: call chapter.begin"):
         run.active_run()
+
+
+def test_a_seed_of_numpy_is_the_same_seed(open_chapter):
+    open_chapter("room", seed=np.int64(3))
+    assert run.active_run().seed == 3 and type(run.active_run().seed) is int  # claims.json holds it
 
 
 def test_begin_refuses_a_missing_device_and_opens_nothing(monkeypatch):

@@ -4,6 +4,7 @@ import matplotlib.colors
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import simulated
 import torch
 
 from offconvex import figures
@@ -55,6 +56,13 @@ def test_tensors_booleans_and_lists_are_data(output):
     )
     read = figures.read_data(output / "fig-room-a.csv")
     assert [read[name].tolist() for name in ("x", "done", "list")] == [[1.0, 1.0], [1.0, 0.0], [1.0, 2.0]]
+
+
+def test_a_tensor_is_drawn_from_whatever_device():
+    with simulated.installed() as rt:
+        drawn = figures.array(rt.eye(2).requires_grad_())
+    assert isinstance(drawn, np.ndarray) and drawn.tolist() == [[1, 0], [0, 1]]
+    assert figures.array([1, 2]).tolist() == [1, 2]
 
 
 def test_any_name_is_a_name(output):

@@ -24,7 +24,7 @@ GLOBAL_RANDOMNESS = {
 }
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64"}
 # The generator that the released code of InstaHide used is itself the object of these: it is searched and broken.
-ATTACKED = {"instahide/keys.py", "instahide/prng.py"}
+ATTACKED = {"instahide/keys.py", "instahide/prng.py", "instahide/seeds/twister.py"}
 
 
 def tree(path):

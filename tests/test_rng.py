@@ -53,7 +53,7 @@ def test_integers_of_any_library_are_seeds():
 
 
 @pytest.mark.parametrize("make", [rng.stream_seed, rng.generator, rng.numpy_generator])
-@pytest.mark.parametrize("seed", [-1, 1.0, "1", None])
+@pytest.mark.parametrize("seed", [-1, np.int64(-1), 1.0, np.float64(1), "1", None, True, np.True_])
 def test_a_seed_is_a_non_negative_integer(make, seed):
     with pytest.raises(ValueError, match=r"`seed` must be a non-negative integer; got"):
         make(seed, "a")

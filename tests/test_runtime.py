@@ -73,6 +73,7 @@ def test_auto_takes_the_best_device_that_has_the_precision(monkeypatch, cuda, mp
         ({"dtype": float}, "`dtype` must be a torch floating-point type"),
         ({"threads": 0}, "`threads` must be a positive integer; got 0"),
         ({"threads": 1.5}, "`threads` must be a positive integer; got 1.5"),
+        ({"threads": True}, "`threads` must be a positive integer; got True"),
     ],
 )
 def test_bad_arguments(monkeypatch, arguments, message):
@@ -80,6 +81,14 @@ def test_bad_arguments(monkeypatch, arguments, message):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(ValueError, match=message):
         runtime.resolve(**arguments)
+
+
+def test_sizes_of_numpy_are_sizes(rt):
+    two = np.int64(2)
+    generator = rng.generator(np.uint8(7), "a", two)
+    assert torch.equal(rt.normal(generator, two, 3), rt.normal(rng.generator(7, "a", 2), 2, 3))
+    assert runtime.resolve("cpu", threads=np.int32(1)) == rt
+    assert rt.zeros(two).shape == (2,) and rt.eye(two).shape == (2, 2)
 
 
 def test_mps_has_no_float64(monkeypatch):

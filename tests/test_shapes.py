@@ -13,7 +13,7 @@ import shapes
 from offconvex import paths
 
 PACKAGE = paths.PACKAGE
-CHECKS = ("Bool", "Float", "Int", "Int32", "Shaped", "UInt8", "UInt64")
+CHECKS = ("Bool", "Float", "Int", "Int32", "Shaped", "UInt8", "UInt32", "UInt64")
 # Tensors and arrays, and names for several of them, which say no shape where they stand alone.
 BARE = {"Tensor", "torch.Tensor", "np.ndarray", "Parameters", "Weights", "NetworkWeights", "Series", "Product"}
 # Public functions that take or return a tensor or an array without a shape, each with its reason; it may only shrink.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from offconvex import claims, figures, paths, run, runtime
+from offconvex import claims, configs, figures, paths, run, runtime
 
 
 def begin(
@@ -22,12 +22,11 @@ def begin(
     otherwise through the environment variable OFFCONVEX_OUTPUT.
 
     Raises:
-        ValueError: if the profile is unknown, the seed is negative, or the device is not available.
+        ValueError: if the profile is unknown, the seed is no integer from 0, or the device is not available.
     """
     if profile not in run.PROFILES:
         raise ValueError(f"`profile` must be one of {', '.join(run.PROFILES)}; got {profile!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"`seed` must be a non-negative integer; got {seed!r}.")
+    seed = configs.whole(seed, "seed")
     rt = runtime.resolve(device, dtype)
     output = Path(os.environ.get("OFFCONVEX_OUTPUT") or paths.live_results(chapter))
     output.mkdir(parents=True, exist_ok=True)

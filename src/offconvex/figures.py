@@ -142,14 +142,23 @@ def reset(output: Path) -> None:
         file.unlink()
 
 
+def array(value: object) -> Shaped[np.ndarray, "..."]:
+    """What is drawn or written: a tensor, from whatever device, as an array, and all else as NumPy takes it.
+
+    Raises:
+        ValueError: if it has rows of different lengths.
+    """
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
 def _array(id: str, name: str, value: object) -> np.ndarray:
     try:
-        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        found = array(value)
     except ValueError:
         raise ValueError(f"{id}: `{name}` must be numbers or text, got rows of different lengths.") from None
-    if array.dtype.kind not in "biufU":
-        raise ValueError(f"{id}: `{name}` must be numbers or text, got type {array.dtype}.")
-    return array
+    if found.dtype.kind not in "biufU":
+        raise ValueError(f"{id}: `{name}` must be numbers or text, got type {found.dtype}.")
+    return found
 
 
 def _csv(arrays: Mapping[str, np.ndarray]) -> bytes:

@@ -1,10 +1,11 @@
 """One random stream per use, derived from a seed and a name."""
 
 import hashlib
-import operator
 
 import numpy as np
 import torch
+
+from offconvex import configs
 
 
 def stream_seed(seed: int, *stream: str | int) -> int:
@@ -17,12 +18,7 @@ def stream_seed(seed: int, *stream: str | int) -> int:
         ValueError: if `seed` is not a non-negative integer, or the stream has no name, because two
             unnamed uses would silently share their draws.
     """
-    try:
-        seed = operator.index(seed)
-    except TypeError:
-        raise ValueError(f"`seed` must be a non-negative integer; got {seed!r}.") from None
-    if seed < 0:
-        raise ValueError(f"`seed` must be a non-negative integer; got {seed}.")
+    seed = configs.whole(seed, "seed")
     if not stream:
         raise ValueError("A random stream needs a name, e.g. generator(seed, 'target'); got none.")
     text = "\x1f".join(str(part) for part in (seed, *stream))

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from offconvex import configs
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -64,8 +66,7 @@ def resolve(device: str = "auto", dtype: torch.dtype = torch.float64, *, threads
     """
     if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
         raise ValueError(f"`dtype` must be a torch floating-point type such as torch.float64; got {dtype!r}.")
-    if not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"`threads` must be a positive integer; got {threads!r}.")
+    threads = configs.whole(threads, "threads", least=1)
     cuda = torch.cuda.is_available()
     mps = torch.backends.mps.is_available()
     if device == "auto":

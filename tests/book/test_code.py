@@ -122,7 +122,7 @@ def test_a_file_that_moves_changes_nothing(package):
 
 def test_the_code_of_a_chapter_is_its_cells_what_they_import_and_what_is_stored(tiny):
     before, names = code.version("tiny"), {file.relative_to(paths.PACKAGE).as_posix() for file in code.modules("tiny")}
-    assert names == {"chapter.py", "runtime.py"}
+    assert names == {"chapter.py", "configs.py", "runtime.py"}
     source = tiny / "book/sources/tiny.md"
     for old, new in (("Draw and check.", "Draw."), ("# of the line", "# rise"), ("claims, figures", "figures, claims")):
         replace(source, old, new)

@@ -85,10 +85,10 @@ def test_every_dependency_of_the_package_is_pinned_once_and_there_only(project, 
         assert canonicalize_name(requirement.name) in pinned
 
 
-@pytest.mark.parametrize("extra", ["comparison", "private"])
+@pytest.mark.parametrize("extra", ["comparison", "private", "seeds"])
 def test_what_no_output_needs_to_be_made_again_is_pinned_apart(project, pinned, extra):
     # The book's environment is the same with and without it.
-    assert set(project["optional-dependencies"]) == {"book", "cluster", "comparison", "private"}
+    assert set(project["optional-dependencies"]) == {"book", "cluster", "comparison", "private", "seeds"}
     for requirement in map(Requirement, project["optional-dependencies"][extra]):
         assert [pin.operator for pin in requirement.specifier] == ["=="]
         assert canonicalize_name(requirement.name) not in pinned

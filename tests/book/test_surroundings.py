@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import nbformat
 import papermill
 import pytest
 import tiny_project
@@ -244,6 +245,17 @@ def test_nbval_starts_kernels_without_settings(project, tmp_path):
     assert done.returncode == 0, done.stdout
     live = {file.name: file.read_bytes() for file in (root / "_build/live/tiny").iterdir()}
     assert live == {name: content for name, content in files.items() if name in live} and "claims.json" in live
+
+
+def test_nbval_starts_kernels_without_settings_of_the_machine(tmp_path):
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    cell = nbformat.v4.new_code_cell("from IPython.core import application; print(application.SYSTEM_CONFIG_DIRS)")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="[]\n")]  # where /etc/ipython would stand
+    cell.execution_count = 1
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "asked.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    done = subprocess.run([*command, "asked.ipynb"], cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stdout
 
 
 def test_make_keeps_the_settings_of_python_to_itself(tmp_path):

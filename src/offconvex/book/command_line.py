@@ -74,11 +74,13 @@ def _told_to_end() -> Iterator[None]:
 
 
 def _let_go_of_output() -> None:
-    # What could not be written cannot be written when Python ends either, which would say so in its own words.
-    try:
-        print(end="", flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # What could not be written cannot be written when Python ends either, which would say so in its own words, or from
+    # Python 3.13 on, where messages are kept as output is, by a status of its own.
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            print(end="", flush=True, file=stream)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
 
 
 def _execute(options: argparse.Namespace) -> int:

@@ -16,8 +16,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offconvex import files, paths
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
 
 KEPT = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_CACHE_HOME", "OFFCONVEX_ROOT", "OFFCONVEX_DATA"),
@@ -80,6 +84,18 @@ def ask(function: Callable[[], object]) -> object:
     return json.loads(subprocess.run(asked, env=variables(), stdout=subprocess.PIPE, check=True).stdout)
 
 
+def specification() -> "KernelSpec":
+    """How a kernel starts: with this Python, and without what is set up for everybody on the machine."""
+    from jupyter_client.kernelspec import KernelSpec
+
+    return KernelSpec(
+        # -P: what lies in the working directory is not taken for the standard library.
+        argv=[sys.executable, "-P", "-c", _LAUNCH, "-f", "{connection_file}"],
+        language="python",
+        metadata={"kernel_provisioner": {"provisioner_name": "local-provisioner"}},  # whatever Jupyter's default
+    )
+
+
 def kernel(log: Path, given: Mapping[str, str]) -> type:
     """The class by which papermill and nbclient start a kernel: this Python, with these variables.
 
@@ -88,15 +104,9 @@ def kernel(log: Path, given: Mapping[str, str]) -> type:
         given: further variables.
     """
     from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
 
     class Kernel(AsyncKernelManager):
-        kernel_spec = KernelSpec(
-            # -P: what lies in the working directory is not taken for the standard library.
-            argv=[sys.executable, "-P", "-c", _LAUNCH, "-f", "{connection_file}"],
-            language="python",
-            metadata={"kernel_provisioner": {"provisioner_name": "local-provisioner"}},  # whatever Jupyter's default
-        )
+        kernel_spec = specification()
 
         async def start_kernel(self, **options):
             with files.log(log) as stderr:

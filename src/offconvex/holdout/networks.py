@@ -131,7 +131,8 @@ def train(
             loss = functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum") / first.batch
             gradients = torch.autograd.grad(loss, weights)
             part = (epoch + step / steps) / first.epochs
-            factor = 0.5 * (1 + torch.cos(rt.tensor(torch.pi * part))) if first.cosine else 1.0
+            angle = torch.tensor(torch.pi * part, dtype=rt.dtype, device="cpu")  # where a number costs no transfer
+            factor = 0.5 * (1 + torch.cos(angle)) if first.cosine else 1.0
             with torch.no_grad():
                 for w, v, g in zip(weights, velocity, gradients):
                     across = (-1, *(1,) * (w.dim() - 1))

@@ -1,5 +1,6 @@
 """A linear model with two weights w, written through parameters u, and the two losses of the primer."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,11 +100,11 @@ class PointLoss:
 
     def value(self, w: Float[Tensor, "*R n"]) -> Float[Tensor, "*R"]:
         """The loss."""
-        return (w - w.new_tensor(self.optimum)).square().sum(-1) / 2
+        return (w - _constant(self.optimum, w.dtype, w.device)).square().sum(-1) / 2
 
     def gradient(self, w: Float[Tensor, "*R n"]) -> Float[Tensor, "*R n"]:
         """Of the loss."""
-        return w - w.new_tensor(self.optimum)
+        return w - _constant(self.optimum, w.dtype, w.device)
 
 
 @dataclass(frozen=True)
@@ -127,16 +128,22 @@ class LineLoss:
 
     def value(self, w: Float[Tensor, "*R 2"]) -> Float[Tensor, "*R"]:
         """The loss."""
-        a = w.new_tensor(self.normal)
+        a = _constant(self.normal, w.dtype, w.device)
         return (w @ a - self.offset).square() / (2 * a @ a)
 
     def gradient(self, w: Float[Tensor, "*R 2"]) -> Float[Tensor, "*R 2"]:
         """Of the loss."""
-        a = w.new_tensor(self.normal)
+        a = _constant(self.normal, w.dtype, w.device)
         return (w @ a - self.offset)[..., None] * a / (a @ a)
 
 
 Loss = PointLoss | LineLoss
+
+
+@functools.cache
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    # Made once: a loss is asked for at every step, and would send its numbers to the device each time.
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _polar_weights(u: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -151,6 +152,8 @@ def test_positions_and_parents():
     assert tree.inner == (3, 5) and tree.position(0, 1, 2) == 3
     assert [tree.nodes[i].local_axes for i in tree.inner] == [4, 3]
     assert tree.parent(1) == 3 and tree.parent(5) is None
+    axes = np.arange(4)
+    assert hierarchical.mode_tree((tuple(axes[:3]), axes[3])) == tree
 
 
 @pytest.mark.parametrize(

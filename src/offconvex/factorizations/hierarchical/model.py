@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -91,8 +92,8 @@ def mode_tree(nested: Nested) -> ModeTree:
     nodes: list[Node] = []
 
     def add(part: Nested) -> int:
-        if isinstance(part, int):
-            nodes.append(Node((part,)))
+        if isinstance(part, int | np.integer):
+            nodes.append(Node((int(part),)))
         else:
             if len(part) < 2:
                 raise ValueError(f"Every inner node of a mode tree needs at least two children; got {part!r}.")
@@ -102,7 +103,7 @@ def mode_tree(nested: Nested) -> ModeTree:
 
     add(nested)
     axes = nodes[-1].axes
-    if isinstance(nested, int) or axes != tuple(range(len(axes))):
+    if isinstance(nested, int | np.integer) or axes != tuple(range(len(axes))):
         raise ValueError(f"The leaves must be the axes 0, 1, ... from left to right, two at least; got {nested!r}.")
     return ModeTree(tuple(nodes))
 

@@ -88,7 +88,7 @@ def correspondence(ax: Axes, nested: tuple, *, network: bool) -> None:
 
 
 def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str]:
-    if isinstance(part, int):
+    if isinstance(part, int | np.integer):
         x, height, axes = float(part), 0, str(part)
     else:
         below = [_place(ax, child, network, places) for child in part]
@@ -111,9 +111,17 @@ def _place(ax: Axes, part, network: bool, places: list) -> tuple[float, int, str
     return x, height, axes
 
 
-def equal_outputs(ax: Axes, entries: np.ndarray, outputs: np.ndarray) -> None:
-    """Outputs of the circuit on unit vectors against entries of the tensor, and the diagonal."""
-    ax.plot(entries, outputs, "o", color=figures.KIND_COLORS[0], markersize=6, alpha=0.6, markeredgewidth=0)
+def equal_outputs(ax: Axes, entries: object, outputs: object) -> None:
+    """Outputs (M,) of the circuit on unit vectors against entries (M,) of the tensor, and the diagonal."""
+    ax.plot(
+        figures.array(entries),
+        figures.array(outputs),
+        "o",
+        color=figures.KIND_COLORS[0],
+        markersize=6,
+        alpha=0.6,
+        markeredgewidth=0,
+    )
     ax.axline((0, 0), slope=1, **figures.THEORY)
     ax.set(xlabel="entry of the tensor", ylabel="output of the circuit", xlim=(-1.05, 1.05), ylim=(-1.05, 1.05))
 

@@ -1,14 +1,11 @@
-"""The guard against tensors without a device, and the shared instruments under it."""
-
-import math
+"""The guard against tensors without a device, and shared instruments under it; loops are in test_loops.py."""
 
 import numpy as np
 import pytest
 import torch
 
 from offconvex import datasets, rng
-from offconvex.descent import GroupRMSprop, autograd_objective, descend
-from offconvex.flow import flow
+from offconvex.descent import autograd_objective, descend
 
 
 @pytest.mark.parametrize(
@@ -33,7 +30,7 @@ from offconvex.flow import flow
     ],
 )
 def test_the_guard_fails_on_a_factory_without_a_device(explicit_devices, make):
-    with pytest.raises(AssertionError, match="without `device=` in .*test_devices.py"):
+    with pytest.raises(AssertionError, match="without `device=` in .*test_explicit.py"):
         make()
 
 
@@ -51,23 +48,6 @@ def test_the_runtime_names_its_device(explicit_devices, rt):
     draw = rng.generator(0, "devices")
     made = [rt.tensor([1.0]), rt.zeros(2), rt.eye(2), rt.normal(draw, 2), rt.uniform(draw, 2), rt.permutation(draw, 2)]
     assert all(t.device == rt.device for t in made)
-
-
-@pytest.mark.parametrize("step_size", [0.1, "per replica", GroupRMSprop(0.01)])
-def test_descent_names_its_device(explicit_devices, rt, step_size):
-    if step_size == "per replica":
-        step_size = rt.tensor([0.1, 0.2])
-    start = (rt.normal(rng.generator(0, "devices"), 2, 3),)
-    objective = autograd_objective(lambda p: p[0].square().sum(1))
-    options = {"record": lambda p, _: {"p": p[0]}, "stop": lambda loss: False}
-    run = descend(objective, start, steps=3, step_size=step_size, **options)
-    assert run["p"].shape == (4, 2, 3)
-
-
-def test_flow_names_its_device(explicit_devices, rt):
-    start = (rt.normal(rng.generator(0, "devices"), 2, 3),)
-    run = flow(autograd_objective(lambda p: p[0].square().sum(1)), start, np.array([0.0, math.log(2) / 2]))
-    torch.testing.assert_close(run.parameters[0], start[0] / 2, rtol=1e-9, atol=0)
 
 
 def test_data_name_their_device(explicit_devices, rt):
