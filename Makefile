@@ -2,8 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html offline test quick turn chapters lint types unit notebooks fresh site \
-  bench simulated killed release clean
+.PHONY: help env book execute chapter smoke html offline test quick chapters lint types unit notebooks fresh site bench \
+  gpu killed release clean
 
 BIN := .venv/bin
 # One thread per process: at these matrix sizes a second one slows the work down.
@@ -17,17 +17,16 @@ unexport MPLBACKEND PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS
 
 help:
 	@echo "make book                 environment, every chapter executed, HTML, PDF and archive in _build/html"
-	@echo "make test                 all checks, in four stages, of which each is a command:"
+	@echo "make test                 all checks, in three stages, of which each is a command:"
 	@echo "make quick                lint, types, unit tests"
-	@echo "make turn                 three chapters at tiny size on a simulated second device, by turns"
 	@echo "make chapters             notebooks re-executed and compared"
 	@echo "make site                 book built, and checked in a browser"
 	@echo "make html                 HTML from the committed notebooks"
 	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
-	@echo "make simulated            every chapter at tiny size on the simulated device, against the CPU"
 	@echo "make bench                what the engines cost and how it grows: one table, and the page on performance"
+	@echo "make gpu BUDGET=600      engines and chapters on a CUDA device, as long as the seconds last; the next call goes on"
 	@echo "make killed               make book killed at 20 random moments, in a clone: hours"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
@@ -61,7 +60,7 @@ html: env
 offline: env html
 	$(BIN)/offconvex offline
 
-test: quick turn chapters site
+test: quick chapters site
 	@echo "All checks passed."
 
 quick: lint types unit
@@ -78,11 +77,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh and not simulated" tests
-
-# A device that is not the CPU, in its memory: tests/devices/. Whose turn it is, the number of commits decides.
-simulated turn: env
-	$(BIN)/python -m pytest -q -n 2 -m "simulated$(if $(filter turn,$@), and turn)" tests/devices
+	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh" tests
 
 # Every committed notebook is executed again and its outputs compared; results go to _build/live.
 notebooks: env
@@ -99,6 +94,14 @@ site: env offline
 
 bench: env
 	$(BIN)/python benchmarks
+
+# What is not measured yet. PYTHON=... is taken as it is, with no .venv: a machine with a card has its own torch, and
+# perhaps no network.
+gpu:
+	@test -n "$(PYTHON)" || $(MAKE) --no-print-directory env || { echo "The pins cannot be installed here; name a Python \
+	that has torch for CUDA, and the command will say what else it asks for: make gpu PYTHON=python3." >&2; exit 2; }
+	PYTHONPATH=src $(or $(PYTHON),$(BIN)/python) -m offconvex.book.command_line gpu --budget $(or $(BUDGET),600) \
+	  --jobs $(or $(JOBS),1)
 
 # The same as tests/book/test_killed.py, with the whole book for the small one.
 killed: env
