@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help env book execute chapter smoke html offline test quick chapters lint types unit notebooks fresh site bench \
-  killed release clean
+  gpu killed release clean
 
 BIN := .venv/bin
 # One thread per process: at these matrix sizes a second one slows the work down.
@@ -26,6 +26,7 @@ help:
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
 	@echo "make bench                what the engines cost and how it grows: one table, and the page on performance"
+	@echo "make gpu BUDGET=600      engines and chapters on a CUDA device, as long as the seconds last; the next call goes on"
 	@echo "make killed               make book killed at 20 random moments, in a clone: hours"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
@@ -93,6 +94,14 @@ site: env offline
 
 bench: env
 	$(BIN)/python benchmarks
+
+# What is not measured yet. PYTHON=... is taken as it is, with no .venv: a machine with a card has its own torch, and
+# perhaps no network.
+gpu:
+	@test -n "$(PYTHON)" || $(MAKE) --no-print-directory env || { echo "The pins cannot be installed here; name a Python \
+	that has torch for CUDA, and the command will say what else it asks for: make gpu PYTHON=python3." >&2; exit 2; }
+	PYTHONPATH=src $(or $(PYTHON),$(BIN)/python) -m offconvex.book.command_line gpu --budget $(or $(BUDGET),600) \
+	  --jobs $(or $(JOBS),1)
 
 # The same as tests/book/test_killed.py, with the whole book for the small one.
 killed: env

@@ -8,6 +8,7 @@ from . import (
     damage,
     figure_links,
     folding,
+    graphics_card,
     house,
     interface,
     law_map,
@@ -34,6 +35,7 @@ PARTS = (
     opening,
     provenance,
     performance,
+    graphics_card,
     interface,
     punctuation,
 )

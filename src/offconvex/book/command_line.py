@@ -166,6 +166,15 @@ def _carry(options: argparse.Namespace) -> int:
     return 0
 
 
+def _gpu(options: argparse.Namespace) -> int:
+    from offconvex.book.card import device
+
+    device.require()
+    from offconvex.book.card import parts, session
+
+    return int(session.run(parts.listed(), budget=options.budget, jobs=options.jobs) > 0)
+
+
 def _cite(options: argparse.Namespace) -> int:
     from offconvex.book.publication import cite
 
@@ -318,6 +327,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("chapters", nargs="*", metavar="CHAPTER", help="default: all")
     command.add_argument("--from", dest="checkout", required=True, metavar="CHECKOUT")
     command.set_defaults(command=_carry)
+
+    command = commands.add_parser(
+        "gpu",
+        help="measure engines and chapters on a CUDA device",
+        description="Runs what has not been measured yet by the present code: every chapter at tiny size, the engines "
+        "against one core, and some chapters at their committed sizes. Each part is kept in book/results/gpu.json when "
+        "it ends; one that the rest of the budget does not suffice for is left for the next call.",
+    )
+    command.add_argument("--budget", type=_count, default=600, metavar="SECONDS", help="of this call (default: 600)")
+    command.add_argument("--jobs", type=_count, default=1, help="chapters at a time (default: 1)")
+    command.set_defaults(command=_gpu)
 
     command = commands.add_parser("cite", help="print how to cite a figure")
     command.add_argument("figure", metavar="fig-...")

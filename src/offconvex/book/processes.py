@@ -4,11 +4,11 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import operator
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -21,11 +21,14 @@ Ended = Iterator[tuple[tuple, float, Future]]
 
 
 @contextlib.contextmanager
-def at_work(work: Callable, tasks: Sequence[tuple], *, workers: int) -> Iterator[Ended]:
+def at_work(work: Callable, tasks: Iterable[tuple], *, workers: int, alone: bool = False) -> Iterator[Ended]:
     """Call `work(*task)` for all tasks, `workers` at a time; inside, iterate over those that have ended.
 
+    A task is asked for when a worker is free, so that tasks may depend on the time that is left.
+
     The future of a task whose process was killed raises ChildProcessError, and the other tasks go on. Processes are
-    fresh, since a forked torch may deadlock, have clean surroundings, and take one task after another.
+    fresh, since a forked torch may deadlock, have clean surroundings, and take one task after another; with `alone`,
+    each ends with its first.
 
     If what happens inside fails, no further task is begun and the running ones are awaited. If it is interrupted, or
     the calling process dies, however suddenly, the workers end with all their own processes in the middle of what they
@@ -38,20 +41,25 @@ def at_work(work: Callable, tasks: Sequence[tuple], *, workers: int) -> Iterator
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(1, mp_context=context, initializer=_end_together, initargs=(listening,))
 
-    waiting, idle = deque(tasks), [fresh() for _ in range(min(workers, len(tasks)))]
+    waiting, idle = iter(tasks), [fresh() for _ in range(min(workers, operator.length_hint(tasks, workers)))]
     running: dict[Future, tuple[tuple, ProcessPoolExecutor, float]] = {}
 
     def ended() -> Ended:
-        while waiting or running:
-            while waiting and idle:
-                task, worker = waiting.popleft(), idle.pop()
+        while True:
+            while idle and (task := next(waiting, None)) is not None:
+                worker = idle.pop()
                 running[worker.submit(work, *task)] = task, worker, time.monotonic()
+            if not running:
+                return
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
                 task, worker, start = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
+                killed = isinstance(future.exception(), BrokenProcessPool)
+                if killed or alone:
                     worker.shutdown()
-                    worker, future = fresh(), Future()
+                    worker = fresh()
+                if killed:
+                    future = Future()
                     future.set_exception(ChildProcessError(KILLED))
                 idle.append(worker)
                 yield task, time.monotonic() - start, future

@@ -58,7 +58,8 @@ def variables() -> dict[str, str]:
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if package in (Path(entry).resolve() for entry in given if entry):
         kept["PYTHONPATH"] = str(package)  # and nothing else that would come before the environment's packages
-    if not Path(importlib.util.find_spec("ipykernel").origin).is_relative_to(site.getusersitepackages()):
+    computing = importlib.util.find_spec("ipykernel") or importlib.util.find_spec("numpy")
+    if not Path(computing.origin).is_relative_to(site.getusersitepackages()):
         kept["PYTHONNOUSERSITE"] = "1"
     places = {"MPLCONFIGDIR": folder / "matplotlib", "IPYTHONDIR": folder / "ipython"}
     return kept | FIXED | {name: str(place) for name, place in places.items()}

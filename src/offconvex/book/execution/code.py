@@ -18,11 +18,10 @@ import inspect
 import json
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from offconvex import files, paths
-from offconvex.book.execution import convert
 
 SHOWN = "model"
 """Tag of the cell that shows a chapter's model, and stands alone."""
@@ -32,15 +31,22 @@ MODEL = {SHOWN, "model-check"}
 APART = ("figures", "motion", "claims", "run", "files", "paths")
 
 
-def version(chapter: str) -> str:
+def version(chapter: str, sources: Sequence[str] | None = None, known: dict[Path, str] | None = None) -> str:
     """Hash of all that decides what a chapter measures for a given seed: results of other code are other results.
 
     It covers cells, modules and the stored experiments: their settings and the hash of their arrays. Text, comments,
     docstrings, layout, annotations of functions and the places of imports decide nothing.
+
+    Args:
+        chapter: its name.
+        sources: of its cells that decide numbers, where they are known; by default they are read.
+        known: versions of modules already read, as in `module_version`.
     """
     records = (json.loads(file.read_bytes()) for file in paths.committed_results(chapter).glob("stored-*.json"))
     stored = sorted(json.dumps([record["config"], record["sha256"]]) for record in records)
-    return _hash(_text_version("\n".join(cells(chapter)), (), {}), *stored)[:16]
+    sources = cells(chapter) if sources is None else sources
+    known = {} if known is None else known
+    return _hash(_text_version("\n".join(sources), (), known), *stored)[:16]
 
 
 def function_version(*functions: Callable) -> str:
@@ -66,6 +72,8 @@ def module_version(file: Path, known: dict[Path, str] | None = None) -> str:
 
 def cells(chapter: str) -> list[str]:
     """Sources of a chapter's code cells that decide numbers."""
+    from offconvex.book.execution import convert  # needs what reads MyST
+
     found = (cell for cell in convert.to_notebook(chapter).cells if cell.cell_type == "code")
     return [cell.source for cell in found if not MODEL & set(cell.metadata.get("tags", ()))]
 
