@@ -342,7 +342,7 @@ def run_arm(config: Galleries, name: str) -> Arrays:
     Returns:
         "coefficients", "lead" (E, 16) float32, "above" (E, 16) int32, "margin", "decoys", "right" as in `Scanned`,
         filled up by nan and -1 where a mixture has fewer candidates; "others" (); "seconds" (sizes + 1,) of
-        galleries of `SIZES`, and of a table.
+        galleries of `SIZES`, or of all candidates if they are fewer, and of a table.
     """
     rt = runtime.resolve("cpu", torch.float32)
     pixels = 2 * datasets.fashion_mnist("train", full=True, rt=rt).pixels - 1
