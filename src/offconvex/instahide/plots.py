@@ -60,14 +60,3 @@ def receiver(ax: Axes, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> N
     ax.plot([0, 1], [0, 1], **figures.THEORY)
     ax.set(xlabel="pairs without a common image, called similar", ylabel="pairs with one, called similar")
     ax.legend(loc="lower right")
-
-
-def rates(ax: Axes, names: Sequence[str], values: Sequence[np.ndarray], colors: Sequence) -> None:
-    """Test accuracies of several ways to train, one row of dots each; a thin line at the mean of each color's first."""
-    place = np.arange(len(names))[::-1]
-    for row, accuracy, color in zip(place, values, colors):
-        ax.plot(accuracy, np.full(len(accuracy), row), "o", color=color, markersize=6, alpha=0.85)
-    for color in dict.fromkeys(colors):
-        ax.axvline(np.mean(values[list(colors).index(color)]), color=color, linewidth=1, alpha=0.6, zorder=0)
-    ax.set_yticks(place, names)
-    ax.set(xlabel="test accuracy", ylim=(-0.6, len(names) - 0.4))

@@ -31,7 +31,7 @@ def falling(ax: Axes, sizes: Sequence[int], curves: Mapping[str, np.ndarray]) ->
     """
     styles = [(color, style) for color in (BLUE, ORANGE, GREEN) for style in ("-", "--")]
     for (name, values), (color, style) in zip(curves.items(), styles):
-        ax.plot(sizes, values, style, color=color, marker="o", markersize=4, label=name)
+        ax.plot(sizes, values, style, color=color, marker="o", markersize=3, label=name)
     ax.set_xscale("log")
     ax.set(xlabel="candidates, $N$", ylabel="share of encryptions", ylim=(0, 1.02))
 
