@@ -229,3 +229,14 @@ def test_single_views_share_no_image(data, prior):
     gains = attack.single_views(single, 6, 2, decode.prior_of(single.public))
     assert set(gains) == set(attack.DECODERS)
     assert max(gains.values()) < 3
+
+
+def test_exchanged_owners_are_decoded_to_nothing(data, prior):
+    published, truth = attack.publish(data, 6, 20, 1)
+    true = attack.true_mixtures(truth, published)
+    other = attack.exchanged(true, rng.generator(0, "exchanged"))
+    assert torch.equal(other.owners.flatten().bincount(), true.owners.flatten().bincount())
+    assert torch.equal(other.coefficients, true.coefficients) and not torch.equal(other.owners, true.owners)
+    mean = attack.quality(prior.mean.view(1, 28, 28).expand_as(data.private), data.private)[0]
+    images = decode.maximize(published.images, other, prior, decode.Likelihood())
+    assert attack.quality(images, data.private)[0] < mean + 1

@@ -1,5 +1,6 @@
 """The attack from end to end, judged by the truth, as a stored experiment. Float32: networks and their pictures."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,6 +108,15 @@ def true_mixtures(truth: Truth, published: Published) -> Mixtures:
     return Mixtures(published.size, truth.owners, truth.coefficients[:, :2], published.scheme.public)
 
 
+def exchanged(mixtures: Mixtures, draws: torch.Generator) -> Mixtures:
+    """Owners of encryptions exchanged among them, so that what an image is decoded from belongs to as many others.
+
+    For a control: coefficients stay with their encryptions, and every image keeps its number of encryptions.
+    """
+    order = torch.randperm(len(mixtures.owners), generator=draws, device="cpu").to(mixtures.owners.device)
+    return dataclasses.replace(mixtures, owners=mixtures.owners[order])
+
+
 def decoded(
     published: Published, mixtures: Mixtures, prior: Prior
 ) -> dict[str, Float[Tensor, "{mixtures.size} height width"]]:
@@ -118,6 +128,12 @@ def decoded(
 def quality(images: Float[Tensor, "n height width"], truth: Float[Tensor, "n height width"]) -> tuple[float, float]:
     """Mean PSNR in dB and mean SSIM."""
     return measure.psnr(images, truth).mean().item(), measure.ssim(images, truth).mean().item()
+
+
+def gain(images: Float[Tensor, "n height width"], truth: Float[Tensor, "n height width"], prior: Prior) -> float:
+    """PSNR in dB of images in the order of the true ones, minus that of the mean image, which everybody has."""
+    mean = prior.mean.to(truth.dtype).view(1, *truth.shape[1:]).expand_as(truth)
+    return quality(images, truth)[0] - quality(mean, truth)[0]
 
 
 def pair_scores(published: Published, similarity: Similarity) -> dict[str, Float[Tensor, "N N"]]:
@@ -192,10 +208,8 @@ def trial(published: Published, truth: Truth, similarity: Similarity, prior: Pri
     """Areas, share of owners found and gain in dB of one release, as in `Trials`."""
     mixtures = assign(published, similarity, rng.numpy_generator(seed, "instahide", "clusters"))
     images, called = named(maximize(published.images, mixtures, prior, Likelihood()), truth)
-    flat = prior.mean.to(images.dtype).view(1, *images.shape[1:]).expand_as(images)
-    gain = quality(images, truth.images)[0] - quality(flat, truth.images)[0]
     found = measure.owners_found(called[mixtures.owners], truth.owners)
-    return similarity_scores(published, truth, similarity), found, gain
+    return similarity_scores(published, truth, similarity), found, gain(images, truth.images, prior)
 
 
 def seed_of(seed: int, number: int) -> int:
@@ -270,8 +284,7 @@ def _single_view(data: Data, k: int, seed: int, prior: Prior) -> dict[str, float
     mixtures = Mixtures(published.size, truth.owners[kept], truth.coefficients[kept, :2], published.scheme.public)
     covered = torch.tensor(sorted(used), device=published.images.device)
     private = data.private[covered]
-    mean = quality(prior.mean.to(private.dtype).view(1, 28, 28).expand_as(private), private)[0]
-    return {name: quality(x[covered], private)[0] - mean for name, x in decoded(alone, mixtures, prior).items()}
+    return {name: gain(x[covered], private, prior) for name, x in decoded(alone, mixtures, prior).items()}
 
 
 ATTACK = StoredExperiment("instahide-attack", "instahide", Attack(), seeds, run_seed)

@@ -1,0 +1,1 @@
+"""One encryption and a gallery of candidates: which of them does it mix?"""
