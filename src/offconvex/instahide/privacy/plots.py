@@ -27,7 +27,8 @@ def budgets(
     """Test accuracies (seeds, budgets) against the budget for each kind of features, and of networks from scratch."""
     markers = "osD^vP"
     for (name, values), color, marker in zip(curves.items(), (BLUE, PINK, GREEN, SKY, YELLOW), markers):
-        ax.plot(epsilons, values.mean(0), marker + "-", color=color, markersize=4.5, label=name)
+        size = 8 if marker == "s" else 4.5  # the second and the third may lie on each other
+        ax.plot(epsilons, values.mean(0), marker + "-", color=color, markersize=size, label=name)
         ax.fill_between(epsilons, values.min(0), values.max(0), color=color, alpha=0.18, linewidth=0)
     for i, (epsilon, values) in enumerate(scratch.items()):
         label = "network from scratch" if i == 0 else None
@@ -47,7 +48,7 @@ def losses(ax: Axes, names: Sequence[str], values: Mapping[str, np.ndarray]) -> 
     ax.axvline(0, color="0.6", linewidth=1, zorder=0)
     ax.set_yticks(place, names)
     ax.set(xlabel="points of accuracy lost", ylim=(-0.6, len(names) - 0.4))
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper right")
 
 
 def meaning(
@@ -59,14 +60,14 @@ def meaning(
     ax.plot(epsilons, mechanism, **figures.THEORY)
     _note(ax, r"by $\varepsilon$ alone", (epsilons[np.searchsorted(alone, 0.9)], 0.92), ha="right")
     _note(ax, r"by $\mu$", (epsilons[np.searchsorted(mechanism, 0.55)], 0.5))
-    for i, (epsilon, values) in enumerate(tested.items()):
-        label = "test by the loss" if i == 0 else None
-        ax.plot(np.full(len(values), epsilon), values, "o", color=BLUE, markersize=4, alpha=0.6, label=label)
+    for epsilon, values in tested.items():
+        ax.plot(np.full(len(values), epsilon), values, "o", color=BLUE, markersize=4, alpha=0.6)
     last = 2.2 * epsilons[-1]
-    ax.plot(np.full(len(heart), last), heart, "D", color=ORANGE, markersize=4, alpha=0.6, label="learned by heart")
+    ax.plot(np.full(len(heart), last), heart, "D", color=ORANGE, markersize=4, alpha=0.6)
+    _note(ax, "test by the loss", (min(tested), -0.09), color=BLUE)
+    _note(ax, "learned by heart", (last, 0.2), color=ORANGE, ha="right")
     _budget_axis(ax, [*tested, last], [f"{e:g}" for e in tested] + ["none"])
-    ax.set(ylabel="advantage", ylim=(-0.05, 1.05))
-    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.33))
+    ax.set(ylabel="advantage", ylim=(-0.14, 1.05))
 
 
 def prices(ax: Axes, epsilons: Sequence[float], curves: Mapping[str, np.ndarray], limit: float) -> None:
@@ -75,8 +76,9 @@ def prices(ax: Axes, epsilons: Sequence[float], curves: Mapping[str, np.ndarray]
         ax.plot(epsilons, 100 * values.mean(0), marker + "-", color=color, markersize=4.5, label=name)
     ax.axhline(100 * limit, color="0.6", linewidth=1, zorder=0)
     _budget_axis(ax, epsilons)
-    ax.set(ylabel="points of accuracy lost", yscale="log", ylim=(0.03, 70))
-    ax.set_yticks([0.1, 0.5, 1, 5, 10, 50], ["0.1", "0.5", "1", "5", "10", "50"])
+    ax.set_yscale("symlog", linthresh=1)  # none may be lost, or a little won
+    ax.set(ylabel="points of accuracy lost", ylim=(-0.3, 70))
+    ax.set_yticks([0, 0.5, 1, 5, 10, 50], ["0", "0.5", "1", "5", "10", "50"])
     ax.minorticks_off()
     ax.legend(loc="upper right")
 
