@@ -60,8 +60,8 @@ class ConvolutionalClassifier:
     scales: list[torch.Tensor]
     statistics: list[torch.Tensor]
 
-    def logits(self, images: Float[Tensor, "n 28 28"], *, training: bool = False) -> Float[Tensor, "n 10"]:
-        """Logits (n, 10) of images (n, 28, 28); training updates the running statistics."""
+    def hidden(self, images: Float[Tensor, "n 28 28"], *, training: bool = False) -> Float[Tensor, "n 128"]:
+        """Hidden layer (n, 128) at images (n, 28, 28); training updates the running statistics."""
         hidden = images[:, None]
         for layer, kernel in enumerate(self.weights[:3]):
             if layer < 2:
@@ -71,7 +71,11 @@ class ConvolutionalClassifier:
             scale, shift = self.scales[2 * layer : 2 * layer + 2]
             mean, variance = self.statistics[2 * layer : 2 * layer + 2]
             hidden = functional.batch_norm(hidden, mean, variance, scale, shift, training=training).relu()
-        return torch.addmm(self.weights[4], hidden, self.weights[3])
+        return hidden
+
+    def logits(self, images: Float[Tensor, "n 28 28"], *, training: bool = False) -> Float[Tensor, "n 10"]:
+        """Logits (n, 10) of images (n, 28, 28); training updates the running statistics."""
+        return torch.addmm(self.weights[4], self.hidden(images, training=training), self.weights[3])
 
     def probabilities(self, images: Float[Tensor, "n 28 28"], *, chunk: int = 2000) -> Float[Tensor, "n 10"]:
         """Class probabilities (n, 10) of images (n, 28, 28)."""

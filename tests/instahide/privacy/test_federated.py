@@ -6,7 +6,7 @@ import torch
 
 from offconvex import rng, runtime
 from offconvex.instahide import attack, decode, similarity
-from offconvex.instahide.privacy import federated, gradients, leak_theory
+from offconvex.instahide.privacy import federated, gradients, theory
 
 RT = runtime.resolve("cpu")
 SINGLE = runtime.resolve("cpu", torch.float32)
@@ -51,8 +51,8 @@ def test_what_leaks_is_right_and_as_often_as_the_law_says(released):
         assert torch.allclose(found.images, flat[found.rows], atol=1e-8)
         assert len(set(found.rows.tolist())) == len(found.rows)
         # One network serves all batches, which widens the spread of a share over that of 80 coins.
-        assert found.alone == pytest.approx(leak_theory.share_alone(size, SMALL.units), abs=0.2)
-        law = 1.0 if size == 1 else leak_theory.share_twice(size, SMALL.units)
+        assert found.alone == pytest.approx(theory.share_alone(size, SMALL.units), abs=0.2)
+        law = 1.0 if size == 1 else theory.share_twice(size, SMALL.units)
         assert len(found.rows) / 80 == pytest.approx(law, abs=0.25)
     none = federated.leak(network, flat, labels, 4, 20, rng.generator(0, "leak"))
     assert none.alone == 0 and len(none.rows) == 0 and none.error == 0

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from offconvex import datasets, rng, runtime
 from offconvex.instahide import measure
-from offconvex.instahide.privacy import gradients, leak_theory, leaks, matching
+from offconvex.instahide.privacy import gradients, leaks, matching, theory
 
 RT = runtime.resolve("cpu")
 
@@ -114,12 +114,12 @@ def test_what_two_rows_show_by_hand():
 def test_the_share_of_images_that_a_unit_holds_alone():
     coins = rng.numpy_generator(0, "coins").random((4000, 5, 12)) < 0.5
     counts = (coins & (coins.sum(1, keepdims=True) == 1)).sum(2)
-    for least, law in ((1, leak_theory.share_alone), (2, leak_theory.share_twice)):
+    for least, law in ((1, theory.share_alone), (2, theory.share_twice)):
         share = (counts >= least).mean()
         assert share == pytest.approx(law(5, 12), abs=5 * (share / 4000) ** 0.5)
-    assert leak_theory.share_alone(1, 1) == pytest.approx(0.5)
-    assert np.allclose(leak_theory.share_alone(np.array([1, 64]), 1000), [1, 1000 / 2**64])
-    assert leak_theory.share_twice(3, 1) == pytest.approx(0, abs=1e-15)
+    assert theory.share_alone(1, 1) == pytest.approx(0.5)
+    assert np.allclose(theory.share_alone(np.array([1, 64]), 1000), [1, 1000 / 2**64])
+    assert theory.share_twice(3, 1) == pytest.approx(0, abs=1e-15)
 
 
 # --- a convolutional network ------------------------------------------------------------------------------------------
