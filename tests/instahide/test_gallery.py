@@ -33,7 +33,7 @@ class Blind:
 
 
 def cross6(**changes):
-    return study.Arm(cross(6), **changes)
+    return study.Way(cross(6), **changes)
 
 
 def test_a_score_is_the_log_density_written_out(images):

@@ -54,9 +54,9 @@ def origin(cells: Sequence[str]) -> Origin:
         front = [place for place in dict.fromkeys(reached) if place not in seen]
         seen |= set(front)
     house = {f"offconvex.{module}" for module in HOUSE}
-    drawn = [name for name in rounds[0] if _module(name).endswith(".plots")]
+    drawn = [name for name in rounds[0] if _module(name).endswith("plots")]
     computed = [name for called in rounds for name in called if _module(name) not in house]
-    computed = [name for name in computed if not _module(name).endswith(".plots")]
+    computed = [name for name in computed if not _module(name).endswith("plots")]
     computed.sort(key=lambda name: "theory" in _module(name))  # what runs comes before the closed form beside it
     return Origin(tuple(dict.fromkeys(drawn)), tuple(dict.fromkeys(computed)))
 

@@ -26,7 +26,7 @@ CHANGING = 0.05  # variance of a pixel, gray levels in [-1, 1], above which it i
 
 
 @dataclass(frozen=True)
-class Arm:
+class Way:
     """One way to encrypt, and what is done with it.
 
     Attributes:
@@ -45,19 +45,19 @@ class Arm:
 
 
 ARMS = {
-    "k4": Arm(cross(4)),
-    "k6": Arm(cross(6)),
-    "photo4": Arm(cross(4), photographed=True),
-    "photo6": Arm(cross(6), photographed=True),
-    "changing6": Arm(cross(6), changing=True),
-    "photo-changing6": Arm(cross(6), photographed=True, changing=True),
-    "half6": Arm(cross(6), pooled=2),
-    "quarter6": Arm(cross(6), pooled=4),
-    "k8": Arm(cross(8)),
-    "k12": Arm(cross(12)),
-    "even8": Arm(Scheme(2, 6, upper=0.2)),
-    "even16": Arm(Scheme(2, 14, upper=0.2)),
-    "noise6": Arm(cross(6), noise=True),
+    "k4": Way(cross(4)),
+    "k6": Way(cross(6)),
+    "photo4": Way(cross(4), photographed=True),
+    "photo6": Way(cross(6), photographed=True),
+    "changing6": Way(cross(6), changing=True),
+    "photo-changing6": Way(cross(6), photographed=True, changing=True),
+    "half6": Way(cross(6), pooled=2),
+    "quarter6": Way(cross(6), pooled=4),
+    "k8": Way(cross(8)),
+    "k12": Way(cross(12)),
+    "even8": Way(Scheme(2, 6, upper=0.2)),
+    "even16": Way(Scheme(2, 14, upper=0.2)),
+    "noise6": Way(cross(6), noise=True),
 }
 """Every arm: the source's two; another kind of public images; fewer and smaller pixels; stronger encryption; noise."""
 
@@ -115,7 +115,7 @@ class Scanned:
     others: int
 
 
-def view_of(arm: Arm, known: Float[Tensor, "m height width"]) -> Callable[[torch.Tensor], torch.Tensor]:
+def view_of(arm: Way, known: Float[Tensor, "m height width"]) -> Callable[[torch.Tensor], torch.Tensor]:
     """What an arm leaves of images (n, height, width): (n, h, w), smaller, or (n, 1, w), some pixels."""
     changing = known.var(0).flatten() > CHANGING
 
@@ -147,7 +147,7 @@ class Encrypted:
 
 
 def encrypted(
-    arm: Arm, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, pool: int,
+    arm: Way, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, pool: int,
     rt: Runtime, seed: int, *stream: str,
 ) -> Encrypted:  # fmt: skip
     """Encrypt `count` of the candidates; public images are candidates too, unless they are photographs.
@@ -180,7 +180,7 @@ def encrypted(
 
 
 def scanned(
-    arm: Arm, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, size: int,
+    arm: Way, images: Float[Tensor, "M height width"], known: Float[Tensor, "m height width"], count: int, size: int,
     pool: int, rt: Runtime, seed: int, *stream: str,
 ) -> Scanned:  # fmt: skip
     """Scan a gallery for each of the encryptions of `encrypted`.
@@ -203,7 +203,7 @@ def inside_package(rt: Runtime) -> tuple[Float[Tensor, "8000 28 28"], Float[Tens
 
 
 def named(
-    arm: Arm, count: int, best: int, rt: Runtime, seed: int
+    arm: Way, count: int, best: int, rt: Runtime, seed: int
 ) -> tuple[Float[Tensor, "{count} columns 28 28"], Bool[Tensor, "{count} {best}"]]:
     """Of some encryptions: each, its absolute value and the candidates that rank first; and which of these are mixed.
 
@@ -219,7 +219,7 @@ def named(
     return torch.stack(rows), torch.stack(hits)
 
 
-def live(arm: Arm, count: int, rt: Runtime, seed: int) -> Scanned:
+def live(arm: Way, count: int, rt: Runtime, seed: int) -> Scanned:
     """Encryptions of images inside the package, scanned, the gallery of 5000 being drawn from the 8000."""
     return scanned(arm, *inside_package(rt), count, 5000, min(5000, 8000 - count), rt, seed, "live")
 
@@ -229,7 +229,7 @@ def patches(count: int, rt: Runtime, draw: int) -> Float[Tensor, "{count} 28 28"
     return 2 * (rt.tensor(photographs.patches(photographs.supplied(), count, draw)) / 255) - 1
 
 
-def _numbers(partners: np.ndarray, private, public, arm: Arm) -> Int[Tensor, "E candidates"]:
+def _numbers(partners: np.ndarray, private, public, arm: Way) -> Int[Tensor, "E candidates"]:
     """Numbers of a mixture's images among the candidates; photographs are none."""
     slots = torch.as_tensor(partners, device=private.device)
     own = private[slots[:, : arm.scheme.private]]
