@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from offconvex import rng
@@ -78,7 +78,7 @@ def residuals(
     observed: Float[Tensor, " pixels"],
     private: Float[Tensor, " pixels"],
     public: Float[Tensor, "N pixels"],
-    subsets: Tensor,
+    subsets: Int[Tensor, "groups s"],
     coefficients: Float[Tensor, " s"],
 ) -> Float[Tensor, " groups"]:
     """Mean square differences of |private + sum of coefficient times public| from the observed absolute values."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional
 
@@ -54,7 +54,9 @@ def _forward(network: Sigmoids, images: torch.Tensor) -> list[torch.Tensor]:
     return [*layers, layers[-1].flatten(1) @ network.last.T + network.last_offsets]
 
 
-def batch_gradients(network: Sigmoids, images: Float[Tensor, "R B 28 28"], labels: Int[Tensor, "R B"]) -> list[Tensor]:
+def batch_gradients(
+    network: Sigmoids, images: Float[Tensor, "R B 28 28"], labels: Int[Tensor, "R B"]
+) -> list[Shaped[Tensor, "R ..."]]:
     """Gradients of the mean cross-entropy of each of R batches, by hand, so that they can be differentiated once more.
 
     In the order of the last offsets, the last layer, then offsets and kernels of the convolutions, last one first. The
@@ -82,7 +84,7 @@ def batch_gradients(network: Sigmoids, images: Float[Tensor, "R B 28 28"], label
     return found
 
 
-def label_of(gradient: list[Tensor]) -> Int[Tensor, " R"]:
+def label_of(gradient: list[Shaped[Tensor, "R ..."]]) -> Int[Tensor, " R"]:
     """Class of a batch of one: the only one whose last offset has a negative slope, p - 1 (elementary)."""
     return gradient[0].argmin(1)
 
@@ -151,7 +153,7 @@ def _two_loops(slope: torch.Tensor, pairs: list, scale: torch.Tensor) -> torch.T
 
 def invert(
     network: Sigmoids,
-    gradient: list[Tensor],
+    gradient: list[Shaped[Tensor, "R ..."]],
     labels: Int[Tensor, "R B"],
     settings: Matching,
     rt: Runtime,
