@@ -55,7 +55,7 @@ class FineTuning:
     pretraining: int = 3
     batch: int = 50
     rate: float = 0.1
-    steps: int = 1200
+    steps: int = 1000
     views: int = 4
 
 
