@@ -94,6 +94,7 @@ MODULES = [
     "instahide.privacy.federated",
     "instahide.privacy.gradients",
     "instahide.privacy.leak_theory",
+    "instahide.privacy.leaks",
     "instahide.privacy.matching",
     "instahide.prng",
     "instahide.scheme",

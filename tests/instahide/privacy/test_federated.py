@@ -58,13 +58,15 @@ def test_what_leaks_is_right_and_as_often_as_the_law_says(released):
     assert none.alone == 0 and len(none.rows) == 0 and none.error == 0
 
 
-def test_labels_of_batches_of_one(released):
+def test_batches_of_one_give_the_release_back(released):
     published, _ = released
     flat, labels = published.images.flatten(1).double(), published.labels.double()
-    images, read = federated.read_singly(gradients.start(RT, 4, units=60), flat, labels)
-    assert torch.allclose(images, flat, atol=1e-10)
-    assert torch.allclose(read, labels, atol=1e-10)
-    assert torch.equal(read > 0, labels > 0)
+    found = federated.leak(gradients.start(RT, 4, units=60), flat, labels, 4, 1, rng.generator(0, "leak"))
+    again = federated.as_published(found, published)
+    assert torch.equal(again.images, published.images)
+    assert torch.allclose(again.labels, published.labels) and torch.equal(again.labels > 0, published.labels > 0)
+    with pytest.raises(ValueError, match="Batches of one come first"):
+        federated.Federation(sizes=(4, 1))
 
 
 def test_the_comparison(data):

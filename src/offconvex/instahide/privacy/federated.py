@@ -44,12 +44,14 @@ class Leaked:
         alone: share of the encryptions that some row of a gradient holds alone.
         rows: (found,) places of those that the adversary has recognized; for judging.
         images: (found, pixels) what she has.
-        error: largest relative error of these; zero if there are none.
+        labels: (N, classes) mixed labels read from batches of one, in the order of training; empty for larger ones.
+        error: largest relative error of the images; zero if there are none.
     """
 
     alone: float
     rows: torch.Tensor
     images: torch.Tensor
+    labels: torch.Tensor
     error: float
 
 
@@ -67,18 +69,20 @@ def leak(
         size: of a batch.
         draws: of the batches.
     """
-    alone, places, images, errors = 0, [], [], [0.0]
+    alone, places, images, errors, read = 0, [], [], [0.0], torch.empty_like(labels[: len(labels) * (size == 1)])
     for rows in batches(len(seen), epochs, size, draws):
         sent = gradients.gradient(network, seen[rows], labels[rows])
         alone += int(gradients.alone(gradients.active(network, seen[rows])).sum())
-        found = gradients.single(sent)[None] if len(rows) == 1 else gradients.twice(gradients.rows(sent))
+        found = gradients.single(sent)[None] if size == 1 else gradients.twice(gradients.rows(sent))
+        if size == 1:
+            read[rows] = gradients.label(network, sent, found[0])
         if len(found):
             nearest, error = gradients.match(found, seen[rows])
             places.append(rows[nearest])
             images.append(found)
             errors.append(error.max().item())
     none = torch.zeros(0, dtype=torch.int64, device=seen.device)
-    return Leaked(alone / len(seen), torch.cat([none, *places]), torch.cat([seen[:0], *images]), max(errors))
+    return Leaked(alone / len(seen), torch.cat([none, *places]), torch.cat([seen[:0], *images]), read, max(errors))
 
 
 def gain_of(leaked: Leaked, published: Published, truth: Truth, prior: Prior) -> float:
@@ -103,7 +107,7 @@ class Federation:
     """Settings of the comparison.
 
     Attributes:
-        sizes: of batches.
+        sizes: of batches, one first.
         epochs: T, of training on encryptions.
         units: ReLU units of the dense first layer.
         images: k, images in a mixture.
@@ -113,6 +117,10 @@ class Federation:
     epochs: int = 10
     units: int = 1000
     images: int = 6
+
+    def __post_init__(self):
+        if self.sizes[:1] != (1,):
+            raise ValueError(f"Batches of one come first, since labels are read from them; got sizes {self.sizes}.")
 
 
 @dataclass(frozen=True)
@@ -160,36 +168,28 @@ def compare(data: attack.Data, similarity: Similarity, settings: Federation, rt:
     prior = prior_of(data.kin, data.public)
     flat, labels = published.images.flatten(1).to(rt.dtype), published.labels.to(rt.dtype)
     network = gradients.start(rt, seed, units=settings.units)
-    table = []
+    table, singles = [], []
     for name, view in VIEWS.items():
         for size in settings.sizes:
             draws = rng.generator(seed, "federated", name, size)
             found = leak(network, view(flat), labels, settings.epochs, size, draws)
             share = len(found.rows) / len(flat)
             table.append((found.alone, share, found.error, gain_of(found, published, truth, prior)))
+            singles += [found] * (size == 1 and not singles)
     alone, recognized, error, gains = np.array(table).T.reshape(4, len(VIEWS), len(settings.sizes))
     mixtures = attack.true_mixtures(truth, published)
     released = gain(maximize(published.images, mixtures, prior, Likelihood()), truth, prior)
-    read = read_singly(network, flat, labels)
-    label_error = (read[1] - labels).abs().max().item()
-    leaked = Published(
-        read[0].to(published.images.dtype).view_as(published.images), read[1].to(published.labels.dtype),
-        published.scheme, published.size,
-    )  # fmt: skip
+    leaked = as_published(singles[0], published)
+    label_error = (singles[0].labels - labels).abs().max().item()
     own = (own_gain(published, truth, similarity, prior, seed), own_gain(leaked, truth, similarity, prior, seed))
     return Met(released, alone, recognized, error, gains, label_error, own)
 
 
-def read_singly(
-    network: DenseNetwork, seen: Float[Tensor, "N pixels"], labels: Float[Tensor, "N classes"]
-) -> tuple[Float[Tensor, "N pixels"], Float[Tensor, "N classes"]]:
-    """Images and mixed labels out of the gradients of batches of one."""
-    images, read = torch.empty_like(seen), torch.empty_like(labels)
-    for row in range(len(seen)):
-        sent = gradients.gradient(network, seen[row : row + 1], labels[row : row + 1])
-        images[row] = gradients.single(sent)
-        read[row] = gradients.label(network, sent, images[row])
-    return images, read.where(read.abs() > 1e-9, 0.0)
+def as_published(leaked: Leaked, published: Published) -> Published:
+    """What gradients of batches of one gave, in the order of training and in the precision of a release."""
+    images = leaked.images[leaked.rows.argsort()].to(published.images.dtype).view_as(published.images)
+    labels = leaked.labels.where(leaked.labels > 1e-9, 0.0).to(published.labels.dtype)
+    return Published(images, labels, published.scheme, published.size)
 
 
 def own_gain(published: Published, truth: Truth, similarity: Similarity, prior: Prior, seed: int) -> float:
@@ -218,5 +218,5 @@ def noised(
         slopes = gradients.per_image(network, flat[rows], labels[rows])[1].abs()
         best = (slopes / slopes.sum(0).clamp(min=1e-30)).argmax(1)
         images[rows] = (sent.weights[best] / sent.offsets[best, None]).clamp(-1, 1)
-    everything = Leaked(0.0, torch.arange(len(flat), device=flat.device), images, 0.0)
+    everything = Leaked(0.0, torch.arange(len(flat), device=flat.device), images, labels[:0], 0.0)
     return gain_of(everything, published, truth, prior)
