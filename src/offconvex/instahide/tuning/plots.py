@@ -23,6 +23,11 @@ def against_epochs(
     ax.set(xlabel="private epochs, $T$", ylabel=label)
 
 
-def marked(ax: Axes, place: float) -> None:
-    """The number of epochs that the source proposes."""
-    ax.axvline(place, color="0.6", linewidth=1, zorder=0)
+def marked(axes: Sequence[Axes], place: float, level: float) -> None:
+    """The number of epochs that the source proposes, in both panels, and the best single picture in the second."""
+    for ax in axes:
+        ax.axvline(place, color="0.6", linewidth=1, zorder=0)
+        ax.legend(loc="lower right")
+    axes[1].axhline(level, color="0.3", linewidth=1.2, linestyle=":", zorder=0)
+    axes[1].annotate("best single picture", (1, level), xytext=(0, -11), textcoords="offset points", fontsize=10,
+        color="0.35")  # fmt: skip
