@@ -70,7 +70,7 @@ def leak(
         draws: of the batches.
     """
     alone, places, images, errors, read = 0, [], [], [0.0], torch.empty_like(labels[: len(labels) * (size == 1)])
-    for rows in batches(len(seen), epochs, size, draws):
+    for rows in (part.to(seen.device) for part in batches(len(seen), epochs, size, draws)):
         sent = gradients.gradient(network, seen[rows], labels[rows])
         alone += int(gradients.alone(gradients.active(network, seen[rows])).sum())
         found = gradients.single(sent)[None] if size == 1 else gradients.twice(gradients.rows(sent))
@@ -211,9 +211,9 @@ def noised(
     prior = prior_of(data.kin, data.public)
     flat, labels = published.images.flatten(1).to(rt.dtype), published.labels.to(rt.dtype)
     network = gradients.start(rt, seed, units=settings.units)
-    draws = rng.generator(seed, "federated", "noise")
+    draws, order = (rng.generator(seed, "federated", *name) for name in (("noise",), ("encryptions", size)))
     images = torch.zeros_like(flat)
-    for rows in batches(len(flat), settings.epochs, size, rng.generator(seed, "federated", "encryptions", size)):
+    for rows in (part.to(flat.device) for part in batches(len(flat), settings.epochs, size, order)):
         sent = gradients.clipped_sum(network, flat[rows], labels[rows], clip, noise, rt, draws)
         slopes = gradients.per_image(network, flat[rows], labels[rows])[1].abs()
         best = (slopes / slopes.sum(0).clamp(min=1e-30)).argmax(1)
