@@ -1,9 +1,8 @@
 """Images out of gradients: a dense layer's exactly, a convolutional network's by matching; alone and in a crowd."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -33,61 +32,65 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Leaks:
-    """What came back.
+class Matched:
+    """Pictures by matching gradients, held against images: PSNR in dB.
 
     Attributes:
-        dense: largest relative error of an image read from its own gradient of the dense layer.
-        dense_crowd: relative error of what is so read from the batch, to its nearest image.
-        alone: (images,) PSNR in dB by matching the gradient of each.
+        alone: (images,) of each from its own gradient.
         exchanged: (images,) the same pictures held against other images.
-        crowd: (crowd,) PSNR by matching the gradient of the batch, pictures named so that the total error is least.
-        mean: PSNR of the mean image, mean over the images.
+        crowd: (crowd,) from the gradient of the batch, pictures named so that the total error is least.
+        mean: of the mean image, mean over the images.
     """
 
-    dense: float
-    dense_crowd: float
     alone: np.ndarray
     exchanged: np.ndarray
     crowd: np.ndarray
     mean: float
 
 
+def chosen(count: int, settings: Sent, rt: Runtime, seed: int) -> Int[Tensor, " {settings.crowd}"]:
+    """Places of the images in the batch, of which the first are also sent alone."""
+    return rt.permutation(rng.generator(seed, "gradients", "images"), count)[: settings.crowd]
+
+
 def read(
-    images: Float[Tensor, "m 28 28"], labels: Int[Tensor, " m"], settings: Sent, rt: Runtime, exact: Runtime, seed: int
-) -> Leaks:
-    """Send gradients of images chosen at random, alone and in a batch, and read them.
+    images: Float[Tensor, "m 28 28"], labels: Int[Tensor, " m"], settings: Sent, rt: Runtime, seed: int
+) -> tuple[float, float]:
+    """Largest relative error of an image read from its own gradient of a dense layer, and of one read from the batch.
+
+    The latter is taken to its nearest image.
 
     Args:
         images: gray levels in [-1, 1].
         labels: their classes.
         settings: of the experiment.
-        rt: device and precision of the convolutional network.
-        exact: the same of the dense layer, double.
-        seed: of images, networks and starts.
+        rt: device, and double precision.
+        seed: of images and network.
     """
-    chosen = rt.permutation(rng.generator(seed, "gradients", "images"), len(images))
-    own, crowd = chosen[: settings.images], chosen[: settings.crowd]
-    flat = images[crowd].flatten(1).to(exact.dtype)
-    one_hot = torch.eye(int(labels.max()) + 1, dtype=exact.dtype, device=exact.device)[labels[crowd]]
-    network = gradients.start(exact, seed, units=settings.units, classes=one_hot.shape[1])
-    singles = [gradients.single(gradients.gradient(network, x[None], y[None]))[None] for x, y in zip(flat, one_hot)]
-    errors = [gradients.match(single, x[None])[1].item() for single, x in zip(singles, flat)]
+    places = chosen(len(images), settings, rt, seed)
+    flat = images[places].flatten(1).to(rt.dtype)
+    one_hot = rt.eye(int(labels.max()) + 1)[labels[places]]
+    network = gradients.start(rt, seed, units=settings.units, classes=one_hot.shape[1])
+    errors = []
+    for x, y in zip(flat[: settings.images, None], one_hot[:, None]):
+        errors.append(gradients.match(gradients.single(gradients.gradient(network, x, y))[None], x)[1].item())
     together = gradients.single(gradients.gradient(network, flat, one_hot))[None]
-    sigmoids = matching.sigmoids(rt, seed)
-    found = _matched(sigmoids, images[own, None], labels[own, None], settings.matching, rt, seed)[:, 0]
-    once = Matching(settings.matching.steps, 1, settings.matching.memory)
-    mixed = _matched(sigmoids, images[None, crowd], labels[None, crowd], once, rt, seed)[0]
-    named = mixed[names(mixed, images[crowd]).argsort()]
-    mean = images.mean(0, keepdim=True).expand_as(images[own])
-    return Leaks(
-        max(errors),
-        gradients.match(together, flat)[1].item(),
-        *(measure.psnr(a, b).cpu().numpy() for a, b in (
-            (found, images[own]), (found, images[own].roll(1, 0)), (named, images[crowd])
-        )),
-        measure.psnr(mean, images[own]).mean().item(),
-    )  # fmt: skip
+    return max(errors), gradients.match(together, flat)[1].item()
+
+
+def match(
+    images: Float[Tensor, "m 28 28"], labels: Int[Tensor, " m"], settings: Sent, rt: Runtime, seed: int
+) -> Matched:
+    """Match the gradients of a convolutional network, of images alone and of the batch; arguments as in `read`."""
+    places = chosen(len(images), settings, rt, seed)
+    own, crowd = images[places[: settings.images]], images[places]
+    network, once = matching.sigmoids(rt, seed), replace(settings.matching, starts=1)
+    found = _matched(network, own[:, None], labels[places[: settings.images], None], settings.matching, rt, seed)[:, 0]
+    mixed = _matched(network, crowd[None], labels[None, places], once, rt, seed)[0]
+    named = mixed[names(mixed, crowd).argsort()]
+    pairs = ((found, own), (found, own.roll(1, 0)), (named, crowd))
+    mean = images.mean(0, keepdim=True).expand_as(own)
+    return Matched(*(measure.psnr(*pair).cpu().numpy() for pair in pairs), measure.psnr(mean, own).mean().item())
 
 
 def _matched(network: matching.Sigmoids, images, labels, settings: Matching, rt: Runtime, seed: int) -> Tensor:
