@@ -128,7 +128,7 @@ def test_the_share_of_images_that_a_unit_holds_alone():
 def test_the_convolutional_gradients_are_autograd_s(clothes):
     images, labels = clothes[0][:6].view(2, 3, 28, 28), clothes[1][:6].view(2, 3)
     network = matching.sigmoids(RT, 1)
-    found = matching.gradients(network, images, labels)
+    found = matching.batch_gradients(network, images, labels)
     for group in (0, 1):
         leaves = [network.last_offsets, network.last]
         for place in (2, 1, 0):
@@ -138,7 +138,7 @@ def test_the_convolutional_gradients_are_autograd_s(clothes):
         for mine, expected in zip(found, torch.autograd.grad(loss, leaves), strict=True):
             assert torch.allclose(mine[group].flatten(), expected.flatten(), atol=1e-13)
         [leaf.requires_grad_(False) for leaf in leaves]
-    single = matching.gradients(network, images.view(6, 1, 28, 28), labels.view(6, 1))
+    single = matching.batch_gradients(network, images.view(6, 1, 28, 28), labels.view(6, 1))
     assert torch.equal(matching.label_of(single), labels.flatten())
 
 
@@ -166,7 +166,7 @@ def test_descent_solves_several_problems_of_their_own_scales_at_once():
 def test_an_image_comes_out_of_its_convolutional_gradient_and_not_of_another_s(clothes):
     images, labels = clothes[0][:2, None], clothes[1][:2, None]
     network = matching.sigmoids(RT, 2)
-    sent = matching.gradients(network, images, labels)
+    sent = matching.batch_gradients(network, images, labels)
     found = matching.invert(network, sent, labels, matching.Matching(300, 2), RT, rng.generator(0, "starts"))
     assert measure.psnr(found[:, 0], images[:, 0]).min() > 25
     assert measure.psnr(found[:, 0], images[:, 0].flip(0)).max() < 15

@@ -95,6 +95,6 @@ def match(
 
 def _matched(network: matching.Sigmoids, images, labels, settings: Matching, rt: Runtime, seed: int) -> Tensor:
     """Pictures of groups (R, B, 28, 28); the label of an image sent alone is read off its gradient."""
-    sent = matching.gradients(network, images, labels)
+    sent = matching.batch_gradients(network, images, labels)
     known = matching.label_of(sent)[:, None] if labels.shape[1] == 1 else labels
     return matching.invert(network, sent, known, settings, rt, rng.generator(seed, "gradients", "starts"))

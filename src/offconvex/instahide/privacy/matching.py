@@ -54,7 +54,7 @@ def _forward(network: Sigmoids, images: torch.Tensor) -> list[torch.Tensor]:
     return [*layers, layers[-1].flatten(1) @ network.last.T + network.last_offsets]
 
 
-def gradients(network: Sigmoids, images: Float[Tensor, "R B 28 28"], labels: Int[Tensor, "R B"]) -> list[Tensor]:
+def batch_gradients(network: Sigmoids, images: Float[Tensor, "R B 28 28"], labels: Int[Tensor, "R B"]) -> list[Tensor]:
     """Gradients of the mean cross-entropy of each of R batches, by hand, so that they can be differentiated once more.
 
     In the order of the last offsets, the last layer, then offsets and kernels of the convolutions, last one first. The
@@ -163,7 +163,7 @@ def invert(
 
     Args:
         network: the model, which the adversary has.
-        gradient: R gradients as `gradients` returns them.
+        gradient: R gradients as `batch_gradients` returns them.
         labels: of the images of each batch.
         settings: of the descent.
         rt: device and precision.
@@ -176,7 +176,7 @@ def invert(
 
     def objective(flat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         leaf = flat.detach().requires_grad_()
-        found = gradients(network, leaf.view(-1, size, 28, 28), named)
+        found = batch_gradients(network, leaf.view(-1, size, 28, 28), named)
         value = sum(((a - b) ** 2).flatten(1).sum(1) for a, b in zip(found, wanted)) / whole
         (slope,) = torch.autograd.grad(value.sum(), leaf)
         return value.detach(), slope
