@@ -90,7 +90,7 @@ def match(
     named = mixed[names(mixed, crowd).argsort()]
     pairs = ((found, own), (found, own.roll(1, 0)), (named, crowd))
     mean = images.mean(0, keepdim=True).expand_as(own)
-    return Matched(*(measure.psnr(*pair).cpu().numpy() for pair in pairs), measure.psnr(mean, own).mean().item())
+    return Matched(*(measure.psnr(*pair).double().cpu().numpy() for pair in pairs), measure.psnr(mean, own).mean().item())
 
 
 def _matched(network: matching.Sigmoids, images, labels, settings: Matching, rt: Runtime, seed: int) -> Tensor:
