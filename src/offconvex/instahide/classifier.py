@@ -122,6 +122,7 @@ def train(
     *stream: str | int,
     stop_after: int | None = None,
     watch: Callable[[int, ConvolutionalClassifier], None] | None = None,
+    begin: ConvolutionalClassifier | None = None,
 ) -> Trained:
     """Train on what `prepare` gives for each epoch, by the cross-entropy with mixed labels.
 
@@ -133,8 +134,9 @@ def train(
         stream: name of the use.
         stop_after: epochs to run, the schedule being that of all; None for all.
         watch: called after each epoch with its number and the classifier, outside the times taken.
+        begin: classifier to go on from, which changes; None for an untrained one.
     """
-    classifier = start(rt, seed, *stream)
+    classifier = start(rt, seed, *stream) if begin is None else begin
     parameters = [tensor.requires_grad_() for tensor in (*classifier.weights, *classifier.scales)]
     optimizer = torch.optim.SGD(
         parameters, lr=settings.rate, momentum=settings.momentum, weight_decay=settings.decay, nesterov=True
@@ -142,10 +144,10 @@ def train(
     order = rng.generator(seed, *stream, "order")
     preparing, training = [], []
     for epoch in range(settings.epochs if stop_after is None else stop_after):
-        begin = time.process_time()
+        clock = time.process_time()
         images, labels = prepare(epoch)
-        preparing.append(time.process_time() - begin)
-        begin = time.process_time()
+        preparing.append(time.process_time() - clock)
+        clock = time.process_time()
         batches = rt.permutation(order, len(images)).split(settings.batch)
         for place, rows in enumerate(batches):
             for group in optimizer.param_groups:
@@ -155,7 +157,7 @@ def train(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        training.append(time.process_time() - begin)
+        training.append(time.process_time() - clock)
         if watch is not None:
             watch(epoch, classifier)
     for tensor in parameters:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
+
+SPARSE = 500  # private images above which two entries a row are cheaper than a matrix
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,39 @@ class Mixtures:
         return (1 - self.coefficients.double().sum(1)).clamp(min=0)
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """A matrix (N, n) with two entries a row, or its transpose, as a product with dense ones needs it.
+
+    Attributes:
+        owners: (N, 2) columns of the entries; an entry named twice counts twice.
+        weights: (N, 2).
+        size: n.
+        turned: whether this is the transpose.
+    """
+
+    owners: torch.Tensor
+    weights: torch.Tensor
+    size: int
+    turned: bool = False
+
+    def __matmul__(self, values: Float[Tensor, "rows pixels"]) -> Float[Tensor, "columns pixels"]:
+        """Product with a dense matrix."""
+        if not self.turned:
+            return functional.embedding_bag(self.owners, values, mode="sum", per_sample_weights=self.weights)
+        total = values.new_zeros(self.size, values.shape[1])
+        for slot in (0, 1):
+            total.index_add_(0, self.owners[:, slot], values * self.weights[:, slot, None])
+        return total
+
+    def square(self, factors: Float[Tensor, " N"]) -> Float[Tensor, "{self.size} {self.size}"]:
+        """Its transpose, columns times factors, times itself."""
+        places = self.owners[:, :, None] * self.size + self.owners[:, None]
+        products = self.weights[:, :, None] * self.weights[:, None] * factors[:, None, None]
+        flat = torch.zeros(self.size**2, dtype=products.dtype, device=products.device)
+        return flat.index_add_(0, places.flatten(), products.flatten()).view(self.size, self.size)
+
+
 def noise_variance(mixtures: Mixtures, prior: Prior) -> Float[Tensor, " {len(mixtures.owners)}"]:
     """Variance (N,) of a pixel of the public part, equal shares raised by a quarter for their spread."""
     shares = 1.25 / max(mixtures.public, 1)
@@ -106,7 +142,7 @@ def maximize(
         prior: of images.
         settings: of the sweeps.
     """
-    problem = Problem.of(encryptions, mixtures, prior)
+    problem = Problem.of(encryptions, mixtures, prior, sparse=mixtures.size > SPARSE)
     images = problem.mean.expand(mixtures.size, -1)
     for factor in temperatures(settings):
         images = sweep(problem, images, factor, settings.trust)
@@ -125,8 +161,9 @@ class Problem:
 
     Attributes:
         observed: (N, pixels) absolute values.
-        mixing: (N, n).
+        mixing: (N, n), a tensor or `Pairs`.
         weighted: (n, N), the transpose times typical noise variance over each encryption's.
+        share: (n, 1) row sums of weighted times mixing.
         offset: (N, pixels) public mean.
         noise: (N, 1) noise variances.
         typical: their mean.
@@ -138,8 +175,9 @@ class Problem:
     """
 
     observed: torch.Tensor
-    mixing: torch.Tensor
-    weighted: torch.Tensor
+    mixing: torch.Tensor | Pairs
+    weighted: torch.Tensor | Pairs
+    share: torch.Tensor
     offset: torch.Tensor
     noise: torch.Tensor
     typical: float
@@ -150,18 +188,30 @@ class Problem:
     basis: torch.Tensor
 
     @classmethod
-    def of(cls, encryptions: Float[Tensor, "N height width"], mixtures: Mixtures, prior: Prior) -> "Problem":
+    def of(
+        cls, encryptions: Float[Tensor, "N height width"], mixtures: Mixtures, prior: Prior, *, sparse: bool = False
+    ) -> "Problem":
         """The problem of encryptions (N, height, width) with given mixtures and prior."""
-        mixing, noise = mixtures.matrix(), noise_variance(mixtures, prior)
-        weighted = mixing.T * (noise.mean() / noise)
-        values, vectors = torch.linalg.eigh(weighted @ mixing)
-        offset = mixtures.left()[:, None] * prior.public_mean
-        rest = (mixing, weighted, offset, noise[:, None])
-        mixing, weighted, offset, column = (part.to(encryptions.dtype) for part in rest)
+        noise, dtype = noise_variance(mixtures, prior), encryptions.dtype
+        factors = noise.mean() / noise
+        if sparse:
+            weights = mixtures.coefficients.double()
+            square = Pairs(mixtures.owners, weights, mixtures.size).square(factors)
+            mixing = Pairs(mixtures.owners, weights.to(dtype), mixtures.size)
+            turned = (weights * factors[:, None]).to(dtype)
+            weighted, share = Pairs(mixtures.owners, turned, mixtures.size, turned=True), square.to(dtype)
+        else:
+            whole = mixtures.matrix()
+            square = (whole.T * factors) @ whole
+            mixing, weighted = whole.to(dtype), (whole.T * factors).to(dtype)
+            share = weighted @ mixing
+        values, vectors = torch.linalg.eigh(square)
+        offset, column = (mixtures.left()[:, None] * prior.public_mean).to(dtype), noise[:, None].to(dtype)
+        share = share.sum(1, keepdim=True)
         own = (values.clamp(min=0), vectors, prior.mean, prior.values, prior.vectors)
-        parts = (part.to(encryptions.dtype) for part in own)
+        parts = (part.to(dtype) for part in own)
         observed = encryptions.abs().flatten(1)
-        return cls(observed, mixing, weighted, offset, column, noise.mean().item(), *parts)
+        return cls(observed, mixing, weighted, share, offset, column, noise.mean().item(), *parts)
 
 
 def sweep(
@@ -172,7 +222,7 @@ def sweep(
     middle = p.mixing @ images + p.offset
     # The expected signed pixel, y tanh(y M / s^2).
     signed = middle.mul_(p.observed).div_(p.noise * factor).tanh_().mul_(p.observed)
-    target = p.weighted @ signed.sub_(p.offset) - (p.weighted @ p.mixing).sum(1, keepdim=True) * p.mean
+    target = p.weighted @ signed.sub_(p.offset) - p.share * p.mean
     ridge = p.typical * factor * trust / p.spectrum
     solved = (p.vectors.T @ target @ p.basis) / (p.values[:, None] + ridge)
     return p.mean + p.vectors @ solved @ p.basis.T
