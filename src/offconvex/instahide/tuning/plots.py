@@ -29,5 +29,6 @@ def marked(axes: Sequence[Axes], place: float, level: float) -> None:
         ax.axvline(place, color="0.6", linewidth=1, zorder=0)
         ax.legend(loc="best")
     axes[1].axhline(level, color="0.3", linewidth=1.2, linestyle=":", zorder=0)
-    axes[1].annotate("best single picture", (1, level), xytext=(0, 4), textcoords="offset points", fontsize=10,
-        color="0.35")  # fmt: skip
+    # At the right end, where all curves are far above it.
+    beside = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right"}
+    axes[1].annotate("best single picture", (0.99, level), xytext=(0, 4), fontsize=10, color="0.35", **beside)
