@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 
 from offconvex import paths
 from offconvex.book.publication import performance
@@ -309,7 +310,8 @@ def build(record, monkeypatch):
         said = io.StringIO()
         settings = {"extensions": ["_page"], "include_patterns": ["index.rst"]}
         folders = (record, None, record / "out", record / "trees")
-        Sphinx(*folders, "pseudoxml", settings, status=None, warning=said, freshenv=True).build()
+        with docutils_namespace():
+            Sphinx(*folders, "pseudoxml", settings, status=None, warning=said, freshenv=True).build()
         return (record / "out" / "index.pseudoxml").read_text(), said.getvalue()
 
     return make
