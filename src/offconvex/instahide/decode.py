@@ -70,7 +70,7 @@ class Mixtures:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairMatrix:
     """A matrix (N, n) with two entries a row, or its transpose, as a product with dense ones needs it.
 
     Attributes:
@@ -161,7 +161,7 @@ class Problem:
 
     Attributes:
         observed: (N, pixels) absolute values.
-        mixing: (N, n), a tensor or `Pairs`.
+        mixing: (N, n), a tensor or `PairMatrix`.
         weighted: (n, N), the transpose times typical noise variance over each encryption's.
         share: (n, 1) row sums of weighted times mixing.
         offset: (N, pixels) public mean.
@@ -175,8 +175,8 @@ class Problem:
     """
 
     observed: torch.Tensor
-    mixing: torch.Tensor | Pairs
-    weighted: torch.Tensor | Pairs
+    mixing: torch.Tensor | PairMatrix
+    weighted: torch.Tensor | PairMatrix
     share: torch.Tensor
     offset: torch.Tensor
     noise: torch.Tensor
@@ -196,10 +196,10 @@ class Problem:
         factors = noise.mean() / noise
         if sparse:
             weights = mixtures.coefficients.double()
-            square = Pairs(mixtures.owners, weights, mixtures.size).square(factors)
-            mixing = Pairs(mixtures.owners, weights.to(dtype), mixtures.size)
+            square = PairMatrix(mixtures.owners, weights, mixtures.size).square(factors)
+            mixing = PairMatrix(mixtures.owners, weights.to(dtype), mixtures.size)
             turned = (weights * factors[:, None]).to(dtype)
-            weighted, share = Pairs(mixtures.owners, turned, mixtures.size, turned=True), square.to(dtype)
+            weighted, share = PairMatrix(mixtures.owners, turned, mixtures.size, turned=True), square.to(dtype)
         else:
             whole = mixtures.matrix()
             square = (whole.T * factors) @ whole

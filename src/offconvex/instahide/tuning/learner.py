@@ -20,7 +20,7 @@ VIEWS = {"encryptions": torch.clone, "absolute values": torch.abs}
 
 
 @dataclass(frozen=True)
-class Split:
+class ClassSplit:
     """Who has what; gray levels in [-1, 1].
 
     Attributes:
@@ -40,7 +40,7 @@ class Split:
     test_labels: torch.Tensor
 
 
-def split_of(size: int, public: int, rt: Runtime, seed: int) -> Split:
+def split_of(size: int, public: int, rt: Runtime, seed: int) -> ClassSplit:
     """`size` private images at random, the first `public` ones of the other classes, the private classes' test images.
 
     Raises:
@@ -57,14 +57,14 @@ def split_of(size: int, public: int, rt: Runtime, seed: int) -> Split:
         )
     chosen = own[rt.permutation(rng.generator(seed, "tuning", "private"), len(own))[:size]]
     others, asked = others[:public], test.labels < OWN
-    return Split(
+    return ClassSplit(
         pixels[chosen], train_images.labels[chosen], pixels[others], train_images.labels[others],
         seen[asked], test.labels[asked],
     )  # fmt: skip
 
 
 def pretrained(
-    split: Split, view: str, settings: ClassifierTraining, rt: Runtime, seed: int
+    split: ClassSplit, view: str, settings: ClassifierTraining, rt: Runtime, seed: int
 ) -> ConvolutionalClassifier:
     """Classifier of the public classes, trained on encryptions of public images, which cost nobody anything."""
     keys = SeededKeysForExperiments(seed, "tuning", "public", view)
@@ -100,7 +100,7 @@ def tune(
 
 
 def accuracy(
-    classifier: ConvolutionalClassifier, split: Split, view: str, views: int, seed: int
+    classifier: ConvolutionalClassifier, split: ClassSplit, view: str, views: int, seed: int
 ) -> tuple[float, float]:
     """Accuracy on plain test images, and of the mean prediction on `views` encryptions of each; none: plain again."""
     plain = classifier.probabilities(VIEWS[view](split.test))

@@ -18,7 +18,7 @@ from offconvex.instahide.keys import SeededKeysForExperiments
 from offconvex.instahide.scheme import Published, Truth, cross, release
 from offconvex.instahide.similarity import Similarity, SimilarityTraining, learn
 from offconvex.instahide.tuning.groups import group
-from offconvex.instahide.tuning.learner import VIEWS, Split, accuracy, pretrained, split_of, tune
+from offconvex.instahide.tuning.learner import VIEWS, ClassSplit, accuracy, pretrained, split_of, tune
 from offconvex.runtime import Runtime
 from offconvex.stored import StoredExperiment
 
@@ -75,7 +75,7 @@ def run(config: FineTuning, kind: str, epochs: int, seed: int) -> Arrays:
     return (attacked if kind == "attack" else learned)(config, epochs, rt, seed)
 
 
-def released(config: FineTuning, split: Split, epochs: int, seed: int) -> tuple[Published, Truth]:
+def released(config: FineTuning, split: ClassSplit, epochs: int, seed: int) -> tuple[Published, Truth]:
     """The encryptions of the first epochs: those of fewer are the head of those of more."""
     keys, order = SeededKeysForExperiments(seed, "tuning", "release"), rng.generator(seed, "tuning", "release", epochs)
     return release(split.private, split.labels, cross(config.images), split.public, epochs, order, keys=keys)
