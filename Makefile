@@ -2,8 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env book execute chapter smoke html offline test quick chapters lint types unit notebooks fresh site bench \
-  gpu killed release clean
+.PHONY: help env book execute chapter smoke html offline test quick turn chapters lint types unit notebooks fresh site \
+  bench gpu simulated killed release clean
 
 BIN := .venv/bin
 # One thread per process: at these matrix sizes a second one slows the work down.
@@ -17,16 +17,18 @@ unexport MPLBACKEND PYTHONIOENCODING PYTHONOPTIMIZE PYTHONSTARTUP PYTHONWARNINGS
 
 help:
 	@echo "make book                 environment, every chapter executed, HTML, PDF and archive in _build/html"
-	@echo "make test                 all checks, in three stages, of which each is a command:"
+	@echo "make test                 all checks, in four stages, of which each is a command:"
 	@echo "make quick                lint, types, unit tests"
+	@echo "make turn                 three chapters at tiny size on a simulated second device, by turns"
 	@echo "make chapters             notebooks re-executed and compared"
 	@echo "make site                 book built, and checked in a browser"
 	@echo "make html                 HTML from the committed notebooks"
 	@echo "make offline              the same, and the whole book as one PDF and one archive of the pages"
 	@echo "make chapter NAME=...     one chapter executed, its committed files replaced"
 	@echo "make smoke                every chapter at tiny size, into _build/runs"
+	@echo "make simulated            every chapter at tiny size on the simulated device, against the CPU"
 	@echo "make bench                what the engines cost and how it grows: one table, and the page on performance"
-	@echo "make gpu BUDGET=600      engines and chapters on a CUDA device, as long as the seconds last; the next call goes on"
+	@echo "make gpu BUDGET=600       engines and chapters on a CUDA device, as long as the seconds last; the next call goes on"
 	@echo "make killed               make book killed at 20 random moments, in a clone: hours"
 	@echo "make release              archive of this commit: sources, results, pages to read offline, RO-Crate description"
 
@@ -60,7 +62,7 @@ html: env
 offline: env html
 	$(BIN)/offconvex offline
 
-test: quick chapters site
+test: quick turn chapters site
 	@echo "All checks passed."
 
 quick: lint types unit
@@ -77,7 +79,11 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh" tests
+	$(BIN)/python -m pytest -q -n 2 -m "not site and not browser and not fresh and not simulated" tests
+
+# A device that is not the CPU, in its memory: tests/devices/. Whose turn it is, the number of commits decides.
+simulated turn: env
+	$(BIN)/python -m pytest -q -n 2 -m "simulated$(if $(filter turn,$@), and turn)" tests/devices
 
 # Every committed notebook is executed again and its outputs compared; results go to _build/live.
 notebooks: env
