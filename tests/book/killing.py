@@ -51,6 +51,15 @@ def hide_browsers(root: Path) -> None:
             (root / PROGRAMS / name).symlink_to(program)
 
 
+def kill_command(process: subprocess.Popen, *, whole_group: bool) -> None:
+    """Kill a command that leads its session, with its workers or alone; then they have to notice and end."""
+    workers = psutil.Process(process.pid).children(recursive=True)
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
+    assert workers and not alive
+
+
 def start(root: Path) -> subprocess.Popen:
     """Start `make book` in a project, in its own session."""
     surroundings = os.environ | {"OFFCONVEX_ROOT": str(root), "PYTHONPATH": str(ROOT / "src")}

@@ -8,14 +8,13 @@ import json
 import os
 import pickle
 import re
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import card_parts
-import psutil
+import killing
 import pytest
 import tiny_project
 import torch
@@ -154,11 +153,7 @@ def test_a_killed_call_loses_nothing_and_the_next_one_goes_on(project, whole_gro
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and called(project) != ["before", "slow"]:
         time.sleep(0.1)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGKILL)
-    process.wait()
-    _, alive = psutil.wait_procs(workers, timeout=30)
-    assert workers and not alive
+    killing.kill_command(process, whole_group=whole_group)
     assert list(record.load(project)) == ["before"]
     assert measure(part(note, "before"), part(wait, "slow"), part(note, "after")) == 0
     assert called(project) == ["before", "slow", "slow", "after"]
