@@ -87,26 +87,34 @@ def input_gradient(
     return outputs, gradient
 
 
-def absolute_cosine(
+def direction_change(
     one: Float[Tensor, "*R c h w"], other: Float[Tensor, "*R c h w"], *, epsilon: float = 1e-12
 ) -> Float[Tensor, "*R"]:
-    """|<g, g'>| / (|g| |g'|) over the last three axes, with |g| = (sum g^2 + epsilon^2)^(1/2).
+    """1 - |cos| of two gradients over the last three axes, min(|u - v|^2, |u + v|^2) / 2 of their unit vectors.
+
+    The difference of unit vectors keeps its digits where the cosine is nearly one: in single precision the least
+    honest value is about 1e-13, that of one minus a rounded cosine 6e-8.
 
     The source's code has no epsilon and yields NaN for a patch on which the network has gone dead; here such a patch
-    counts as 0. `epsilon` stands inside the root, because the root itself has no derivative at zero.
+    counts as fully changed, without a slope. `epsilon` stands inside the root of the length, (sum g^2 +
+    epsilon^2)^(1/2), because the root itself has no derivative at zero.
     """
     over = (-3, -2, -1)
-    lengths = [(g.square().sum(over) + epsilon**2).sqrt() for g in (one, other)]
-    return ((one / lengths[0][..., None, None, None]) * (other / lengths[1][..., None, None, None])).sum(over).abs()
+    squares = [g.square().sum(over) for g in (one, other)]
+    u, v = (
+        g / (square + epsilon**2).sqrt()[..., None, None, None] for g, square in zip((one, other), squares, strict=True)
+    )
+    change = torch.minimum((u - v).square().sum(over), (u + v).square().sum(over)) / 2
+    return torch.where((squares[0] > 0) & (squares[1] > 0), change, torch.ones_like(change))
 
 
-def gradient_similarity(
+def gradient_change(
     model: Model, inputs: Float[Tensor, "*lead n c h w"], patch: Patch, other: Patch, *, differentiable: bool = False
 ) -> tuple[Float[Tensor, "*lead n"], Float[Tensor, "*lead n"]]:
-    """Outputs, and |cos| of the input gradient at `patch` before and after `other` is swapped (razin2022implicit, 6).
+    """Outputs, and 1 - |cos| of the input gradient at `patch` before and after `other` is swapped.
 
-    A function a(x_p) b(rest) or a(x_p) + b(rest) has the value 1: the direction of its gradient at the patch does not
-    depend on the rest. The mean over samples is the regularizer.
+    |cos| is the source's surrogate (razin2022implicit, 6). A function a(x_p) b(rest) or a(x_p) + b(rest) has the
+    change 0: the direction of its gradient at the patch does not depend on the rest.
 
     Args:
         model: the network; it may carry replicas on leading axes.
@@ -116,7 +124,7 @@ def gradient_similarity(
         differentiable: keep the graph for double backpropagation.
 
     Returns:
-        Outputs at the inputs, and similarities.
+        Outputs at the inputs, and changes.
 
     Raises:
         ValueError: if the patches overlap, because then the pixels at which the gradient is read change themselves.
@@ -125,7 +133,39 @@ def gradient_similarity(
         raise ValueError(f"The two patches must not overlap; got {patch} and {other}.")
     outputs, before = input_gradient(model, inputs, differentiable=differentiable)
     _, after = input_gradient(model, swapped(inputs, other), differentiable=differentiable)
-    return outputs, absolute_cosine(patch.of(before), patch.of(after))
+    return outputs, direction_change(patch.of(before), patch.of(after))
+
+
+def gradient_similarity(
+    model: Model, inputs: Float[Tensor, "*lead n c h w"], patch: Patch, other: Patch, *, differentiable: bool = False
+) -> tuple[Float[Tensor, "*lead n"], Float[Tensor, "*lead n"]]:
+    """Outputs, and the source's surrogate |cos|, one minus the change of `gradient_change`, with its arguments."""
+    outputs, change = gradient_change(model, inputs, patch, other, differentiable=differentiable)
+    return outputs, 1 - change
+
+
+FLOOR = 1e-9
+"""Added to the change under the logarithm: a swap that changes nothing would give ln 0, whose slope is no number."""
+
+
+def cosine_penalty(change: Float[Tensor, "*lead n"]) -> Float[Tensor, "*lead"]:
+    """Mean of |cos| = 1 - change: the source's regularizer (razin2022implicit, 6).
+
+    With f = f_near + e f_joint the change is c e^2 + O(e^4), so that the slope in e is -2 c e: it vanishes with c.
+    """
+    return 1 - change.mean(-1)
+
+
+def log_penalty(change: Float[Tensor, "*lead n"]) -> Float[Tensor, "*lead"]:
+    """Mean of -ln(change + FLOOR), whose slope does not depend on how small the change is (own derivation).
+
+    With change = c e^2 the slope in e is -2 / e as long as c e^2 is well above FLOOR: there is no c in it.
+    """
+    return -(change + FLOOR).log().mean(-1)
+
+
+PENALTIES = {"cosine": cosine_penalty, "logarithm": log_penalty}
+"""Penalty by name, changes (*lead, n) to one number for each replica (*lead,)."""
 
 
 def random_pair(

@@ -33,6 +33,10 @@ class TrainingSchedule:
         records: how many, at equal distances of whole epochs, are kept; the last epoch is always recorded.
         final: share of the epochs, at the end, over which the rate falls linearly to zero.
         warming: epochs at the start over which the rate rises linearly from zero.
+        penalty: of the regularizer, a name in PENALTIES.
+        relative: whether lambda counts in units of one over the change (1 - surrogate) that each network has at its
+            start, so that the slope of the |cos| penalty does not vanish with it.
+        decay: of the weights, what Adam adds to their gradient for each unit of weight.
     """
 
     epochs: int = 60
@@ -44,11 +48,16 @@ class TrainingSchedule:
     records: int = 12
     final: float = 0.3
     warming: float = 0.0
+    penalty: str = "cosine"
+    relative: bool = False
+    decay: float = 0.0
 
     def __post_init__(self):
         if min(self.epochs, self.batch, self.records) < 1 or not self.rate > 0:
             raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
-        if min(self.strength, self.first, self.settling, self.warming) < 0 or not 0 <= self.final <= 1:
+        if self.penalty not in regularizer.PENALTIES:
+            raise ValueError(f"`penalty` must be one of {', '.join(regularizer.PENALTIES)}; got {self.penalty!r}.")
+        if min(self.strength, self.first, self.settling, self.warming, self.decay) < 0 or not 0 <= self.final <= 1:
             raise ValueError(f"Strengths and epochs must not be negative, and `final` lies in [0, 1]; got {self}.")
 
     @property
@@ -117,7 +126,10 @@ def train(
     weights = [w.requires_grad_() for w in weights]
     order = rng.generator(seed, "locality", "order")
     places = rng.generator(seed, "locality", "patches")
-    optimizer = torch.optim.Adam(weights, lr=schedule.rate)
+    optimizer = torch.optim.Adam(weights, lr=schedule.rate, weight_decay=schedule.decay)
+    penalty = regularizer.PENALTIES[schedule.penalty]
+    measured = pairs(rng.generator(seed, "locality", "measured patches"))
+    unit = _unit(architecture, weights, held_out[0], measured) if schedule.relative else 1.0
     steps = images.shape[1] // schedule.batch
     records = []
     for epoch in range(schedule.epochs):
@@ -127,7 +139,8 @@ def train(
             optimizer.param_groups[0]["lr"] = schedule.rate_at(part)
             strength = schedule.strength_at(part)
             batch = rows[step * schedule.batch : (step + 1) * schedule.batch]
-            loss = objective(architecture, weights, images[:, batch], labels[:, batch], strength, pairs(places))
+            sample, pair = (images[:, batch], labels[:, batch]), pairs(places)
+            loss = objective(architecture, weights, *sample, strength * unit, pair, penalty=penalty)
             optimizer.zero_grad()
             loss.sum().backward()
             optimizer.step()
@@ -135,8 +148,7 @@ def train(
             now = [w.detach() for w in weights]
             accuracy, value = evaluate(architecture, now, images, labels)
             test, _ = evaluate(architecture, now, held_out[0], held_out[1])
-            pair = pairs(rng.generator(seed, "locality", "measured patches"))
-            records.append([accuracy, value, test, similarity(architecture, now, held_out[0][:256], [pair])])
+            records.append([accuracy, value, test, similarity(architecture, now, held_out[0][:256], [measured])])
             records[-1].insert(0, np.full(len(replicas), epoch + 1.0))
     epochs, accuracy, value, test, similar = np.array(records).transpose(1, 0, 2)
     return History(epochs[:, 0], accuracy, value, test, similar, [w.detach() for w in weights])
@@ -147,20 +159,22 @@ def objective(
     weights: list[Float[Tensor, "R _ _"]],
     images: Float[Tensor, "R batch C H W"],
     labels: Float[Tensor, "R batch"],
-    strength: float,
+    strength: float | Float[Tensor, " R"],
     pair: PatchPair,
+    *,
+    penalty: Callable[[Tensor], Tensor] = regularizer.cosine_penalty,
 ) -> Float[Tensor, " R"]:
-    """Loss of a batch of images with labels."""
+    """Loss of a batch of images with labels: mean logistic loss plus `strength` times the penalty on the changes."""
 
     def model(inputs: torch.Tensor) -> torch.Tensor:
         return networks.forward(architecture, weights, inputs)
 
-    if strength:
-        outputs, similar = regularizer.gradient_similarity(model, images, *pair, differentiable=True)
-        penalty = strength * similar.mean(-1)
+    if isinstance(strength, Tensor) or strength:
+        outputs, change = regularizer.gradient_change(model, images, *pair, differentiable=True)
+        added = strength * penalty(change)
     else:
-        outputs, penalty = model(images), 0.0
-    return functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none").mean(-1) + penalty
+        outputs, added = model(images), 0.0
+    return functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none").mean(-1) + added
 
 
 def evaluate(
@@ -195,3 +209,11 @@ def similarity(
         for pair in pairs
     ]
     return torch.stack(values).mean((0, -1)).cpu().numpy()
+
+
+def _unit(
+    architecture: Architecture, weights: list[Float[Tensor, "R _ _"]], images: Float[Tensor, "N C H W"], pair: PatchPair
+) -> Float[Tensor, " R"]:
+    """One over the mean change of each network at its start, on the first 256 images."""
+    change = 1 - similarity(architecture, [w.detach() for w in weights], images[:256], [pair])
+    return torch.as_tensor(1 / change, dtype=images.dtype, device=images.device)

@@ -54,6 +54,18 @@ class Pairs:
         left = Patch(self.margin, self.margin, height, self.side)
         return left, Patch(self.margin, self.margin + self.side + self.gap, height, self.side)
 
+    @property
+    def halves(self) -> tuple[tuple[Patch, Patch], tuple[Patch, Patch]]:
+        """Left and right half of each of the two images; an odd column belongs to the right."""
+        half = self.side // 2
+        return tuple(
+            (
+                Patch(place.top, place.left, place.height, half),
+                Patch(place.top, place.left + half, place.height, self.side - half),
+            )
+            for place in self.patches
+        )
+
 
 def pairs(
     task: Pairs, count: int, rt: Runtime, seed: int, split: str = "train"

@@ -30,6 +30,7 @@ class PairSetting:
         schedule: how they are trained.
         count: training pairs, each network's own.
         held_out: test pairs, common to all, and as many to choose lambda by.
+        within: whether the regularizer's two patches are the halves of one image, and not the two images.
     """
 
     task: Pairs = Pairs((1, 8, 9), columns=True)
@@ -37,6 +38,7 @@ class PairSetting:
     schedule: TrainingSchedule = TrainingSchedule(epochs=40, rate=3e-3, records=8)
     count: int = 512
     held_out: int = 1000
+    within: bool = False
 
     def __post_init__(self):
         if self.architecture.inputs != self.task.canvas[0]:
@@ -79,13 +81,18 @@ def data(setting: PairSetting, rt: Runtime, seed: int, replicas: Sequence[int]) 
 def train(setting: PairSetting, rt: Runtime, seed: int, replicas: Sequence[int]) -> History:
     """Train networks of a setting, side by side."""
     own, held = data(setting, rt, seed, replicas)
-    left, right = setting.task.patches
+    images, halves = setting.task.patches, setting.task.halves
 
     def either(generator: torch.Generator) -> PatchPair:
-        swap = int(torch.randint(2, (), generator=generator, device="cpu"))
-        return (right, left) if swap else (left, right)
+        left, right = halves[_coin(generator)] if setting.within else images
+        return (right, left) if _coin(generator) else (left, right)
 
     return training.train(setting.architecture, setting.schedule, own, held, either, rt, seed, replicas)
+
+
+def _coin(generator: torch.Generator) -> int:
+    """0 or 1, equally likely."""
+    return int(torch.randint(2, (), generator=generator, device="cpu"))
 
 
 def run(config: object, setting: PairSetting, replicas: Sequence[int], seed: int) -> Arrays:
