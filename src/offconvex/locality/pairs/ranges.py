@@ -1,7 +1,7 @@
 """Penalties at every range: which of them brings networks to learn what they see? Float32: networks, not theorems."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -108,6 +108,10 @@ class RangeStudy:
         long = [(arm, self.long, gap, self.seeds) for gap in self.gaps for arm in ("plain", "logarithm")]
         stalls = [("cosine", self.long, gap, self.seeds) for gap in (self.gaps[0], *self.far)]
         return tuple(RangePoint(*p) for p in (*short, *control, *decay, *constant, *scaled, *long, *stalls))
+
+    def settings(self) -> dict[str, object]:
+        """What the stored result is known by: all fields, and what the arms change."""
+        return asdict(self) | {"arms": ARMS}
 
     def row(self, arm: str, gap: int, *, long: bool = False) -> int:
         """Where a point stands in the stored arrays.
