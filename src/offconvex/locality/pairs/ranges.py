@@ -102,7 +102,7 @@ class RangeStudy:
             (f"decay {d:g}", self.short, gap, self.seeds) for gap in (self.gaps[0], *self.far) for d in (1e-3, 1e-2)
         ]
         control = [("wrong patches", self.short, gap, self.seeds) for gap in self.far]
-        constant = [("constant logarithm", self.short, gap, self.together) for gap in self.far]
+        constant = [("constant logarithm", self.short, gap, self.seeds) for gap in self.far]
         constant += [("constant cosine", self.short, self.far[-1], self.together)]
         scaled = [("scaled cosine", self.short, gap, self.together) for gap in self.gaps if gap >= self.far[0]]
         long = [(arm, self.long, gap, self.seeds) for gap in self.gaps for arm in ("plain", "logarithm")]
