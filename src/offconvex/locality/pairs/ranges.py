@@ -1,6 +1,6 @@
 """Penalties at every range: which of them brings networks to learn what they see? Float32: networks, not theorems."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from offconvex.files import Arrays
 from offconvex.locality import training
 from offconvex.locality.pairs import setting as settings
 from offconvex.locality.pairs.setting import NAMES, PairSetting
-from offconvex.locality.training import TrainingSchedule
-from offconvex.stored import StoredExperiment
+from offconvex.locality.training import History, TrainingSchedule
+from offconvex.runtime import Runtime
+from offconvex.stored import Stored, StoredExperiment
 
 NONE = {"strength": 0.0, "first": 0.0, "settling": 0.0}
 ARMS: dict[str, dict[str, object]] = {
@@ -162,3 +163,62 @@ def assemble(config: RangeStudy, results: Mapping[tuple, Arrays]) -> Arrays:
 
 RANGES = StoredExperiment("locality-ranges", "locality", RangeStudy(), parts, run, assemble)
 """Plain networks, the source's penalty and its logarithm at every range, and what else might do it."""
+
+
+LEFT = 0.1
+"""A network has left the plateau when one minus the surrogate first exceeds this."""
+
+
+@dataclass(frozen=True)
+class RangeOutcome:
+    """What the networks of one arm came to, arrays (gaps, R), with NaN where a point has fewer networks.
+
+    Attributes:
+        train: accuracy on the training pairs at the end.
+        test: accuracy on the test pairs at the end.
+        choose: accuracy on new pairs of the training images at the end.
+        across: one minus the surrogate across the gap at the end.
+        within: one minus the surrogate between the halves of one image at the end.
+        epoch: at whose record the network had left the plateau; the last one for networks that never did.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    choose: np.ndarray
+    across: np.ndarray
+    within: np.ndarray
+    epoch: np.ndarray
+
+
+def outcome(study: Stored[RangeStudy], arm: str, gaps: Sequence[int], *, long: bool = False) -> RangeOutcome:
+    """Read one arm of the stored study at some gaps.
+
+    Raises:
+        ValueError: if the study has no such point.
+    """
+    rows = [study.config.row(arm, gap, long=long) for gap in gaps]
+    train, test, similarity = (study[name][rows] for name in ("train", "test", "similarity"))
+    gone = 1 - similarity > LEFT
+    epoch = np.where(gone.any(1), study["epochs"][gone.argmax(1)], study["epochs"][-1])
+    epoch = np.where(np.isnan(similarity[:, -1]), np.nan, epoch)
+    choose, within = study["choose"][rows], 1 - study["within"][rows]
+    return RangeOutcome(train[:, -1], test[:, -1], choose, 1 - similarity[:, -1], within, epoch)
+
+
+def first_epochs(config: RangeStudy, point: RangePoint, epochs: int, rt: Runtime, seed: int) -> History:
+    """The first epochs of a point's networks, before their rate falls, as a chapter of that seed trains them.
+
+    With seed 0 they are the very networks of the study, with another new ones, whose seeds are ten apart.
+
+    Raises:
+        ValueError: if the rate of the study's networks falls sooner.
+    """
+    setting = config.setting(point)
+    whole = setting.schedule.epochs * (1 - setting.schedule.final)
+    if not setting.schedule.settling <= epochs <= whole:
+        raise ValueError(
+            f"`epochs` must lie between {setting.schedule.settling:g}, when lambda has fallen, and {whole:g}, when the "
+            f"rate begins to fall; got {epochs}."
+        )
+    start = configs.varied(setting, schedule={"epochs": epochs, "final": 0.0, "records": 1})
+    return settings.train(start, rt, config.seed + 10 * seed, range(point.count))
