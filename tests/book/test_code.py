@@ -156,12 +156,12 @@ def test_a_file_of_the_book_counts_for_the_instrument_that_reads_it(package, tmp
 
 def test_what_was_tried_counts_for_the_chapter_that_shows_it(monkeypatch, tmp_path):
     text = paths.book_file("trials.toml").read_text()
-    before = {chapter: code.version(chapter) for chapter in ("locality", "norms")}
+    before = {chapter: code.version(chapter) for chapter in ("locality-tried", "norms")}
     (tmp_path / "trials.toml").write_text(text.replace("epochs = 200", "epochs = 201"))
     assert (tmp_path / "trials.toml").read_text() != text
     place = paths.book_file
     monkeypatch.setattr(paths, "book_file", lambda name: (tmp_path if name == "trials.toml" else place("")) / name)
-    assert {chapter for chapter, version in before.items() if code.version(chapter) != version} == {"locality"}
+    assert {chapter for chapter, version in before.items() if code.version(chapter) != version} == {"locality-tried"}
 
 
 def test_packages_say_nothing_but_what_they_are():

@@ -3,6 +3,7 @@
 import pytest
 import small_book
 
+from offconvex.book.execution import chapters
 from offconvex.book.publication import published
 
 EVERYTHING = [
@@ -60,3 +61,20 @@ def test_publishing_does_not_hide_what_vanished(root):
     with pytest.raises(ValueError, match="gone now: figure:fig-two-only"):
         published.append_new(root)
     assert published.read(root) == EVERYTHING
+
+
+# Figures and claims that stand in another chapter today, by the chapter in which they were published.
+LEFT = {
+    "instahide": ("fig-instahide-dp", "claim-instahide-dp"),
+    "locality": (
+        *(f"fig-locality-{name}" for name in ("tried", "later", "paths", "apart")),
+        *(f"claim-locality-{name}" for name in ("again", "largest-gap")),
+        *(f"claim-locality-pathfinder-{name}" for name in ("anywhere", "regularized")),
+    ),
+}
+
+
+@pytest.mark.parametrize("chapter", LEFT)
+def test_what_moved_to_another_chapter_leaves_its_old_address(chapter):
+    text = chapters.source_path(chapter).read_text(encoding="utf-8")
+    assert [id for id in LEFT[chapter] if text.count(f'<a id="{id}"></a>') != 1] == []

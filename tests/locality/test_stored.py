@@ -1,4 +1,4 @@
-"""Stored results of the chapter: made with the declared settings, which are told in one level."""
+"""Stored results of the chapters: made with the declared settings, which are told in one level."""
 
 import dataclasses
 import json
@@ -10,14 +10,15 @@ from offconvex import configs, paths, stored
 from offconvex.locality.pairs import study as pair_study
 from offconvex.locality.pathfinder import study as path_study
 
-EXPERIMENTS = [e for name, e in sorted(stored.experiments().items()) if e.chapter == "locality"]
+CHAPTERS = ("locality", "locality-tried")
+EXPERIMENTS = [e for name, e in sorted(stored.experiments().items()) if e.chapter in CHAPTERS]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
 def test_a_stored_result_loads_with_the_declared_settings_part_by_part(experiment):
     found = experiment.load()
     assert found.config is experiment.config and all(np.size(array) for array in found.arrays.values())
-    record = json.loads((paths.committed_results("locality") / f"stored-{experiment.name}.json").read_text())
+    record = json.loads((paths.committed_results(experiment.chapter) / f"stored-{experiment.name}.json").read_text())
     # Byte for byte, so that a new run under the same settings writes the same.
     assert json.dumps(record["config"]) == json.dumps(stored.settings(experiment.config))
     parts = experiment.parts(experiment.config)
@@ -26,9 +27,10 @@ def test_a_stored_result_loads_with_the_declared_settings_part_by_part(experimen
     assert spent == [*parts, "assemble"]
 
 
-def test_all_stored_results_are_declared():
-    kept = {file.stem for file in paths.committed_results("locality").glob("stored-*.json")}
-    assert kept == {f"stored-{experiment.name}" for experiment in EXPERIMENTS}
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_all_stored_results_are_declared(chapter):
+    kept = {file.stem for file in paths.committed_results(chapter).glob("stored-*.json")}
+    assert kept == {f"stored-{experiment.name}" for experiment in EXPERIMENTS if experiment.chapter == chapter}
 
 
 @pytest.mark.parametrize("experiment", [pair_study.STUDY, path_study.PATHFINDER, path_study.APART_STUDY])

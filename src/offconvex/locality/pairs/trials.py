@@ -68,10 +68,12 @@ def assemble(config: PairSearch, results: Mapping[tuple, Arrays]) -> Arrays:
     }
 
 
-TRIED = StoredExperiment("locality-tried", "locality", PairSearch("locality-tried"), parts, settings.run, assemble)
+TRIED = StoredExperiment(
+    "locality-tried", "locality-tried", PairSearch("locality-tried"), parts, settings.run, assemble
+)
 """Every setting that was looked at before the first study was fixed, with its result, whatever it was."""
 
 LATER = StoredExperiment(
-    "locality-tried-later", "locality", PairSearch("locality-tried-later"), parts, settings.run, assemble
+    "locality-tried-later", "locality-tried", PairSearch("locality-tried-later"), parts, settings.run, assemble
 )
 """Every setting that was looked at between the first study and the second."""

@@ -198,8 +198,10 @@ def assemble(config: Groups, results: Mapping[tuple, Arrays]) -> Arrays:
 PATHFINDER = StoredExperiment("locality-pathfinder", "locality", SmallPathfinder(), parts, small.run, assemble)
 """Small networks on short and long paths."""
 
-PATH_STUDY = StoredExperiment("locality-pathfinder-study", "locality", PathStudy(), parts, small.run, assemble)
+PATH_STUDY = StoredExperiment("locality-pathfinder-study", "locality-tried", PathStudy(), parts, small.run, assemble)
 """The regularizer on long paths."""
 
-APART_STUDY = StoredExperiment("locality-pathfinder-apart", "locality", ApartStudy(), parts_apart, small.run, assemble)
+APART_STUDY = StoredExperiment(
+    "locality-pathfinder-apart", "locality-tried", ApartStudy(), parts_apart, small.run, assemble
+)
 """The regularizer on long paths, with more images and its patches far apart."""

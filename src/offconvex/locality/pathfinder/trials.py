@@ -56,13 +56,13 @@ def assemble(config: PathSearch, results: Mapping[tuple, Arrays]) -> Arrays:
 
 
 TRIED = StoredExperiment(
-    "locality-pathfinder-tried", "locality", PathSearch("locality-pathfinder-tried"), parts, small.run, assemble
+    "locality-pathfinder-tried", "locality-tried", PathSearch("locality-pathfinder-tried"), parts, small.run, assemble
 )
 """Every setting that was looked at before the study of paths."""
 
 APART_TRIED = StoredExperiment(
     "locality-pathfinder-apart-tried",
-    "locality",
+    "locality-tried",
     PathSearch("locality-pathfinder-apart-tried"),
     parts,
     small.run,
