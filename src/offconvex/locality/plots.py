@@ -121,3 +121,13 @@ def courses(ax: Axes, epochs: np.ndarray, accuracy: np.ndarray, labels: Sequence
         figures.band(ax, epochs, values, color=color, label=label)
     ax.axhline(0.5, **figures.THEORY)
     ax.set(xlabel="epoch", ylabel="test accuracy")
+
+
+def spread(ax: Axes, labels: Sequence[str], values: Sequence[np.ndarray], colors: Sequence) -> None:
+    """Test accuracies of networks, one line of dots for each arm, the first at the top, with a bar at each mean."""
+    for row, (own, color) in enumerate(zip(values, colors, strict=True)):
+        ax.plot(own, np.full(len(own), row), "o", color=color, markersize=4.5, alpha=0.7, markeredgewidth=0)
+        ax.plot([np.nanmean(own)], [row], "|", color=color, markersize=16, markeredgewidth=2)
+    ax.axvline(0.5, **figures.THEORY)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set(xlabel="test accuracy", xlim=(0.4, 0.95), ylim=(len(labels) - 0.4, -0.6))
