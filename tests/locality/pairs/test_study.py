@@ -66,3 +66,12 @@ def test_the_first_study_differs_in_its_largest_gap_and_its_seed():
     first, second = study.FIRST_STUDY.config, study.STUDY.config
     assert (first.gaps, first.seed, second.gaps, second.seed) == ((0, 4, 8, 10), 1, (0, 4, 8, 9), 2)
     assert first.settings() | {"gaps": second.gaps, "seed": 2} == second.settings()
+
+
+def test_the_study_is_made_again_at_its_largest_gap_with_the_strength_it_chose():
+    config, again = study.STUDY.config, study.AGAIN.config
+    chosen = config.strengths[study.STUDY.load()["choose"][-1, 1:].mean(-1).argmax() + 1]
+    assert (again.gaps, again.strengths) == (config.gaps[-1:], (0.0, chosen))
+    assert again.base == config.base and again.seed not in (config.seed, study.FIRST_STUDY.config.seed)
+    own, earlier = set(study.parts(again).values()), set(study.parts(config).values())
+    assert not {(group, seed) for _, group, seed in own} & {(group, seed) for _, group, seed in earlier}

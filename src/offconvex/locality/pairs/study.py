@@ -132,3 +132,13 @@ FIRST_STUDY = StoredExperiment(
 
 STUDY = StoredExperiment("locality-study", "locality", PairStudy(), parts, settings.run, assemble)
 """Gaps x strengths x seeds, and the networks that cannot span."""
+
+AGAIN = StoredExperiment(
+    "locality-again",
+    "locality-tried",
+    PairStudy(gaps=(9,), strengths=(0.0, 4.0), seeds=24, seed=601),
+    parts,
+    settings.run,
+    assemble,
+)
+"""The study's largest gap without the term and with the strength it chose, once more, on 24 networks."""
