@@ -53,6 +53,10 @@ def test_a_step_s_operations_are_three_times_its_multiplications_and_additions()
     assert paper.operations(32, 0.0, rt, 0) == pytest.approx(plain, rel=1e-12)
     # Forward and back to the inputs twice, and back through all of that; no layer is spared, strides cost extra.
     assert 4 * plain < paper.operations(32, 1.0, rt, 0) < 4.6 * plain
+    # A term that is only measured: twice forward, twice back to the inputs, once back to all weights and the inputs.
+    measured = 6 * (forward + first + 2 * 512)
+    assert paper.operations(32, 1.0, rt, 0, slope=False) == pytest.approx(measured, rel=1e-12)
+    assert measured < 2.2 * plain
 
 
 def test_a_forecast_counts_every_step():

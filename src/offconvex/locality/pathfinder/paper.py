@@ -80,12 +80,18 @@ def step_loss(
     labels: Float[Tensor, " N"],
     strength: float,
     pair: tuple[Patch, Patch],
+    *,
+    slope: bool = True,
 ) -> tuple[Float[Tensor, ""], Float[Tensor, " N"], Float[Tensor, ""]]:
-    """Loss, outputs (N,) and mean surrogate of a batch; the surrogate is NaN where it is not asked for."""
+    """Loss, outputs (N,) and mean surrogate of a batch; the surrogate is NaN where it is not asked for.
+
+    Without `slope` the term is in the loss, but no derivative by the weights goes through it.
+    """
     if strength:
         outputs, similar = regularizer.gradient_similarity(network, images, *pair, differentiable=True)
         penalty = similar.mean()
-        return functional.binary_cross_entropy_with_logits(outputs, labels) + strength * penalty, outputs, penalty
+        added = strength * (penalty if slope else penalty.detach())
+        return functional.binary_cross_entropy_with_logits(outputs, labels) + added, outputs, penalty
     outputs = network(images)
     return functional.binary_cross_entropy_with_logits(outputs, labels), outputs, outputs.new_full((), torch.nan)
 
@@ -217,8 +223,11 @@ def price(side: int, batch: int, strength: float, rt: Runtime, seed: int) -> Pri
     return Price(min(seconds), total)
 
 
-def operations(side: int, strength: float, rt: Runtime, seed: int) -> int:
-    """Multiplications and additions of a step for one image (1, side, side), all passes, on every device the same."""
+def operations(side: int, strength: float, rt: Runtime, seed: int, *, slope: bool = True) -> int:
+    """Multiplications and additions of a step for one image (1, side, side), all passes, on every device the same.
+
+    Without `slope` the regularizer is measured, and the step does not descend on it.
+    """
     network = resnet18(1, rt, rng.generator(seed, "price"))
     images, labels = rt.normal(rng.generator(seed, "price", "images"), 2, 1, side, side), rt.zeros(2)
 
@@ -226,8 +235,9 @@ def operations(side: int, strength: float, rt: Runtime, seed: int) -> int:
         # The counter hooks into the inputs of modules, and cannot where one is the leaf that is differentiated.
         return network(inputs.view_as(inputs))
 
+    pair = Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)
     with FlopCounterMode(display=False) as counter:
-        loss, _, _ = step_loss(model, images, labels, strength, (Patch(0, 0, 2, 2), Patch(side - 2, side - 2, 2, 2)))
+        loss, _, _ = step_loss(model, images, labels, strength, pair, slope=slope)
         loss.backward()
     return counter.get_total_flops() // 2
 
