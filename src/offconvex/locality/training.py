@@ -108,6 +108,8 @@ def train(
     rt: Runtime,
     seed: int,
     replicas: Sequence[int],
+    *,
+    recorded: Callable[[torch.Generator], PatchPair] | None = None,
 ) -> History:
     """Adam on the mean logistic loss plus lambda times the regularizer.
 
@@ -120,6 +122,7 @@ def train(
         rt: device and precision.
         seed: of starts, batches and patches.
         replicas: which replicas these are; each has its own start, whoever trains beside it.
+        recorded: draws the one pair of patches at which the surrogate is recorded; by default like that of a step.
     """
     images, labels = data
     weights = networks.start(architecture, rt, networks.start_generators(seed, replicas, "locality"))
@@ -128,7 +131,7 @@ def train(
     places = rng.generator(seed, "locality", "patches")
     optimizer = torch.optim.Adam(weights, lr=schedule.rate, weight_decay=schedule.decay)
     penalty = regularizer.PENALTIES[schedule.penalty]
-    measured = pairs(rng.generator(seed, "locality", "measured patches"))
+    measured = (recorded or pairs)(rng.generator(seed, "locality", "measured patches"))
     unit = _unit(architecture, weights, held_out[0], measured) if schedule.relative else 1.0
     steps = images.shape[1] // schedule.batch
     records = []

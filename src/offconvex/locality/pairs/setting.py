@@ -79,15 +79,23 @@ def data(setting: PairSetting, rt: Runtime, seed: int, replicas: Sequence[int]) 
 
 
 def train(setting: PairSetting, rt: Runtime, seed: int, replicas: Sequence[int]) -> History:
-    """Train networks of a setting, side by side."""
+    """Train networks of a setting, side by side; the surrogate is recorded across the gap."""
     own, held = data(setting, rt, seed, replicas)
-    images, halves = setting.task.patches, setting.task.halves
+    halves = setting.task.halves
 
-    def either(generator: torch.Generator) -> PatchPair:
-        left, right = halves[_coin(generator)] if setting.within else images
-        return (right, left) if _coin(generator) else (left, right)
+    def across(generator: torch.Generator) -> PatchPair:
+        return _either_way(setting.task.patches, generator)
 
-    return training.train(setting.architecture, setting.schedule, own, held, either, rt, seed, replicas)
+    def inside(generator: torch.Generator) -> PatchPair:
+        return _either_way(halves[_coin(generator)], generator)
+
+    drawn = inside if setting.within else across
+    return training.train(setting.architecture, setting.schedule, own, held, drawn, rt, seed, replicas, recorded=across)
+
+
+def _either_way(pair: PatchPair, generator: torch.Generator) -> PatchPair:
+    """The two patches in either order, equally likely."""
+    return (pair[1], pair[0]) if _coin(generator) else pair
 
 
 def _coin(generator: torch.Generator) -> int:
