@@ -21,9 +21,11 @@ def agreement(ax: Axes, hits: np.ndarray, rows: np.ndarray, size: int) -> None:
 def counts(ax: Axes, hits: np.ndarray, expected: float) -> None:
     """How many of 64 blocks have how many of the hits (m,); dashed: the law of Poisson, with `expected` hits in all."""
     found = np.histogram(hits, 64, (0, 2**32))[0]
-    edges = np.arange(found.min() // 5 * 5, found.max() + 6, 5)
+    edges = np.arange(found.min() // 10 * 10, found.max() + 11, 10)
     ax.hist(found, edges, color=BLUE, alpha=0.7)
     mean = expected / 64
     middle = np.arange(edges[0], edges[-1] + 1)
-    ax.plot(middle, 64 * 5 * np.exp(-((middle - mean) ** 2) / (2 * mean)) / (2 * np.pi * mean) ** 0.5, **figures.THEORY)
+    ax.plot(
+        middle, 64 * 10 * np.exp(-((middle - mean) ** 2) / (2 * mean)) / (2 * np.pi * mean) ** 0.5, **figures.THEORY
+    )
     ax.set(xlabel="hits in $2^{26}$ seeds", ylabel="blocks")
