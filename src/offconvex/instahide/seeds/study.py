@@ -108,7 +108,7 @@ def parts(config: SeedSpace) -> dict[str, tuple[str, int]]:
     found = {f"{search}-{number:02d}": (search, number) for search in searches for number in blocks}
     system = {f"system-{number}": ("system", number) for number in range(config.system // config.block)}
     controls = {"shifted": true_seed(config), "useful": config.space // 2, "useless": config.space // 2}
-    return found | system | {kind: (kind, seed // config.block) for kind, seed in controls.items()}
+    return found | system | {kind: (kind, where // config.block) for kind, where in controls.items()}
 
 
 def run_block(config: SeedSpace, kind: str, number: int) -> Arrays:

@@ -271,10 +271,8 @@ def _draw(first, state, output, uniform, pairs, square, one, two):
 @_compiled
 def _scan(first, count, skip, rows, half, tries, sums, largest, bits, tolerance, hits):
     """Near rows and hits of `count` seeds from `first`; `skip`, and `half` of a row, are pairs of normals."""
-    state, output = (
-        np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32),
-        np.empty((4 * tries, LANES), np.uint32),
-    )
+    state = np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32)
+    output = np.empty((4 * tries, LANES), np.uint32)
     uniform, pairs = np.empty((2, LANES)), np.empty(LANES, np.int64)
     square, one, two = np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES))
     scaled, logarithm, whole, total = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
@@ -304,10 +302,8 @@ def _scan(first, count, skip, rows, half, tries, sums, largest, bits, tolerance,
 
 @_compiled
 def _first_normals(first, tries):
-    state, output = (
-        np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32),
-        np.empty((4 * tries, LANES), np.uint32),
-    )
+    state = np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32)
+    output = np.empty((4 * tries, LANES), np.uint32)
     uniform, pairs = np.empty((2, LANES)), np.empty(LANES, np.int64)
     square, one, two = np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES))
     scaled, logarithm, whole = np.empty(LANES), np.empty(LANES), np.empty(LANES)
