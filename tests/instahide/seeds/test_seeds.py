@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.spatial
 
-from offconvex import paths
+from offconvex import paths, stored
 from offconvex.instahide import prng
 from offconvex.instahide.keys import BreakableReleasedKeys
 from offconvex.instahide.scheme import inside, release
@@ -85,15 +85,17 @@ def test_what_cannot_be_searched_is_said(data, labels, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     extras = tomllib.loads((paths.require_project_root() / "pyproject.toml").read_text())["project"]
     (pin,) = extras["optional-dependencies"]["seeds"]
-    for attempt in (lambda: twister.search(labels, range(2**16)), lambda: study.run_block(SMALL, "seeds", 0)):
+    for attempt in (lambda: twister.search(labels, range(2**16)), lambda: study.run_block(SMALL, "first", 0)):
         with pytest.raises(ValueError, match=f"pip install {pin}"):
             attempt()
 
 
 def test_the_parts_cover_the_space_once():
     config = study.SeedSpace()
-    numbers = [number for kind, number in study.parts(config).values() if kind == "seeds"]
-    assert numbers == list(range(64)) and len(numbers) * config.block == 2**32
+    found = study.parts(config).values()
+    for search in ("first", "second") if study.needs_second(config) else ("first",):
+        numbers = [number for kind, number in found if kind == search]
+        assert numbers == list(range(64)) and len(numbers) * config.block == 2**32
     assert 2**31 <= study.true_seed(config) < 2**32
     assert study.parts(config)["shifted"] == ("shifted", study.true_seed(config) // config.block)
 
@@ -110,6 +112,25 @@ def test_accidents_and_useless_rows_come_as_often_as_theory_says(data, labels):
     count = np.bincount(data.labels.numpy(), minlength=10)
     share = theory.useless_share(accepted_share(6, 0.65, 0.3), count[data.labels.numpy()[:2]] / 100)
     assert abs(useless - share) < 4.5 * (share / 1500) ** 0.5
+
+
+def test_a_stored_search_is_looked_at_again(data):
+    true = study.true_seed(SMALL)
+    labels = twister.read(study.released(SMALL, data, BreakableReleasedKeys(true)))
+    begin = true - true % twister.SLICE
+    met = twister.search_by_numpy(labels, range(begin, begin + twister.SLICE))
+    near = np.where(np.arange(4) == begin // twister.SLICE, met.near, 0)
+    hits = np.array([true, (true + 1) % SMALL.space], dtype=np.uint32)
+    agreed, counts = np.array([100, 3], dtype=np.uint8), np.array([2, 0])
+    again = study.look_again(
+        stored.Stored({"near": near, "hits": hits, "agreement": agreed, "counts": counts}, SMALL, {})
+    )
+    assert (again.near, again.strange) == (0, 1) and again.known > 90 and abs(again.shifted) > 2
+    assert again.accidents == (pytest.approx(1.1e-6 * SMALL.space, rel=0.2),) and 0.005 < again.useless < 0.03
+    none = study.look_again(
+        stored.Stored({"near": near, "hits": hits, "agreement": agreed // 2, "counts": counts}, SMALL, {})
+    )
+    assert np.isnan(none.known)
 
 
 @engine
@@ -149,11 +170,18 @@ def test_a_small_space_is_searched_whole_with_its_controls():
     true = study.true_seed(SMALL)
     assert arrays["hits"][arrays["agreement"] == 100].tolist() == [true]
     assert arrays["near"].shape == (4,) and (arrays["seconds"] > 0).all() and arrays["again"]
-    assert [arrays[kind][1] for kind in ("system", "shifted", "useless")] == [0, 0, 0]
-    assert 0 < arrays["share"] < 0.05
-    # A release whose first search finds nothing is searched again.
-    nothing = {
-        part: arrays | {name: arrays[name][:0] for name in ("hits", "agreement")} for part, arrays in results.items()
-    }
-    again = study.assemble(SMALL, nothing)
-    assert again["hits"][again["agreement"] == 100].tolist() == [true]
+    assert [arrays[kind][1] for kind in ("system", "shifted", "useful", "useless")] == [0, 0, 1, 0]
+    assert 0 < arrays["share"] < 0.05 and arrays["counts"].tolist() == [len(arrays["hits"]), 0]
+
+
+@engine
+def test_a_seed_with_useless_rows_is_found_by_the_second_search(monkeypatch, data, useless):
+    monkeypatch.setattr(study, "true_seed", lambda config: useless)
+    blocks = [("first", useless // SMALL.block), ("second", useless // SMALL.block)]
+    first, second = (study.run_block(SMALL, *block) for block in blocks)
+    assert 100 not in first["agreement"] and second["hits"][second["agreement"] == 100].tolist() == [useless]
+    kept = {(kind, 0): study.run_block(SMALL, kind, 0) for kind in ("system", "shifted")}
+    drawn = {(kind, 2): study.run_block(SMALL, kind, 2) for kind in ("useful", "useless")}
+    whole = study.assemble(SMALL, dict(zip(blocks, (first, second))) | kept | drawn)
+    assert whole["hits"][whole["agreement"] == 100].tolist() == [useless]
+    assert whole["counts"].tolist() == [len(first["hits"]), len(second["hits"])] and len(whole["seconds"]) == 2

@@ -4,7 +4,8 @@ Neighboring seeds lie in the lanes of a processor's vector, and every step of th
 the 624 words of state only those are made that the first rows of coefficients need: output j takes the words j, j + 1
 and j + 397, and 152 outputs, 38 tries at a pair of normals, nearly always hold the 18 pairs of six rows of six.
 
-Compiled by Numba, which is optional: the module can be imported without it.
+Compiled by Numba, which is optional: the module can be imported without it. A step goes over a row of lanes, which
+becomes vector instructions, logarithms included; only the look into the map of sums is taken lane by lane.
 """
 
 import importlib.util
@@ -21,13 +22,18 @@ from offconvex.instahide.scheme import Published
 if importlib.util.find_spec("numba") is None:
 
     def _compiled(function):
-        """The function as it is: nobody will call it."""
-        return function
+        return function  # nobody will call it
+
+    _inlined = _compiled
 else:
-    from numba import njit as _compiled
+    import numba
+
+    # A division that asks for zero would not become a vector instruction.
+    _compiled = numba.njit(error_model="numpy")
+    # Inside the function that makes the arrays it is known that they do not overlap.
+    _inlined = numba.njit(error_model="numpy", inline="always")
 
 LANES = 256  # seeds side by side; their words of state fill half a megabyte of cache
-PAD = 8  # numbers between rows, without which a column would be a few lines of the cache that push each other out
 SLICE = 2**16  # seeds whose near rows are counted together
 CELLS = 2**20  # of the bit map of sums
 MOST = 4096  # hits in a slice that are kept; by accident there is one in ten slices
@@ -36,6 +42,8 @@ WORD = np.uint32
 STATE, MIDDLE = 624, 397
 FACTOR, UPPER, LOWER, MATRIX = WORD(1812433253), WORD(0x80000000), WORD(0x7FFFFFFF), WORD(0x9908B0DF)
 FIRST_MASK, SECOND_MASK = WORD(0x9D2C5680), WORD(0xEFC60000)
+LOG_TWO = math.log(2)
+ROOT_HALF = int(np.float64(math.sqrt(0.5)).view(np.int64))  # its bits
 
 
 @dataclass(frozen=True)
@@ -197,75 +205,95 @@ def _twist_step(row, after, far, output):
 @_compiled
 def _uniform_step(row, high, low):
     # 53 bits, twice the uniform number minus one: exact, as in NumPy.
-    for lane in range(high.shape[0]):
+    for lane in range(row.shape[0]):
         row[lane] = (np.int32(high[lane] >> WORD(5)) * 67108864.0 + np.int32(low[lane] >> WORD(6))) * 2.0**-52 - 1.0
 
 
 @_compiled
-def _draw(first, state, output, uniform):
-    """Uniform numbers in [-1, 1) of the seeds from `first`, one row of `uniform` for each."""
-    for lane in range(state.shape[1]):
+def _keep_step(x, y, pairs, square, one, two):
+    # Points in the circle stay, one behind the other; without a jump, which the processor could not foresee.
+    for lane in range(x.shape[0]):
+        radius, place = x[lane] * x[lane] + y[lane] * y[lane], pairs[lane]
+        square[place, lane], one[place, lane], two[place, lane] = radius, abs(y[lane]), abs(x[lane])
+        pairs[lane] = place + ((radius < 1.0) & (radius > 0.0))
+
+
+@_compiled
+def _logarithm_step(row, scaled, logarithm):
+    # log x = e log 2 + log m with m in [sqrt(1/2), sqrt(2)), and log m = 2 artanh z with z = (m - 1)/(m + 1). As z is
+    # below 0.172, eleven terms are double precision. The library's logarithm is none for vectors.
+    bits, rest = row.view(np.int64), scaled.view(np.int64)
+    for lane in range(row.shape[0]):
+        exponent = (bits[lane] - ROOT_HALF) >> 52
+        rest[lane], logarithm[lane] = bits[lane] - (exponent << 52), exponent
+    for lane in range(row.shape[0]):
+        z = (scaled[lane] - 1.0) / (scaled[lane] + 1.0)
+        w = z * z
+        tail = (1 / 21) * w + 1 / 19
+        tail = (((tail * w + 1 / 17) * w + 1 / 15) * w + 1 / 13) * w + 1 / 11
+        tail = (((tail * w + 1 / 9) * w + 1 / 7) * w + 1 / 5) * w + 1 / 3
+        logarithm[lane] = logarithm[lane] * LOG_TWO + 2 * (z + z * w * tail)
+
+
+@_compiled
+def _stretch_step(one, two, square, logarithm, whole):
+    # Marsaglia's polar method; `whole` becomes the sum of a row.
+    for lane in range(one.shape[0]):
+        stretch = math.sqrt(-2.0 * logarithm[lane] / square[lane])
+        one[lane] *= stretch
+        two[lane] *= stretch
+        whole[lane] += one[lane] + two[lane]
+
+
+@_compiled
+def _cell_step(one, two, whole, total, cell):
+    for lane in range(one.shape[0]):
+        total[lane] = (one[lane] + two[lane]) / whole[lane]
+        cell[lane] = np.int32(total[lane] * CELLS)
+
+
+@_inlined
+def _draw(first, state, output, uniform, pairs, square, one, two):
+    """Points in the circle for the seeds from `first`, and how many: what pairs of normals are made of."""
+    for lane in range(LANES):
         state[0, lane] = WORD(first + lane)
     for i in range(1, state.shape[0]):
         _seed_step(state[i], state[i - 1], WORD(i))
     for j in range(output.shape[0]):
         _twist_step(state[j], state[(j + 1) % STATE], state[(j + MIDDLE) % STATE], output[j])
-    for t in range(uniform.shape[0]):
-        _uniform_step(uniform[t], output[2 * t], output[2 * t + 1])
-
-
-@_compiled
-def _polar(lane, uniform, begin, end, place, square, size):
-    """Absolute normals number 2 begin to 2 end of one lane into `size`; return how many pairs there are at most.
-
-    Of the points in the square those in the circle are kept, and each gives two normals, the second coordinate's first.
-    """
-    pairs = 0
-    for t in range(uniform.shape[0] // 2):
-        x, y = uniform[2 * t, lane], uniform[2 * t + 1, lane]
-        place[pairs], square[pairs] = t, x * x + y * y
-        pairs += (square[pairs] < 1.0) & (square[pairs] > 0.0)  # without a jump, which could not be foreseen
-    for pair in range(begin, min(end, pairs)):
-        stretch = math.sqrt(-2.0 * math.log(square[pair]) / square[pair])
-        size[2 * (pair - begin)] = stretch * abs(uniform[2 * place[pair] + 1, lane])
-        size[2 * (pair - begin) + 1] = stretch * abs(uniform[2 * place[pair], lane])
-    return min(end, pairs)
-
-
-@_compiled
-def _buffers(tries):
-    return (
-        np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32),
-        np.empty((4 * tries, LANES), np.uint32),
-        np.empty((2 * tries, LANES + PAD)),
-        np.empty(tries + 1, np.int64),
-        np.empty(tries + 1),
-        np.empty(2 * tries),
-    )
+    pairs[:] = 0
+    for t in range(output.shape[0] // 4):
+        for i in range(2):
+            _uniform_step(uniform[i], output[4 * t + 2 * i], output[4 * t + 2 * i + 1])
+        _keep_step(uniform[0], uniform[1], pairs, square, one, two)
 
 
 @_compiled
 def _scan(first, count, skip, rows, half, tries, sums, largest, bits, tolerance, hits):
     """Near rows and hits of `count` seeds from `first`; `skip`, and `half` of a row, are pairs of normals."""
-    state, output, uniform, place, square, size = _buffers(tries)
+    state = np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32)
+    output = np.empty((4 * tries, LANES), np.uint32)
+    uniform, pairs = np.empty((2, LANES)), np.empty(LANES, np.int64)
+    square, one, two = np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES))
+    scaled, logarithm, whole, total = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    cell = np.empty(LANES, np.int32)
     near = found = 0
     for begin in range(first, first + count, LANES):
-        _draw(begin, state, output, uniform)
-        for lane in range(LANES):
-            pairs = _polar(lane, uniform, skip, skip + rows * half, place, square, size)
-            for row in range((pairs - skip) // half):
-                start, whole = 2 * half * row, 0.0
-                for i in range(start, start + 2 * half):
-                    whole += size[i]
-                one, two = size[start] / whole, size[start + 1] / whole
-                total = one + two
-                cell = min(np.int64(total * CELLS), CELLS - 1)
-                if (bits[cell >> 5] >> np.uint32(cell & 31)) & 1 == 0:
+        _draw(begin, state, output, uniform, pairs, square, one, two)
+        for start in range(skip, skip + rows * half, half):
+            whole[:] = 0.0
+            for pair in range(start, start + half):
+                _logarithm_step(square[pair], scaled, logarithm)
+                _stretch_step(one[pair], two[pair], square[pair], logarithm, whole)
+            _cell_step(one[start], two[start], whole, total, cell)
+            for lane in range(LANES):
+                if pairs[lane] < start + half or not (bits[cell[lane] >> 5] >> WORD(cell[lane] & 31)) & WORD(1):
                     continue
-                label = np.searchsorted(sums, total - tolerance)
-                while label < len(sums) and sums[label] < total + tolerance:
+                label = np.searchsorted(sums, total[lane] - tolerance)
+                while label < len(sums) and sums[label] < total[lane] + tolerance:
                     near += 1
-                    if abs(largest[label] - max(one, two)) <= tolerance and found < len(hits):
+                    larger = max(one[start, lane], two[start, lane]) / whole[lane]
+                    if abs(largest[label] - larger) <= tolerance and found < len(hits):
                         hits[found] = begin + lane
                         found += 1
                     label += 1
@@ -274,10 +302,17 @@ def _scan(first, count, skip, rows, half, tries, sums, largest, bits, tolerance,
 
 @_compiled
 def _first_normals(first, tries):
-    state, output, uniform, place, square, size = _buffers(tries)
-    _draw(first, state, output, uniform)
+    state = np.empty((min(STATE, 4 * tries + MIDDLE), LANES), np.uint32)
+    output = np.empty((4 * tries, LANES), np.uint32)
+    uniform, pairs = np.empty((2, LANES)), np.empty(LANES, np.int64)
+    square, one, two = np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES)), np.ones((tries + 1, LANES))
+    scaled, logarithm, whole = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    _draw(first, state, output, uniform, pairs, square, one, two)
     found = np.full((LANES, 2 * tries), np.nan)
-    for lane in range(LANES):
-        pairs = _polar(lane, uniform, 0, tries, place, square, size)
-        found[lane, : 2 * pairs] = size[: 2 * pairs]
+    for pair in range(tries):
+        _logarithm_step(square[pair], scaled, logarithm)
+        _stretch_step(one[pair], two[pair], square[pair], logarithm, whole)
+        for lane in range(LANES):
+            if pair < pairs[lane]:
+                found[lane, 2 * pair], found[lane, 2 * pair + 1] = one[pair, lane], two[pair, lane]
     return found
