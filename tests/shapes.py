@@ -114,6 +114,8 @@ MODULES = [
     "instahide.tuning.learner",
     "instahide.tuning.study",
     "instahide.utility",
+    "locality.bridge.choice",
+    "locality.bridge.neighbors",
     "locality.measure",
     "locality.networks",
     "locality.pairs.same_class",

@@ -131,3 +131,52 @@ def spread(ax: Axes, labels: Sequence[str], values: Sequence[np.ndarray], colors
     ax.axvline(0.5, **figures.THEORY)
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlabel="test accuracy", xlim=(0.4, 0.95), ylim=(len(labels) - 0.4, -0.6))
+
+
+def tree_with_pairs(axes: Sequence[Axes], near: str, far: str) -> None:
+    """The tree 01|23 twice, its leaves joined by arcs below: those of one pair each, neighbors and not."""
+    for ax, pairs, color, title in (
+        (axes[0], ((0, 1), (2, 3)), figures.KIND_COLORS[0], near),
+        (axes[1], ((0, 2), (1, 3)), figures.KIND_COLORS[1], far),
+    ):
+        for lower, upper in (((0, 0), (0.5, 1)), ((1, 0), (0.5, 1)), ((2, 0), (2.5, 1)), ((3, 0), (2.5, 1))):
+            ax.plot(*zip(lower, upper), color="0.5", linewidth=1.2, zorder=1)
+        for lower in ((0.5, 1), (2.5, 1)):
+            ax.plot(*zip(lower, (1.5, 2)), color="0.5", linewidth=1.2, zorder=1)
+        ax.plot([0, 1, 2, 3, 0.5, 2.5, 1.5], [0, 0, 0, 0, 1, 1, 2], "o", color="0.25", markersize=5)
+        for first, second in pairs:
+            turn = np.linspace(0, np.pi, 40)
+            half = (second - first) / 2
+            ax.plot(first + half - half * np.cos(turn), -0.25 - 0.55 * half * np.sin(turn), color=color, linewidth=2.4)
+        ax.set_title(title, fontsize=10, color=color)
+        ax.set(xlim=(-0.4, 3.4), ylim=(-1.0, 2.2))
+        ax.set_axis_off()
+
+
+def near_and_far(
+    ax: Axes, fractions: Sequence[float], errors: np.ndarray, labels: Sequence[str], floor: float = 1e-3
+) -> None:
+    """Relative errors (kinds, fractions, replicas): every replica a dot, medians joined, one dashed, the answer zero's.
+
+    At fraction one nothing is unseen: errors there are of the fit, and hollow. Errors below `floor` are drawn there.
+    """
+    fractions, errors = np.asarray(fractions), np.maximum(errors, floor)
+    whole = fractions >= 1
+    for values, label, color, shift in zip(errors, labels, figures.KIND_COLORS, (-0.008, 0.008)):
+        ax.semilogy(fractions[~whole], np.median(values[~whole], -1), "-", color=color, linewidth=1.6, label=label)
+        for part, face in ((~whole, color), (whole, "white")):
+            places = np.broadcast_to(fractions[part, None] + shift, values[part].shape)
+            style = {"markersize": 4.5, "alpha": 0.8, "markerfacecolor": face}
+            ax.semilogy(places.ravel(), values[part].ravel(), "o", color=color, **style)
+    ax.axhline(1, **figures.THEORY)
+    ax.set(xlabel="share of the entries seen", ylabel="relative error, unseen entries", xlim=(0.03, 1.06))
+
+
+def root_values(ax: Axes, spectra: Sequence[np.ndarray], labels: Sequence[str], shown: int = 24) -> None:
+    """Singular values (replicas, D) across the root as shares of the largest: a line for each replica."""
+    for values, label, color in zip(spectra, labels, (figures.KIND_COLORS[0], figures.KIND_COLORS[2])):
+        shares = np.maximum(values / values[:, :1], 1e-5)[:, :shown]
+        lines = ax.semilogy(np.arange(1, shares.shape[1] + 1), shares.T, "-", color=color, linewidth=1.0, alpha=0.8)
+        lines[0].set_label(label)
+    ax.set(xlabel="singular value across the root", ylabel="share of the largest", ylim=(8e-6, 1.5))
+    ax.legend(loc="upper right")

@@ -1,0 +1,1 @@
+"""Low hierarchical tensor rank as locality: what a tree of axes learns, and what it misses."""
