@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from offconvex import rng, runtime, stored
+from offconvex.descent import descend
 from offconvex.factorizations import measure
 from offconvex.factorizations.hierarchical import measure as hierarchical_measure
 from offconvex.factorizations.hierarchical import model as hierarchical
+from offconvex.factorizations.tensor import model as tensor
 from offconvex.locality.bridge import choice, neighbors
 from offconvex.locality.bridge.neighbors import COMPONENTS, FAR, NEAR, OTHER_TREE, TREE
 
@@ -64,15 +66,28 @@ def test_the_tree_learns_neighbors_and_another_tree_the_others(rt):
     assert np.median(named.other_tail) < 0.02 < 0.3 < np.median(named.tail)
 
 
-def test_a_sum_has_as_many_parameters_as_the_tree_and_knows_no_neighbors(rt):
+def test_a_sum_has_as_many_parameters_as_the_tree_and_alone_it_learns_the_same(rt):
     assert neighbors.Neighbors().components == (4 * 8 * 32 + 2 * 32**2 + 32) // 32
-    short = replace(SMALL, steps=300)
-    near, far, alone = (
-        neighbors.learn(short, rt, 2, arms, 0.6, range(2))
-        for arms in ([(NEAR, COMPONENTS)], [(FAR, COMPONENTS)], [(NEAR, COMPONENTS), (NEAR, TREE)])
-    )
-    assert 0 < near[0].observed.max() < 1 and 0 < far[0].observed.max() < 1
-    np.testing.assert_array_equal(near[0].unseen, alone[0].unseen)
+    short = replace(SMALL, steps=100)
+    runs = [neighbors.learn(short, rt, 2, arms, 0.6, range(2)) for arms in ([(NEAR, COMPONENTS)], [(NEAR, TREE)])]
+    together = neighbors.learn(short, rt, 2, [(NEAR, COMPONENTS), (NEAR, TREE)], 0.6, range(2))
+    for (alone,), beside in zip(runs, together):
+        np.testing.assert_array_equal(alone.unseen, beside.unseen)
+
+
+def test_a_sum_knows_no_neighbors(rt):
+    target, mask = neighbors.draw(SMALL, rt, 2, NEAR, 0.6, range(1))
+    start = tensor.gaussian_factors(rt, [rng.generator(2, "test")], shape=SMALL.shape, components=5, std=0.3)
+    exchanged = (start[0], start[2], start[1], start[3])
+    ends = []
+    for data, seen, factors in (
+        (target, mask, start),
+        (neighbors.middle_exchanged(target), neighbors.middle_exchanged(mask), exchanged),
+    ):
+        objective = tensor.TensorObjective(tensor.completion_loss(data, seen))
+        ends.append(tensor.end_tensor(descend(objective, factors, steps=50, step_size=0.02).parameters))
+    torch.testing.assert_close(ends[1], neighbors.middle_exchanged(ends[0]), rtol=1e-9, atol=1e-9)
+    assert not torch.allclose(ends[1], ends[0])
 
 
 def test_replicas_have_streams_of_their_own_and_starts_their_size(rt):
