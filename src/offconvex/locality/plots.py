@@ -154,7 +154,7 @@ def tree_with_pairs(axes: Sequence[Axes], near: str, far: str) -> None:
 
 
 def near_and_far(
-    ax: Axes, fractions: Sequence[float], errors: np.ndarray, labels: Sequence[str], floor: float = 1e-3
+    ax: Axes, fractions: Sequence[float], errors: np.ndarray, labels: Sequence[str], floor: float = 5e-4
 ) -> None:
     """Relative errors (kinds, fractions, replicas): every replica a dot, medians joined, one dashed, the answer zero's.
 
@@ -169,7 +169,8 @@ def near_and_far(
             style = {"markersize": 4.5, "alpha": 0.8, "markerfacecolor": face}
             ax.semilogy(places.ravel(), values[part].ravel(), "o", color=color, **style)
     ax.axhline(1, **figures.THEORY)
-    ax.set(xlabel="share of the entries seen", ylabel="relative error, unseen entries", xlim=(0.03, 1.06))
+    ax.set(xlabel="share of the entries seen", ylabel="relative error, unseen entries")
+    ax.set(xlim=(0.03, 1.06), ylim=(4e-4, 15))
 
 
 def root_values(ax: Axes, spectra: Sequence[np.ndarray], labels: Sequence[str], shown: int = 24) -> None:
