@@ -74,19 +74,36 @@ def forward(
     architecture: Architecture,
     weights: list[Float[Tensor, "R _ _"]],
     images: Float[Tensor, "R N C H W"] | Float[Tensor, "N C H W"],
+    *,
+    passed: list[tuple[Tensor, Tensor]] | None = None,
 ) -> Float[Tensor, "R N"]:
-    """One output per sample, of images of each replica, or of images that all replicas see."""
+    """One output per sample, of images of each replica, or of images that all replicas see.
+
+    Args:
+        architecture: the networks.
+        weights: theirs.
+        images: of each replica, or common.
+        passed: gains what goes into each layer and what comes out: (N, R C, H, W) both, and (N, R C), (R, 1, N) last.
+    """
     a, replicas = architecture, len(weights[0])
     if images.dim() == 4:
         images = images.expand(replicas, *images.shape)
-    hidden = _convolve(images.transpose(0, 1).flatten(1, 2), weights[0], weights[1], a.kernel)
-    for block in range(a.blocks):
-        first, first_offset, second, second_offset = weights[2 + 4 * block : 6 + 4 * block]
-        inner = _convolve(hidden.relu(), first, first_offset, a.kernel).relu()
-        change = _convolve(inner, second, second_offset, a.kernel)
+
+    def layer(hidden: Tensor, place: int) -> Tensor:
+        result = _convolve(hidden, weights[place], weights[place + 1], a.kernel)
+        if passed is not None:
+            passed.append((hidden, result))
+        return result
+
+    hidden = layer(images.transpose(0, 1).flatten(1, 2), 0)
+    for place in range(2, 2 + 4 * a.blocks, 4):
+        change = layer(layer(hidden.relu(), place).relu(), place + 2)
         hidden = hidden + change if a.residual else change
-    mean = hidden.relu().mean((-2, -1)).view(-1, replicas, a.channels)
-    return (weights[-2] @ mean.permute(1, 2, 0) + weights[-1])[:, 0]
+    mean = hidden.relu().mean((-2, -1))
+    result = weights[-2] @ mean.view(-1, replicas, a.channels).permute(1, 2, 0) + weights[-1]
+    if passed is not None:
+        passed.append((mean, result))
+    return result[:, 0]
 
 
 def _convolve(

@@ -1,12 +1,13 @@
 """Are two images of one class? Pairs of Fashion-MNIST images at a controlled gap."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import adaptive_avg_pool2d
 
 from offconvex import datasets, rng
 from offconvex.locality.regularizer import Patch
@@ -84,8 +85,7 @@ def pairs(
         seed: of the draws, which do not depend on gap, margin or side: the same pairs at every gap.
         split: "train" or "test" part of the images.
     """
-    images = datasets.fashion_mnist(split, rt=rt)
-    labels = images.labels.cpu().numpy()
+    small, labels = _images(split, task.side, rt)
     draws = rng.numpy_generator(seed, "same class pairs", split, *task.classes)
     members = {c: np.flatnonzero(labels == c) for c in task.classes}
     first = draws.choice(np.concatenate(list(members.values())), count)
@@ -96,7 +96,6 @@ def pairs(
         # Classes uniform among the others, then an image of that class.
         drawn = own if same[i] else draws.choice([c for c in task.classes if c != own])
         second[i] = draws.choice(members[drawn][members[drawn] != first[i]])
-    small = shrink(images.pixels, task.side)
     left, right = task.patches
     canvas = rt.zeros(count, *task.canvas)
     for place, which in ((left, first), (right, second)):
@@ -105,7 +104,14 @@ def pairs(
     return canvas, rt.tensor(same.astype(np.float64))
 
 
+@functools.cache
+def _images(split: str, side: int, rt: Runtime) -> tuple[Float[Tensor, "n {side} {side}"], np.ndarray]:
+    """Small images and their labels, read once: a map or a study asks for them again and again."""
+    images = datasets.fashion_mnist(split, rt=rt)
+    return shrink(images.pixels, side), images.labels.cpu().numpy()
+
+
 def shrink(pixels: Float[Tensor, "n height width"], side: int) -> Float[Tensor, "n {side} {side}"]:
     """Images (n, 28, 28) averaged over blocks to (n, side, side), with mean 0 and deviation 1 over all."""
-    small = functional.adaptive_avg_pool2d(pixels[:, None], side)[:, 0]
+    small = adaptive_avg_pool2d(pixels[:, None], side)[:, 0]
     return (small - small.mean()) / small.std()
