@@ -74,6 +74,69 @@ def test_a_dead_patch_gives_no_nan(rt):
     assert similar.abs().max() == 0 and (slope is None or torch.isfinite(slope).all())
 
 
+def test_the_change_is_one_minus_the_cosine_where_that_has_its_digits(rt):
+    one, other = images(rt, 50, 2, 2, 3, name="one"), images(rt, 50, 2, 2, 3, name="other")
+    change = regularizer.direction_change(one, other)
+    u, v = (x.flatten(1) / x.flatten(1).norm(dim=1, keepdim=True) for x in (one, other))
+    cosine = (u * v).sum(1)
+    assert cosine.min() < 0 < cosine.max()
+    assert (change - (1 - cosine.abs())).abs().max() <= 1e-15
+    assert torch.equal(change, regularizer.direction_change(one, -other))
+
+
+def test_a_tiny_change_keeps_its_digits_in_single_precision(rt):
+    one, turn = images(rt, 50, 2, 2, 3, name="one").float(), images(rt, 50, 2, 2, 3, name="other").float()
+    other = one + 1e-4 * turn
+    exact = regularizer.direction_change(one.double(), other.double())
+    assert 1e-10 < exact.min() and exact.max() < 1e-7
+    assert ((regularizer.direction_change(one, other).double() - exact) / exact).abs().median() < 1e-2
+    # One minus the rounded cosine has none left.
+    cosine = torch.nn.functional.cosine_similarity(one.flatten(1), other.flatten(1))
+    assert ((1 - cosine.double() - exact) / exact).abs().median() > 0.5
+
+
+@pytest.mark.parametrize("penalty", regularizer.PENALTIES)
+def test_the_slopes_of_both_penalties_are_those_of_finite_differences(rt, penalty):
+    architecture = Architecture(1, channels=3, blocks=1)
+    weights = networks.start(architecture, rt, networks.start_generators(0, range(1), "test"))
+    x = images(rt, 1, 4, 1, 2, 6)
+
+    def value(kernel):
+        changed = [weights[0], weights[1], kernel, *weights[3:]]
+        _, change = regularizer.gradient_change(
+            lambda v: networks.forward(architecture, changed, v), x, LEFT, RIGHT, differentiable=True
+        )
+        return regularizer.PENALTIES[penalty](change).sum()
+
+    kernel = weights[2].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(value(kernel), kernel)
+    direction = rt.normal(rng.generator(0, "direction"), *kernel.shape)
+    h = 1e-7
+    difference = (value(kernel.detach() + h * direction) - value(kernel.detach() - h * direction)) / (2 * h)
+    assert difference.item() == pytest.approx((slope * direction).sum().item(), rel=1e-5)
+    assert slope.abs().max() > 0
+
+
+def test_penalties_are_their_definitions_and_no_change_has_a_finite_logarithm(rt):
+    change = rt.tensor([[0.5, 0.25], [0.0, 1.0]]).requires_grad_()
+    cosine, logarithm = regularizer.cosine_penalty(change), regularizer.log_penalty(change)
+    assert cosine.tolist() == [0.625, 0.5]
+    assert logarithm[0].item() == pytest.approx(-np.log(0.125) / 2, rel=1e-8)
+    (slope,) = torch.autograd.grad(logarithm.sum(), change)
+    assert slope[1].tolist() == pytest.approx([-0.5 / regularizer.FLOOR, -0.5], rel=1e-8)
+
+
+def test_a_dead_patch_has_changed_fully_and_has_no_slope(rt):
+    one, other = (images(rt, 3, 1, 2, 2, name=name) for name in ("one", "other"))
+    one[0] = 0
+    one, other = one.requires_grad_(), other.requires_grad_()
+    change = regularizer.direction_change(one, other)
+    slopes = torch.autograd.grad(regularizer.log_penalty(change), (one, other))
+    assert change[0] == 1 and (change[1:] < 1).all()
+    for slope in slopes:
+        assert torch.isfinite(slope).all() and slope[0].abs().max() == 0 < slope[1:].abs().max()
+
+
 def test_replicas_and_samples_do_not_mix(rt):
     architecture = Architecture(2, channels=4, blocks=1)
     x = images(rt, 3, 6, 2, 2, 6)

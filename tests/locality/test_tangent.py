@@ -32,11 +32,21 @@ def test_the_interpolation_fits_and_is_the_least_change_of_weights(rt):
         assert found.test[row, 0] == pytest.approx(accuracy, abs=1e-12)
 
 
-def test_slopes_are_autograd_s(rt):
-    images, _ = strips(rt, "train", 3)
-    weights = networks.start(SMALL, rt, networks.start_generators(0, range(1), "test"))
-    together = tangent.slopes(SMALL, weights, images)
+@pytest.mark.parametrize(("kernel", "residual"), [((1, 3), True), ((3, 3), True), ((3, 1), False)])
+def test_slopes_are_autograd_s(rt, kernel, residual):
+    architecture = Architecture(2, channels=5, blocks=2, kernel=kernel, residual=residual)
+    images = rt.normal(rng.generator(0, "planes"), 3, 2, 4, 6)
+    weights = networks.start(architecture, rt, networks.start_generators(0, range(1), "test"))
+    together = tangent.slopes(architecture, weights, images, chunk=2)
     leaves = [w.clone().requires_grad_() for w in weights]
     for row, image in zip(together, images):
-        gradient = torch.autograd.grad(networks.forward(SMALL, leaves, image[None]).sum(), leaves)
+        gradient = torch.autograd.grad(networks.forward(architecture, leaves, image[None]).sum(), leaves)
         assert torch.allclose(row, torch.cat([g.flatten() for g in gradient]), atol=1e-10)
+
+
+def test_samples_that_are_the_same_are_fitted_as_well_as_can_be(rt):
+    images, labels = strips(rt, "train", 1, 12)
+    images[:, 6:], labels[:, 6:] = images[:, :6], labels[:, :6]
+    weights = networks.start(SMALL, rt, networks.start_generators(0, range(1), "test"))
+    found = tangent.interpolate(SMALL, weights, (images, labels), (images[0], labels[0]), PAIR, (12,))
+    assert found.train.tolist() == found.test.tolist() == [[1]]

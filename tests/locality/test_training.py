@@ -95,10 +95,59 @@ def test_the_penalty_lowers_the_surrogate(rt):
     assert np.all(runs[1].similarity[-1] < runs[0].similarity[-1] - 0.1)
 
 
+def test_the_objective_takes_the_penalty_and_the_strength_of_each_replica(rt):
+    a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
+    weights = networks.start(a, rt, networks.start_generators(0, range(2), "test"))
+    x, y = toy(rt, 8, 2)
+    outputs, change = regularizer.gradient_change(lambda v: networks.forward(a, weights, v), x, *PAIR)
+    strength = rt.tensor([0.5, 2.0])
+    whole = training.objective(a, weights, x, y, strength, PAIR, penalty=regularizer.log_penalty)
+    for r in range(2):
+        plain = functional.binary_cross_entropy_with_logits(outputs[r], y[r])
+        added = strength[r] * -(change[r] + regularizer.FLOOR).log().mean()
+        assert whole[r].item() == pytest.approx((plain + added).item(), rel=1e-12)
+
+
+SHORT = {"epochs": 2, "batch": 8, "rate": 1e-2, "records": 1}
+
+
+def trained(rt, **course):
+    """Weights of one toy network."""
+    a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
+    x, y = toy(rt, 16, 1)
+    schedule = TrainingSchedule(**SHORT, **course)
+    return training.train(a, schedule, (x, y), (x[0], y[0]), one_pair, rt, 5, range(1)).weights
+
+
+def apart(one, other):
+    return max((w - v).abs().max().item() for w, v in zip(one, other, strict=True))
+
+
+def test_a_relative_strength_counts_in_units_of_one_over_the_change_at_the_start(rt):
+    a = Architecture(2, channels=3, blocks=1, kernel=(1, 3))
+    weights = networks.start(a, rt, networks.start_generators(5, range(1), "locality"))
+    x, _ = toy(rt, 16, 1)
+    change = 1 - training.similarity(a, weights, x[0], [PAIR])[0]
+    assert 0 < change < 0.9
+    relative = trained(rt, strength=0.1, relative=True)
+    assert apart(relative, trained(rt, strength=0.1 / change)) < 1e-12 < apart(relative, trained(rt, strength=0.1))
+
+
+def test_penalty_and_decay_reach_the_training(rt):
+    cosine = trained(rt, strength=0.1)
+    assert apart(cosine, trained(rt, strength=0.1, penalty="logarithm")) > 1e-4
+    # Without labels' or penalty's slope Adam would only shrink the weights; with both, decay still makes them smaller.
+    plain, decayed = trained(rt), trained(rt, decay=10.0)
+    assert sum(w.square().sum() for w in decayed) < sum(w.square().sum() for w in plain)
+
+
 def test_wrong_settings_are_told():
-    for settings in ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}, {"first": -1.0}):
+    wrong = ({"epochs": 0}, {"rate": 0.0}, {"strength": -1.0}, {"final": 2.0}, {"first": -1.0}, {"decay": -1e-3})
+    for settings in wrong:
         with pytest.raises(ValueError, match="got"):
             TrainingSchedule(**settings)
+    with pytest.raises(ValueError, match="one of cosine, logarithm; got 'absolute'"):
+        TrainingSchedule(penalty="absolute")
 
 
 def test_devices_are_named(explicit_devices):

@@ -181,3 +181,45 @@ def root_values(ax: Axes, spectra: Sequence[np.ndarray], labels: Sequence[str], 
         lines[0].set_label(label)
     ax.set(xlabel="singular value across the root", ylabel="share of the largest", ylim=(8e-6, 1.5))
     ax.legend(loc="upper right")
+
+
+def shuffled_columns(
+    ax: Axes, gaps: np.ndarray, accuracy: np.ndarray, mixed_gaps: Sequence[float], mixed: np.ndarray
+) -> None:
+    """Test accuracies (gaps, networks) with columns in their order, and (mixed gaps, networks) in a random one."""
+    for places, values, color, label in (
+        (gaps, accuracy, figures.KIND_COLORS[0], "columns in their order"),
+        (mixed_gaps, mixed, figures.KIND_COLORS[1], "in one random order"),
+    ):
+        beside = np.linspace(-0.35, 0.35, values.shape[1])
+        ax.plot(np.add.outer(places, beside).ravel(), values.ravel(), ".", color=color, markersize=3.5, alpha=0.6)
+        ax.plot(places, values.mean(-1), "o-", color=color, label=label, markersize=5)
+    ax.axhline(0.5, **figures.THEORY)
+    ax.set_xticks(gaps)
+    ax.set(xlabel="gap between the images, pixels", ylabel="test accuracy", ylim=(0.4, 1.02))
+    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
+
+
+PENALTY_COLORS = {"cosine": figures.KIND_COLORS[1], "logarithm": figures.KIND_COLORS[0]}
+PENALTY_LABELS = {"cosine": "|cos|", "logarithm": "its logarithm"}
+
+
+def penalty_slopes(ax: Axes, gaps: np.ndarray, slopes: Mapping[str, np.ndarray], law: np.ndarray) -> None:
+    """Lengths of gradients (gaps, networks) of both penalties and the loss; dashed, the law (gaps,) for |cos|."""
+    for name, values in slopes.items():
+        color, label = PENALTY_COLORS.get(name, "0.45"), PENALTY_LABELS.get(name, "the labels")
+        figures.band(ax, gaps, values, color=color, label=label, marker="o", markersize=4)
+    ax.plot(gaps, law, **figures.THEORY)
+    ax.set_yscale("log")
+    ax.set_xticks(gaps)
+    ax.set(xlabel="gap between the images, pixels", title="length of the gradient at the start")
+    ax.legend(loc="lower left")
+
+
+def penalties_alone(ax: Axes, courses: Mapping[str, tuple], laws: Mapping[str, np.ndarray], passed: float) -> None:
+    """Changes (T, networks) over times (T,) by penalty, laws (T,) dashed, and the change that counts as left."""
+    for name, (times, change) in courses.items():
+        ax.loglog(times[1:], change[1:], color=PENALTY_COLORS[name], linewidth=1)
+        ax.loglog(times[1:], laws[name][1:], **figures.THEORY)
+    ax.axhline(passed, color="0.6", linewidth=0.8, zorder=0)
+    ax.set(xlabel="time, steps times their size", title="1 − surrogate, a penalty alone", ylim=(None, 1))

@@ -49,5 +49,5 @@ def left(study: Stored[RangeStudy], arm: str, gap: int, *, long: bool = False) -
 
 
 def rise(study: Stored[RangeStudy], arm: str, gaps: Sequence[int]) -> float:
-    """Kendall's tau_b of the gaps and the median epochs at which an arm leaves the plateau (kendall1945ties)."""
+    """Kendall's tau_b of the gaps and the median epochs at which an arm leaves the plateau."""
     return float(stats.kendalltau(gaps, [left(study, arm, gap).median for gap in gaps]).statistic)

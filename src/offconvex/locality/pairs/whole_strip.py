@@ -10,7 +10,7 @@ from offconvex import runtime
 from offconvex.files import Arrays
 from offconvex.locality.pairs import plane
 from offconvex.locality.pairs.plane import KernelPlane
-from offconvex.stored import StoredExperiment
+from offconvex.stored import Stored, StoredExperiment
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,30 @@ def assemble(config: WholeStrip, results: Mapping[tuple, Arrays]) -> Arrays:
     rows, last = list(results.values())[:-2], list(results.values())[-2:]
     together = {name: np.stack([row[name] for row in rows]) for name in ("train", "test", "similarity")}
     return together | {f"permuted {name}": np.stack([row[name] for row in last]) for name in ("train", "test")}
+
+
+@dataclass(frozen=True)
+class Fall:
+    """Mean test accuracies of the stored networks.
+
+    Attributes:
+        near: at the first gap.
+        far: at the last two gaps, the larger.
+        error: standard error of near minus far: of networks, and of test pairs as if each gap had its own.
+    """
+
+    near: float
+    far: float
+    error: float
+
+
+def fall(strip: Stored[WholeStrip]) -> Fall:
+    """How far accuracy falls from the first to the last two gaps."""
+    means = strip["test"].mean(-1)
+    row = max((-2, -1), key=lambda place: means[place])
+    networks = sum(strip["test"][place].var(ddof=1) for place in (0, row)) / strip["test"].shape[1]
+    pairs = sum(means[place] * (1 - means[place]) for place in (0, row)) / strip.config.held_out
+    return Fall(float(means[0]), float(means[row]), float(np.sqrt(networks + pairs)))
 
 
 WHOLE_STRIP = StoredExperiment("locality-whole-strip", "locality", WholeStrip(), parts, run, assemble)
