@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
-from offconvex import configs
+from offconvex import configs, runtime, stored
 from offconvex.locality import theory
 from offconvex.locality.pairs import ranges
+from offconvex.locality.pairs import setting as settings
 from offconvex.locality.pairs.ranges import RangePoint, RangeStudy
+from offconvex.stored import Stored
 
 
 def test_every_point_is_there_once_and_has_its_row():
@@ -62,7 +65,7 @@ def test_a_tiny_study_is_run_and_put_together():
     config = configs.varied(RangeStudy(gaps=(0, 2), limit=1, far=(2,), short=1, long=7, seeds=2, together=1), base=TINY)
     parts = ranges.parts(config)
     assert len(parts) == sum(p.count for p in config.points) == len(set(parts.values()))
-    wanted = ("plain-1-gap-2-networks-0", "constant-logarithm-1-gap-2-networks-0")
+    wanted = ("plain-1-gap-2-networks-0", "constant-cosine-1-gap-2-networks-0")
     tiny = {parts[name]: ranges.run(config, *parts[name]) for name in wanted}
     plain, constant = tiny.values()
     assert plain["test"].shape == (2, 1) and plain["choose"].shape == plain["within"].shape == (1,)
@@ -75,5 +78,47 @@ def test_a_tiny_study_is_run_and_put_together():
     whole = ranges.assemble(config, numbered)
     assert whole["test"].shape == (len(config.points), 2, 2) and whole["within"].shape == (len(config.points), 2)
     assert whole["test"][0, 0].tolist() == [0, 1] and whole["test"][1, 1].tolist() == [2, 3]
-    row = config.row("constant logarithm", 2)
+    row = config.row("constant cosine", 2)
     assert config.points[row].count == 1 and np.isnan(whole["choose"][row]).tolist() == [False, True]
+
+
+def test_a_stored_study_is_known_by_its_arms_as_well(monkeypatch):
+    before = stored.settings(RangeStudy())
+    monkeypatch.setitem(ranges.ARMS, "cosine", {"schedule": {"first": 31.0, "strength": 4.0}})
+    after = stored.settings(RangeStudy())
+    assert {name for name in before if before[name] != after[name]} == {"arms"}
+
+
+def test_an_outcome_is_the_end_of_its_rows_and_the_first_record_off_the_plateau():
+    config = RangeStudy()
+    shape = len(config.points), 3, config.seeds
+    arrays = {name: np.random.default_rng(0).random(shape) for name in ("train", "test")}
+    arrays |= {name: np.random.default_rng(1).random((shape[0], shape[2])) for name in ("choose", "within")}
+    similar = np.ones(shape)
+    near, far = config.row("scaled cosine", 8), config.row("scaled cosine", 16)
+    similar[[near, far], :, 4:] = np.nan
+    similar[near, :, :4] = 1 - np.array([[0.2, 0, 0, 0.1], [0, 0.11, 0, 0.1], [0, 0.5, 0.3, 0.1]])
+    study = Stored({**arrays, "similarity": similar, "epochs": np.array([10.0, 20.0, 160.0])}, config, {})
+    found = ranges.outcome(study, "scaled cosine", (8, 16))
+    assert found.epoch[0, :4].tolist() == [10, 20, 160, 160] and np.isnan(found.epoch[:, 4:]).all()
+    assert found.epoch[1, :4].tolist() == [160] * 4 and found.across[0, :4] == pytest.approx([0, 0.5, 0.3, 0.1])
+    assert np.array_equal(found.test, arrays["test"][[near, far], -1])
+    assert np.array_equal(found.train, arrays["train"][[near, far], -1])
+    assert np.array_equal(found.within, 1 - arrays["within"][[near, far]])
+    with pytest.raises(ValueError, match="no 'scaled cosine' at gap 0"):
+        ranges.outcome(study, "scaled cosine", (0,))
+
+
+def test_first_epochs_are_those_of_the_study_s_networks():
+    schedule = {"epochs": 4, "records": 4, "settling": 2.0, "final": 0.25}
+    base = {**TINY, "schedule": schedule}
+    config = configs.varied(RangeStudy(gaps=(0, 2), limit=1, far=(2,), short=1, long=7, seeds=2, together=2), base=base)
+    point = RangePoint("logarithm", 1, 2, 2)
+    rt = runtime.resolve("cpu", torch.float32)
+    study = settings.train(config.setting(point), rt, config.seed, range(2))
+    again = ranges.first_epochs(config, point, 3, rt, 0)
+    assert again.epochs.tolist() == [3] and np.array_equal(again.loss[0], study.loss[2])
+    assert not np.array_equal(ranges.first_epochs(config, point, 3, rt, 1).loss, again.loss)
+    for epochs in (1, 4):
+        with pytest.raises(ValueError, match=f"between 2, when lambda has fallen, and 3, .* got {epochs}"):
+            ranges.first_epochs(config, point, epochs, rt, 0)
