@@ -303,10 +303,14 @@ def two_gradients(d):
 
 
 case(
-    regularizer.absolute_cosine,
+    regularizer.direction_change,
     two_gradients,
-    lambda r, *pair: agree(r, torch.cosine_similarity(*(x.flatten(1) for x in pair)).abs(), 1e-6),
+    lambda r, *pair: agree(r, 1 - torch.cosine_similarity(*(x.flatten(1) for x in pair)).abs(), 1e-6),
 )
+
+
+case(regularizer.cosine_penalty, lambda d: d.tensor(d.int(1, 3), d.int(1, 4), low=0.0, high=1.0))
+case(regularizer.log_penalty, lambda d: d.tensor(d.int(1, 3), d.int(1, 4), low=0.0, high=1.0))
 
 
 case(

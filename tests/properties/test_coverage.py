@@ -77,7 +77,6 @@ EXCEPTIONS = {
     "locality.pathfinder.study.seed_of": "the seed of a network of the stored experiments",
     "locality.regularizer.input_gradient": "a step of `gradient_similarity`",
     "locality.training.evaluate": "a column of `train`",
-    "locality.training.similarity": "a column of `train`",
     "prediction.baselines.sharpness": "a column of `measure`",
     "prediction.classifiers.hidden_and_logits": "`forward` is its second part",
     "prediction.experiments.alone": "a part of the stored experiment",
