@@ -1,11 +1,15 @@
 """The source's network: ResNet18 (he2016deep) with one output. Float32 in use: a network, not a theorem."""
 
+from typing import TypeVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from offconvex.locality import theory
 from offconvex.runtime import Runtime
+
+Residual = TypeVar("Residual", bound=nn.Module)
 
 STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
 """Channels and first stride of the four stages of two blocks each."""
@@ -63,18 +67,17 @@ class ResNet18(nn.Module):
         return self.output(self.blocks(hidden).mean((-2, -1)))[:, 0]
 
 
-def resnet18(inputs: int, rt: Runtime, generator: torch.Generator) -> ResNet18:
-    """The network at its usual start.
+def draw(network: Residual, rt: Runtime, generator: torch.Generator) -> Residual:
+    """Fill a network with the usual start of residual networks, in place.
 
-    Convolutions are normal with deviation (2 / fan-out)^(1/2), normalizations the identity, the output layer uniform on
-    +-fan-in^(-1/2).
+    Convolutions are normal with deviation (2 / fan-out)^(1/2), normalizations the identity, the layer `output` uniform
+    on +-fan-in^(-1/2).
 
     Args:
-        inputs: channels of the images.
+        network: with a linear layer `output`.
         rt: device and precision.
         generator: of the draws.
     """
-    network = ResNet18(inputs, rt.device, rt.dtype)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
@@ -85,3 +88,14 @@ def resnet18(inputs: int, rt: Runtime, generator: torch.Generator) -> ResNet18:
             draws = rt.uniform(generator, *parameter.shape) * 2 - 1
             parameter.copy_(draws * network.output.in_features**-0.5)
     return network
+
+
+def resnet18(inputs: int, rt: Runtime, generator: torch.Generator) -> ResNet18:
+    """The network at its usual start.
+
+    Args:
+        inputs: channels of the images.
+        rt: device and precision.
+        generator: of the draws.
+    """
+    return draw(ResNet18(inputs, rt.device, rt.dtype), rt, generator)
