@@ -4,6 +4,7 @@ One network at a time, channels last in memory: replicas as groups of channels w
 """
 
 import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +71,12 @@ class ModernSetting:
 
     @property
     def spans(self) -> bool:
-        """Whether a unit of the last layer sees pixels of both images; else the network is a sum of two functions."""
-        return self.task.gap <= theory.largest_gap(self.receptive_field)
+        """Whether a unit of the last layer sees pixels of both images, wherever the strides put it.
+
+        Fields lie one product of strides apart, so any stretch as wide as a field less that, plus one, is within one.
+        At a gap above `theory.largest_gap(receptive_field)` none sees both, and the network is a sum of two functions.
+        """
+        return self.task.gap <= theory.largest_gap(self.receptive_field - math.prod(self.strides) + 1)
 
 
 class ModernNetwork(nn.Module):
