@@ -118,6 +118,7 @@ MODULES = [
     "locality.bridge.neighbors",
     "locality.measure",
     "locality.networks",
+    "locality.pairs.modern",
     "locality.pairs.same_class",
     "locality.pairs.setting",
     "locality.pairs.study",

@@ -122,6 +122,17 @@ def test_an_easy_task_is_learned():
     assert history["train"][-1] > 0.9 and history["test"][-1] > 0.6 and 0 < history["change"][-1] < 1
 
 
+def test_accuracies_are_those_at_running_averages_chunk_by_chunk(rt):
+    network = start(TINY, rt).train()
+    images, labels = modern.data(TINY, rt, 0, 0)[0]
+    network(images)
+    one, two = (modern.evaluate(network, images, labels, chunk=chunk) for chunk in (5, 24))
+    assert one == pytest.approx(two, abs=1e-12) and network.training
+    outputs = network.eval()(images)
+    assert one[0] == ((outputs > 0) == (labels > 0.5)).double().mean()
+    assert one[1] == pytest.approx(torch.log1p(torch.exp(-outputs * (2 * labels - 1))).mean().item())
+
+
 def test_patches_lie_in_two_images_or_in_one():
     draws = rng.generator(0, "pairs")
     across = {modern.drawn_pair(TINY, draws) for _ in range(40)}

@@ -22,3 +22,14 @@ def test_resnet18_has_the_known_size_and_reach():
     similar.mean().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
     assert 0.2 < similar.mean().item() < 1
+
+
+def test_any_network_with_an_output_layer_gets_the_same_start():
+    rt = runtime.resolve("cpu", torch.float64)
+    network = torch.nn.Sequential()
+    network.first = torch.nn.Conv2d(2, 5000, 3, bias=False, dtype=rt.dtype)
+    network.output = torch.nn.Linear(4, 1, dtype=rt.dtype)
+    assert resnet18.draw(network, rt, rng.generator(0, "start")) is network
+    expected = (2 / (5000 * 9)) ** 0.5
+    assert abs(network.first.weight.std().item() / expected - 1) < 0.02
+    assert max(p.abs().max().item() for p in network.output.parameters()) <= 0.5

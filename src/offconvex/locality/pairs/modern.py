@@ -191,15 +191,15 @@ def train(setting: ModernSetting, rt: Runtime, seed: int, replica: int) -> Array
             objective(trained, images[rows], labels[rows], schedule.strength_at(part), pair, setting).backward()
             optimizer.step()
         if (epoch + 1) % schedule.record_every == 0 or epoch + 1 == schedule.epochs:
-            across = mean_change(trained, held[0][:128], setting.task.patches)
+            across = _mean_change(trained, held[0][:128], setting.task.patches)
             record = (*evaluate(trained, images, labels), evaluate(trained, *held)[0], across)
             records.append((epoch + 1.0, *record))
     arrays = dict(zip(("epochs", *NAMES), np.array(records).T, strict=True))
-    halves = [mean_change(trained, held[0][:128], pair) for pair in setting.task.halves]
+    halves = [_mean_change(trained, held[0][:128], pair) for pair in setting.task.halves]
     return arrays | {"within": np.array(np.mean(halves))}
 
 
-def mean_change(network: ModernNetwork, images: Float[Tensor, "N C H W"], pair: tuple[Patch, Patch]) -> float:
+def _mean_change(network: ModernNetwork, images: Float[Tensor, "N C H W"], pair: tuple[Patch, Patch]) -> float:
     """Mean of 1 - surrogate, in float64: it may be tiny."""
     return changes(copy.deepcopy(network).double(), images.double(), pair).mean().item()
 
