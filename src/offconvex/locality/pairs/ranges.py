@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from offconvex import configs, runtime
+from offconvex import configs, rng, runtime
 from offconvex.files import Arrays
 from offconvex.locality import training
 from offconvex.locality.pairs import setting as settings
@@ -208,7 +208,7 @@ def outcome(study: Stored[RangeStudy], arm: str, gaps: Sequence[int], *, long: b
 def first_epochs(config: RangeStudy, point: RangePoint, epochs: int, rt: Runtime, seed: int) -> History:
     """The first epochs of a point's networks, before their rate falls, as a chapter of that seed trains them.
 
-    With seed 0 they are the very networks of the study, with another new ones, whose seeds are ten apart.
+    With seed 0 they are the very networks of the study, with another new ones, from a stream of their own.
 
     Raises:
         ValueError: if the rate of the study's networks falls sooner.
@@ -221,4 +221,5 @@ def first_epochs(config: RangeStudy, point: RangePoint, epochs: int, rt: Runtime
             f"rate begins to fall; got {epochs}."
         )
     start = configs.varied(setting, schedule={"epochs": epochs, "final": 0.0, "records": 1})
-    return settings.train(start, rt, config.seed + 10 * seed, range(point.count))
+    own = rng.stream_seed(seed, "locality ranges") if seed else config.seed
+    return settings.train(start, rt, own, range(point.count))
