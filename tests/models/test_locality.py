@@ -13,7 +13,7 @@ from offconvex.locality.regularizer import Patch
 CHAPTER = "locality"
 ROW = re.compile(r"(\S+), (cos|log): slope (\S+), new pairs (\d+)% to (\d+)%")
 FIRST, SECOND = Patch(0, 0, 1, 1), Patch(0, 1, 1, 1)
-LOOP = "((strength, log) for strength in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5) for log in (0, 1))"
+LOOP = "((begin, log) for begin in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5) for log in (0, 1))"
 PENALTY = {0: regularizer.cosine_penalty, 1: regularizer.log_penalty}
 
 
