@@ -197,7 +197,7 @@ def shuffled_columns(
     ax.axhline(0.5, **figures.THEORY)
     ax.set_xticks(gaps)
     ax.set(xlabel="gap between the images, pixels", ylabel="test accuracy", ylim=(0.4, 1.02))
-    ax.legend(loc="center left", bbox_to_anchor=(0.0, 0.62))
+    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.6))
 
 
 PENALTY_COLORS = {"cosine": figures.KIND_COLORS[1], "logarithm": figures.KIND_COLORS[0]}
