@@ -54,8 +54,8 @@ class Chosen:
         other_error: (R,) its relative error on them.
     """
 
-    small: neighbors.Learned
-    large: neighbors.Learned
+    small: neighbors.Completed
+    large: neighbors.Completed
     small_values: np.ndarray
     large_values: np.ndarray
     other_rank: np.ndarray

@@ -24,7 +24,7 @@ NEAR, FAR = "near", "far"
 TREE, OTHER_TREE, COMPONENTS = "tree", "other tree", "components"
 """A tree factorization that splits 01|23, one that splits 02|13, and a sum of outer products, which has no tree."""
 
-Arm = tuple[str, str]
+LearnedBy = tuple[str, str]
 """What is learned and what learns it, such as (NEAR, TREE)."""
 
 MIDDLE = 0.4
@@ -90,7 +90,7 @@ _TREE = hierarchical.mode_tree(hierarchical.BINARY_4)
 
 
 @dataclass(frozen=True)
-class Learned:
+class Completed:
     """One arm at the end, one number a replica.
 
     Attributes:
@@ -172,14 +172,14 @@ def gaussian_start(
 
 def measured(
     found: Float[Tensor, "R d d d d"], targets: Float[Tensor, "R d d d d"], masks: Float[Tensor, "R d d d d"]
-) -> Learned:
+) -> Completed:
     """Errors and tails of what was found, replica by replica."""
     hidden = 1 - masks
     hidden = torch.where(hidden.flatten(1).sum(1).view(-1, 1, 1, 1, 1) > 0, hidden, masks)
     errors = [((found - targets) * part).flatten(1).norm(dim=1) for part in (hidden, masks)]
     sizes = [(targets * part).flatten(1).norm(dim=1) for part in (hidden, masks)]
     unseen, observed = ((error / size).cpu().numpy() for error, size in zip(errors, sizes))
-    return Learned(unseen, observed, tail(found, (0, 1)), tail(found, (0, 2)))
+    return Completed(unseen, observed, tail(found, (0, 1)), tail(found, (0, 2)))
 
 
 def tail(tensors: Float[Tensor, "R d d d d"], axes: tuple[int, ...]) -> Float[np.ndarray, " R"]:
@@ -189,8 +189,8 @@ def tail(tensors: Float[Tensor, "R d d d d"], axes: tuple[int, ...]) -> Float[np
 
 
 def learn(
-    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[Arm], fraction: float, replicas: range
-) -> list[Learned]:
+    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[LearnedBy], fraction: float, replicas: range
+) -> list[Completed]:
     """Every arm from the same share of entries; all arms with a tree advance together, and all without."""
     trees = [arm for arm in arms if arm[1] != COMPONENTS]
     sums = [arm for arm in arms if arm[1] == COMPONENTS]
@@ -200,7 +200,7 @@ def learn(
 
 
 def _learn_trees(
-    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[Arm], fraction: float, replicas: range
+    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[LearnedBy], fraction: float, replicas: range
 ) -> list[torch.Tensor]:
     """Tensors by arm. The engine's tree splits 01|23; the other one is that tree on tensors with axes exchanged."""
     if not arms:
@@ -214,7 +214,7 @@ def _learn_trees(
 
 
 def _learn_sums(
-    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[Arm], fraction: float, replicas: range
+    config: Neighbors, rt: Runtime, seed: int, arms: Sequence[LearnedBy], fraction: float, replicas: range
 ) -> list[torch.Tensor]:
     if not arms:
         return []
