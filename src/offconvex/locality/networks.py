@@ -75,7 +75,7 @@ def forward(
     weights: list[Float[Tensor, "R _ _"]],
     images: Float[Tensor, "R N C H W"] | Float[Tensor, "N C H W"],
     *,
-    passed: list[tuple[Tensor, Tensor]] | None = None,
+    passed: list[tuple[Float[Tensor, "..."], Float[Tensor, "..."]]] | None = None,
 ) -> Float[Tensor, "R N"]:
     """One output per sample, of images of each replica, or of images that all replicas see.
 

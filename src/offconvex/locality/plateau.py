@@ -30,12 +30,12 @@ def logarithm_law(times: Float[np.ndarray, " T"], start: float, strength: float 
     return np.sqrt(start**2 + 4 * strength * times)
 
 
-def cosine_wait(first: np.ndarray | float, last: float, c: np.ndarray | float, strength: float = 1.0):
+def cosine_wait(first: float, last: float, c: float, strength: float = 1.0) -> float:
     """Time from a change to a later one by `cosine_law`, ln(last / first) / (4 lambda c)."""
     return np.log(last / first) / (4 * strength * c)
 
 
-def logarithm_wait(first: np.ndarray | float, last: float, c: np.ndarray | float, strength: float = 1.0):
+def logarithm_wait(first: float, last: float, c: float, strength: float = 1.0) -> float:
     """Time from a change to a later one by `logarithm_law`, (last - first) / (4 lambda c): it goes as 1/c as well."""
     return (last - first) / (4 * strength * c)
 
