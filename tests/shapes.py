@@ -121,7 +121,6 @@ MODULES = [
     "locality.pairs.modern",
     "locality.pairs.penalties",
     "locality.pairs.plane",
-    "locality.pairs.ranges",
     "locality.pairs.same_class",
     "locality.pairs.setting",
     "locality.pairs.study",

@@ -156,12 +156,12 @@ def cosine_penalty(change: Float[Tensor, "*lead n"]) -> Float[Tensor, "*lead"]:
     return 1 - change.mean(-1)
 
 
-def log_penalty(change: Float[Tensor, "*lead n"]) -> Float[Tensor, "*lead"]:
-    """Mean of -ln(change + FLOOR), whose slope does not depend on how small the change is (own derivation).
+def log_penalty(change: Float[Tensor, "*lead n"], *, floor: float = FLOOR) -> Float[Tensor, "*lead"]:
+    """Mean of -ln(change + floor), whose slope does not depend on how small the change is (own derivation).
 
-    With change = c e^2 the slope in e is -2 / e as long as c e^2 is well above FLOOR: there is no c in it.
+    With change = c e^2 the slope in e is -2 / e as long as c e^2 is well above the floor: there is no c in it.
     """
-    return -(change + FLOOR).log().mean(-1)
+    return -(change + floor).log().mean(-1)
 
 
 PENALTIES = {"cosine": cosine_penalty, "logarithm": log_penalty}

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from offconvex import configs, rng, runtime
 from offconvex.files import Arrays
@@ -151,7 +150,7 @@ def assemble(config: RangeStudy, results: Mapping[tuple, Arrays]) -> Arrays:
     arrays = list(results.values())
     together = {"epochs": arrays[0]["epochs"]}
     for name in (*NAMES, "choose", "within"):
-        rows: list[Float[np.ndarray, "*T R"]] = []
+        rows = []
         for point in config.points:
             own = [a[name] for key, a in results.items() if key[0] == point]
             row = np.concatenate(own, -1)
