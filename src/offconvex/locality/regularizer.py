@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -164,7 +165,11 @@ def log_penalty(change: Float[Tensor, "*lead n"], *, floor: float = FLOOR) -> Fl
     return -(change + floor).log().mean(-1)
 
 
-PENALTIES = {"cosine": cosine_penalty, "logarithm": log_penalty}
+PENALTIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "cosine": cosine_penalty,
+    "logarithm": log_penalty,
+    "deep logarithm": partial(log_penalty, floor=1e-12),  # near the least change that single precision resolves
+}
 """Penalty by name, changes (*lead, n) to one number for each replica (*lead,)."""
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -37,7 +36,6 @@ class TrainingSchedule:
         penalty: of the regularizer, a name in PENALTIES.
         relative: whether lambda counts in units of one over the change (1 - surrogate) that each network has at its
             start, so that the slope of the |cos| penalty does not vanish with it.
-        floor: added to the change under the logarithm; a change well below it gives the penalty no slope.
         decay: of the weights, what Adam adds to their gradient for each unit of weight.
     """
 
@@ -52,12 +50,11 @@ class TrainingSchedule:
     warming: float = 0.0
     penalty: str = "cosine"
     relative: bool = False
-    floor: float = regularizer.FLOOR
     decay: float = 0.0
 
     def __post_init__(self):
-        if min(self.epochs, self.batch, self.records) < 1 or not min(self.rate, self.floor) > 0:
-            raise ValueError(f"Epochs, batch, records, rate and floor must be positive; got {self}.")
+        if min(self.epochs, self.batch, self.records) < 1 or not self.rate > 0:
+            raise ValueError(f"Epochs, batch, records and rate must be positive; got {self}.")
         if self.penalty not in regularizer.PENALTIES:
             raise ValueError(f"`penalty` must be one of {', '.join(regularizer.PENALTIES)}; got {self.penalty!r}.")
         if min(self.strength, self.first, self.settling, self.warming, self.decay) < 0 or not 0 <= self.final <= 1:
@@ -134,8 +131,6 @@ def train(
     places = rng.generator(seed, "locality", "patches")
     optimizer = torch.optim.Adam(weights, lr=schedule.rate, weight_decay=schedule.decay)
     penalty = regularizer.PENALTIES[schedule.penalty]
-    if schedule.penalty == "logarithm":
-        penalty = partial(penalty, floor=schedule.floor)
     measured = (recorded or pairs)(rng.generator(seed, "locality", "measured patches"))
     unit = _unit(architecture, weights, held_out[0], measured) if schedule.relative else 1.0
     steps = images.shape[1] // schedule.batch

@@ -20,18 +20,16 @@ class FloorStudy:
 
     Attributes:
         gap: between the images.
-        floor: added to the change under the logarithm.
         base: networks, pairs and schedule; short and long networks are taken, as many as there.
     """
 
     gap: int = 20
-    floor: float = 1e-12
     base: RangeStudy = RangeStudy(seed=601)
 
     def setting(self, blocks: int, *, low: bool) -> PairSetting:
         """Plain networks, or those with the logarithm over the low floor."""
         point = RangePoint("logarithm" if low else "plain", blocks, self.gap, self.base.seeds)
-        return configs.varied(self.base.setting(point), schedule={"floor": self.floor})
+        return configs.varied(self.base.setting(point), schedule={"penalty": "deep logarithm"})
 
     def settings(self) -> dict[str, object]:
         """What the stored result is known by: all fields, and what the two arms change."""
