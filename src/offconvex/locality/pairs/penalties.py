@@ -56,14 +56,15 @@ class PenaltySlopes:
 
 def slopes(config: PenaltyStart, rt: Runtime, seed: int) -> PenaltySlopes:
     """Gradients of both penalties and of the loss where training begins."""
-    found: dict[str, list[Tensor]] = {name: [] for name in ("change", *regularizer.PENALTIES, "loss")}
+    penalties = {"cosine": regularizer.cosine_penalty, "logarithm": regularizer.log_penalty}
+    found: dict[str, list[Tensor]] = {name: [] for name in ("change", *penalties, "loss")}
     for gap in config.gaps:
         setting = config.setting(gap)
         images, labels, weights = _begin(setting, config.networks, rt, seed)
         outputs, change = _change(setting, weights, images)
         loss = functional.binary_cross_entropy_with_logits(outputs, labels, reduction="none").mean(-1)
         found["change"].append(change.detach().mean(-1))
-        for name, value in [*((n, p(change)) for n, p in regularizer.PENALTIES.items()), ("loss", loss)]:
+        for name, value in [*((n, p(change)) for n, p in penalties.items()), ("loss", loss)]:
             found[name].append(_length(_gradient(value, weights)))
     return PenaltySlopes(**{name: torch.stack(rows).cpu().numpy() for name, rows in found.items()})
 
