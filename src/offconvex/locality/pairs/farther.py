@@ -1,4 +1,4 @@
-"""Past the gap at which the study of ranges ends: a lower floor and a slower course. Float32: networks, not theorems."""
+"""Past the gap where the study of ranges ends: a lower floor, a slower course. Float32: networks, not theorems."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
