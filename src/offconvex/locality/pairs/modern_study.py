@@ -10,6 +10,7 @@ from offconvex import configs, runtime
 from offconvex.files import Arrays
 from offconvex.locality.pairs import modern
 from offconvex.locality.pairs.modern import ModernSetting
+from offconvex.stored import StoredExperiment
 
 LOG = {"penalty": "logarithm", "first": 0.3, "strength": 0.05, "settling": 10.0}
 ARMS: dict[str, dict[str, object]] = {
@@ -38,7 +39,7 @@ class ModernStudy:
         ("logarithm", 0),
         ("wrong patches", 40),
     )
-    base: ModernSetting = ModernSetting()
+    base: ModernSetting = ModernSetting(strides=(2, 1, 2, 1))
     seeds: int = 5
     seed: int = 600
 
@@ -85,3 +86,7 @@ def assemble(config: ModernStudy, results: Mapping[tuple, Arrays]) -> Arrays:
         ]
         together[name] = np.stack(rows)
     return together
+
+
+MODERN = StoredExperiment("locality-modern", "locality", ModernStudy(), parts, run, assemble)
+"""Networks with residuals, normalization and strides, near and far, without the term, with it, and with it within."""
