@@ -129,7 +129,7 @@ def spread(ax: Axes, labels: Sequence[str], values: Sequence[np.ndarray], colors
         ax.plot(own, np.full(len(own), row), "o", color=color, markersize=4.5, alpha=0.7, markeredgewidth=0)
         ax.plot([np.nanmean(own)], [row], "|", color=color, markersize=16, markeredgewidth=2)
     ax.axvline(0.5, **figures.THEORY)
-    ax.set_yticks(range(len(labels)), labels)
+    ax.set_yticks(range(len(labels)), [label.replace("cosine", "|cos|") for label in labels])
     ax.set(xlabel="test accuracy", xlim=(0.4, 0.95), ylim=(len(labels) - 0.4, -0.6))
 
 
@@ -200,7 +200,7 @@ def shuffled_columns(
     ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.6))
 
 
-PENALTY_COLORS = {"cosine": figures.KIND_COLORS[1], "logarithm": figures.KIND_COLORS[0]}
+PENALTY_COLORS = {"cosine": figures.KIND_COLORS[1], "logarithm": figures.KIND_COLORS[2]}
 PENALTY_LABELS = {"cosine": "|cos|", "logarithm": "its logarithm"}
 
 
