@@ -146,7 +146,7 @@ def test_wrong_settings_are_told():
     for settings in wrong:
         with pytest.raises(ValueError, match="got"):
             TrainingSchedule(**settings)
-    with pytest.raises(ValueError, match="one of cosine, logarithm; got 'absolute'"):
+    with pytest.raises(ValueError, match="one of cosine, logarithm, deep logarithm; got 'absolute'"):
         TrainingSchedule(penalty="absolute")
 
 
