@@ -201,7 +201,7 @@ def shuffled_columns(
 
 
 PENALTY_COLORS = {"cosine": figures.KIND_COLORS[1], "logarithm": figures.KIND_COLORS[2]}
-PENALTY_LABELS = {"cosine": "|cos|", "logarithm": "its logarithm"}
+PENALTY_LABELS = {"cosine": "|cos|", "logarithm": "−ln(1 − |cos|)"}
 
 
 def penalty_slopes(ax: Axes, gaps: np.ndarray, slopes: Mapping[str, np.ndarray], law: np.ndarray) -> None:

@@ -152,7 +152,7 @@ FLOOR = 1e-9
 def cosine_penalty(change: Float[Tensor, "*lead n"]) -> Float[Tensor, "*lead"]:
     """Mean of |cos| = 1 - change: the source's regularizer (razin2022implicit, 6).
 
-    With f = f_near + e f_joint the change is c e^2 + O(e^4), so that the slope in e is -2 c e: it vanishes with c.
+    With f = f_near + e f_joint the change is c e^2 + O(e^3), so that the slope in e is -2 c e: it vanishes with c.
     """
     return 1 - change.mean(-1)
 
