@@ -14,6 +14,9 @@ import beartype
 import jaxtyping
 
 MODULES = [
+    "bias.certificate",
+    "bias.steepest.model",
+    "bias.steepest.rules",
     "datasets",
     "descent",
     "factorizations.balance",
