@@ -15,6 +15,8 @@ import jaxtyping
 
 MODULES = [
     "bias.certificate",
+    "bias.diagonal.saddles",
+    "bias.diagonal.saddles_theory",
     "bias.steepest.model",
     "bias.steepest.rules",
     "datasets",
