@@ -1,0 +1,85 @@
+"""Decoupled decay: the sphere on which the weights of steepest descent end."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from offconvex.bias.certificate import dual_norm, loss_weights, margins, mixture, norm
+from offconvex.bias.steepest import theory
+from offconvex.bias.steepest.model import SeparableData
+from offconvex.bias.steepest.rules import Rule, direction, follow
+
+
+@dataclass(frozen=True)
+class DecayedRun:
+    """W <- (1 - eta decay) W + eta D, with eta decay = `part`, falling by `fall` over the last steps.
+
+    Attributes:
+        data: sizes and laws.
+        decays: lambda of each run.
+        part: of the weights that a step replaces.
+        steps: of each run.
+        tail: how many of them are shortened, evenly in the logarithm.
+        fall: by which the last step is shorter than the first.
+        looks: numbers of steps, evenly spaced in the logarithm, at which the norm is read.
+    """
+
+    data: SeparableData = SeparableData()
+    decays: tuple[float, ...] = (0.5, 2.0)
+    part: float = 0.02
+    steps: int = 5000
+    tail: int = 2500
+    fall: float = 1000.0
+    looks: int = 50
+
+    def __post_init__(self):
+        if min(self.decays, default=0.0) <= 0 or not 0 < self.part <= 1 or not 1 <= self.tail < self.steps:
+            raise ValueError(
+                "A decayed run needs positive decays, a part in (0, 1] and a tail shorter than the run; got "
+                f"{self.decays}, {self.part}, {self.tail} of {self.steps}."
+            )
+
+    @property
+    def parts(self) -> Float[np.ndarray, " T"]:
+        """Part of the weights that each step replaces, eta times decay."""
+        shortening = np.geomspace(1, 1 / self.fall, self.tail)
+        return self.part * np.r_[np.ones(self.steps - self.tail), shortening]
+
+
+@dataclass(frozen=True)
+class DecayedNorms:
+    """Norm of the weights times decay, for each decay L, at K numbers of steps, R data sets.
+
+    Attributes:
+        steps: (K,).
+        radius: norm times decay, (K, L, R).
+        limit: what theory lets it be at most, (K,).
+        gap: how far the loss's logarithm is above its least value in the ball, at most, at the end, (L, R).
+    """
+
+    steps: np.ndarray
+    radius: np.ndarray
+    limit: np.ndarray
+    gap: np.ndarray
+
+
+def decayed(
+    config: DecayedRun, name: str, data: Float[np.ndarray, "R N n m"], rule: Rule | None = None
+) -> DecayedNorms:
+    """Runs with decay by the rule of a norm, or by another rule, judged in that norm; axes (L, R).
+
+    The rule serves each decay in turn, so it must have no memory.
+    """
+    every = np.broadcast_to(data, (len(config.decays), *data.shape))
+    decays = np.array(config.decays)[:, None]
+    keep = np.unique(np.geomspace(1, config.steps, config.looks).astype(int))
+    rule = rule or (lambda gradient: direction(name, gradient))
+    # Each decay has its own step, so that all replace the same part of their weights: one call for each.
+    courses = [follow(data, rule, config.parts / decay, decay=decay, keep=list(keep)) for decay in config.decays]
+    weights = np.stack([course.weights for course in courses], axis=1)
+    end = weights[-1]
+    gradient = mixture(every, loss_weights(margins(every, end)))
+    gap = theory.ball_gap(dual_norm(name, gradient), np.sum(gradient * end, axis=(-2, -1)), decays)
+    limit = theory.ball_radius(config.parts, 1.0)[courses[0].steps - 1]
+    return DecayedNorms(courses[0].steps, norm(name, weights) * decays, limit, gap)
