@@ -9,7 +9,7 @@ from offconvex.bias.steepest import margins, radius, rules, theory
 from offconvex.bias.steepest.model import SeparableData
 
 DATA = SeparableData(rows=4, columns=5, examples=8, laws=("gaussian", "uniform"))
-RACE = margins.MarginRace(data=DATA, steps=4000, looks=12)
+RACE = margins.MarginRace(steps=4000, looks=12)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_ball_radius_is_the_recursion_and_is_attained():
 
 @pytest.mark.parametrize("name", certificate.NORMS)
 def test_decayed_weights_end_on_the_sphere(name):
-    config = radius.DecayedRun(data=DATA, decays=(0.5, 3.0), steps=2000, tail=1000)
+    config = radius.DecayedRun(decays=(0.5, 3.0), steps=2000)
     seen = radius.decayed(config, name, DATA.draw(3))
     assert seen.radius.shape == (len(seen.steps), 2, 2)
     assert np.abs(seen.radius[-1] - 1).max() < 1e-3
@@ -119,8 +119,8 @@ def test_decayed_weights_end_on_the_sphere(name):
 def test_decay_minimizes_the_loss_in_the_ball():
     # The ball of the largest entry is a box.
     data, decay = DATA.draw(3), 0.5
-    seen = radius.decayed(radius.DecayedRun(data=DATA, decays=(decay,)), "max", data)
-    lengths = radius.DecayedRun(data=DATA).parts / decay
+    seen = radius.decayed(radius.DecayedRun(decays=(decay,)), "max", data)
+    lengths = radius.DecayedRun().parts / decay
     course = rules.follow(data, np.sign, lengths, decay=decay)
     for place, one in enumerate(data):
         flat = one.reshape(8, -1)
@@ -139,9 +139,7 @@ def test_decay_minimizes_the_loss_in_the_ball():
 
 def test_another_rule_ends_elsewhere():
     data = DATA.draw(3)
-    seen = radius.decayed(
-        radius.DecayedRun(data=DATA), "max", data, lambda gradient: rules.direction("frobenius", gradient)
-    )
+    seen = radius.decayed(radius.DecayedRun(), "max", data, lambda gradient: rules.direction("frobenius", gradient))
     assert seen.radius[-1].max() < 0.8
     assert seen.gap.min() > 0.1
 
@@ -161,5 +159,5 @@ def test_bad_input_gets_a_sentence():
         margins.MarginRace(first=0.0)
     with pytest.raises(ValueError, match="positive decays"):
         radius.DecayedRun(decays=(0.0,))
-    with pytest.raises(ValueError, match="tail shorter than the run"):
-        radius.DecayedRun(steps=100, tail=100)
+    with pytest.raises(ValueError, match="a tail in"):
+        radius.DecayedRun(tail=1.0)

@@ -7,25 +7,22 @@ from jaxtyping import Float
 
 from offconvex.bias.certificate import NORMS, Certificate, bound, certify, dual_norm, margins, norm
 from offconvex.bias.steepest import theory
-from offconvex.bias.steepest.model import SeparableData
 from offconvex.bias.steepest.rules import MarginCourse, directions, follow
 
 
 @dataclass(frozen=True)
 class MarginRace:
-    """The five rules on the same data, with steps first / (largest dual norm of an example) / sqrt(t).
+    """The five rules on the same data, with steps first / (mean dual norm of an example) / sqrt(t).
 
     Attributes:
-        data: sizes and laws.
         steps: of each rule; the last half of them makes the mean p of the certificate.
-        first: length of the first step in units of one over the largest dual norm, at which a step could turn the order
-            of two examples around; long first steps travel far early, see `theory.guaranteed_gap`.
+        first: length of the first step in units of one over the mean dual norm, by which a step changes margins by
+            about one; the mean, since a single large example, easily separated, would else shorten all steps.
         looks: numbers of steps, evenly spaced in the logarithm, at which the course is kept.
     """
 
-    data: SeparableData = SeparableData()
     steps: int = 24_000
-    first: float = 4.0
+    first: float = 3.0
     looks: int = 40
 
     def __post_init__(self):
@@ -85,13 +82,18 @@ def largest_dual(data: Float[np.ndarray, "R N n m"]) -> Float[np.ndarray, "5 R"]
     return np.stack([dual_norm(name, data).max(axis=-1) for name in NORMS])
 
 
+def step_scale(data: Float[np.ndarray, "R N n m"]) -> Float[np.ndarray, "5 R"]:
+    """One over the mean dual norm of the examples, for each of the five norms: the unit of the steps of a race."""
+    return 1 / np.stack([dual_norm(name, data).mean(axis=-1) for name in NORMS])
+
+
 def race(config: MarginRace, data: Float[np.ndarray, "R N n m"]) -> MarginCourse:
     """The courses of all five rules, on axes (5, R) in the order of `NORMS`."""
     every = np.broadcast_to(data, (len(NORMS), *data.shape))
     looks = np.unique(np.geomspace(10, config.steps, config.looks).astype(int))
     keep = [*looks, config.steps // 2]
     lengths = config.first / np.sqrt(np.arange(1, config.steps + 1))
-    return follow(every, directions, lengths, scale=1 / largest_dual(data), keep=keep)
+    return follow(every, directions, lengths, scale=step_scale(data), keep=keep)
 
 
 def gradient_descent(data: Float[np.ndarray, "R N n m"], steps: int) -> Float[np.ndarray, "R n m"]:
@@ -144,9 +146,11 @@ def bracket(config: MarginRace, data: Float[np.ndarray, "R N n m"], course: Marg
         margins(every, course.weights[:, place]).min(axis=-1) / norm(name, course.weights[:, place])
         for place, name in enumerate(NORMS)
     ]
-    sizes = largest_dual(data)
+    scale = step_scale(data)
     lengths = config.first / np.sqrt(np.arange(1, config.steps + 1))
-    # The bound for steps of length lengths / L is L times that for L = 1.
-    guarantee = theory.guaranteed_gap(lengths, 1.0, data.shape[1])[course.steps - 1][:, None, None] * sizes
+    # Steps l / u and examples of dual norm L have u times the bound of steps l and examples of dual norm L / u.
+    ratios = (largest_dual(data) * scale).ravel()
+    guarantees = [theory.guaranteed_gap(lengths, ratio, data.shape[1])[course.steps - 1] for ratio in ratios]
+    guarantee = np.stack(guarantees, axis=-1).reshape(-1, *scale.shape) / scale
     least = np.minimum.accumulate(np.minimum(np.stack(last, axis=1), mean_bounds), axis=0)
     return Bracket(course.steps, np.stack(reached, axis=1), least, guarantee, mean_bounds)

@@ -7,7 +7,6 @@ from jaxtyping import Float
 
 from offconvex.bias.certificate import dual_norm, loss_weights, margins, mixture, norm
 from offconvex.bias.steepest import theory
-from offconvex.bias.steepest.model import SeparableData
 from offconvex.bias.steepest.rules import Rule, direction, follow
 
 
@@ -16,35 +15,33 @@ class DecayedRun:
     """W <- (1 - eta decay) W + eta D, with eta decay = `part`, falling by `fall` over the last steps.
 
     Attributes:
-        data: sizes and laws.
         decays: lambda of each run.
         part: of the weights that a step replaces.
         steps: of each run.
-        tail: how many of them are shortened, evenly in the logarithm.
+        tail: share of them that is shortened, evenly in the logarithm.
         fall: by which the last step is shorter than the first.
         looks: numbers of steps, evenly spaced in the logarithm, at which the norm is read.
     """
 
-    data: SeparableData = SeparableData()
     decays: tuple[float, ...] = (0.5, 2.0)
     part: float = 0.02
     steps: int = 5000
-    tail: int = 2500
+    tail: float = 0.5
     fall: float = 1000.0
     looks: int = 50
 
     def __post_init__(self):
-        if min(self.decays, default=0.0) <= 0 or not 0 < self.part <= 1 or not 1 <= self.tail < self.steps:
+        if min(self.decays, default=0.0) <= 0 or not 0 < self.part <= 1 or not 0 < self.tail < 1 or self.steps < 4:
             raise ValueError(
-                "A decayed run needs positive decays, a part in (0, 1] and a tail shorter than the run; got "
-                f"{self.decays}, {self.part}, {self.tail} of {self.steps}."
+                "A decayed run needs positive decays, a part in (0, 1], a tail in (0, 1) and four steps or more; got "
+                f"{self.decays}, {self.part}, {self.tail} and {self.steps}."
             )
 
     @property
     def parts(self) -> Float[np.ndarray, " T"]:
         """Part of the weights that each step replaces, eta times decay."""
-        shortening = np.geomspace(1, 1 / self.fall, self.tail)
-        return self.part * np.r_[np.ones(self.steps - self.tail), shortening]
+        shortened = int(self.tail * self.steps)
+        return self.part * np.r_[np.ones(self.steps - shortened), np.geomspace(1, 1 / self.fall, shortened)]
 
 
 @dataclass(frozen=True)
