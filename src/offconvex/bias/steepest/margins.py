@@ -76,6 +76,11 @@ class Bracket:
     guarantee: np.ndarray
     mean_bound: np.ndarray
 
+    @property
+    def used(self) -> Float[np.ndarray, " some"]:
+        """Gap of margin and certificate of the mean p over its guarantee, wherever the examples are separated."""
+        return ((self.mean_bound - self.margin) / self.guarantee)[self.margin > 0]
+
 
 def largest_dual(data: Float[np.ndarray, "R N n m"]) -> Float[np.ndarray, "5 R"]:
     """Largest dual norm of an example for each of the five norms: how fast a step of norm one changes a margin."""

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 
 def guaranteed_gap(lengths: Float[np.ndarray, " T"], largest: float, examples: int) -> Float[np.ndarray, " T"]:
-    """After each number of steps, what the certificate of the mean p may exceed the margin of the weights by, at most.
+    """After each number of steps, how far the certificate of the mean p is above a positive margin, at most.
 
     (ln N + L^2 sum eta^2 / 2) / sum eta, with L the largest dual norm of an example; own derivation in the manner of
     fan2025implicit: f = ln sum exp(-z_i) starts at ln N and is at least -min z; a step along D of norm one changes it
