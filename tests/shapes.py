@@ -17,6 +17,7 @@ MODULES = [
     "bias.certificate",
     "bias.diagonal.saddles",
     "bias.diagonal.saddles_theory",
+    "bias.rosenbrock",
     "bias.steepest.margins",
     "bias.steepest.model",
     "bias.steepest.radius",
