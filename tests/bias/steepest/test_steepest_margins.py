@@ -88,6 +88,25 @@ def test_bracket_closes_within_its_guarantee(raced):
     assert np.all((seen.bound - seen.margin)[-1] < 0.3 * (seen.bound - seen.margin)[2])
 
 
+def test_units_of_steps_are_dual_norms():
+    data = DATA.draw(1)
+    for place, name in enumerate(certificate.NORMS):
+        sizes = certificate.dual_norm(name, data)
+        assert np.allclose(margins.largest_dual(data)[place], sizes.max(axis=1))
+        assert np.allclose(margins.step_scale(data)[place] * sizes.mean(axis=1), 1)
+
+
+def test_gap_of_the_ball_vanishes_at_its_minimum_only():
+    # One example X: the minimum of -<W, X> in the ball of radius 2 is at 2 D, D the direction of X.
+    one = np.random.default_rng(0).standard_normal((6, 3, 4))
+    for name in certificate.NORMS:
+        dual = certificate.dual_norm(name, one)
+        reached = np.sum(one * 2 * rules.direction(name, one), axis=(-2, -1))
+        assert np.allclose(theory.ball_gap(dual, reached, 0.5), 0, atol=1e-12)
+        # Half way it is what is missing, since the logarithm of this loss is linear.
+        assert np.allclose(theory.ball_gap(dual, reached / 2, 0.5), reached / 2)
+
+
 def test_guarantee_is_tight_for_one_example():
     # One example: the margin is sum eta times L exactly, and p is one. The first term is zero, the second is slack.
     lengths = np.array([0.5, 0.25])

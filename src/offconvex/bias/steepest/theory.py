@@ -32,7 +32,8 @@ def ball_gap(
 ) -> Float[np.ndarray, "*any"]:
     """How far ln sum exp(-z_i) is above its least value in the ball of radius 1 / decay, at most.
 
-    ||G||_dual / decay - <G, W>, which is zero only at the minimum. Own derivation: a step of steepest descent and decay
-    is W <- (1 - eta decay) W + eta decay (D / decay), the method of Frank and Wolfe on this ball, whose gap this is.
+    ||G||_dual / decay - <G, W>, which is zero only at the minimum. Own derivation, for runs of xie2024implicit: with
+    decay a step is W <- (1 - eta decay) W + eta decay (D / decay), the method of Frank and Wolfe on the ball, whose gap
+    this is.
     """
     return dual / decay - product
