@@ -15,8 +15,10 @@ import jaxtyping
 
 MODULES = [
     "bias.certificate",
+    "bias.diagonal.model",
     "bias.diagonal.saddles",
     "bias.diagonal.saddles_theory",
+    "bias.mirror",
     "bias.rosenbrock",
     "bias.steepest.margins",
     "bias.steepest.model",

@@ -6,13 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from offconvex import rng
-
-LAWS = {
-    "gaussian": lambda generator, shape: generator.standard_normal(shape),
-    "uniform": lambda generator, shape: generator.uniform(-np.sqrt(3), np.sqrt(3), shape),
-    "student": lambda generator, shape: generator.standard_t(4, shape) / np.sqrt(2),
-}
-"""How an entry is drawn, always with mean zero and variance one: Gaussian, uniform, Student with 4 degrees."""
+from offconvex.bias import entries
 
 
 @dataclass(frozen=True)
@@ -27,7 +21,7 @@ class SeparableData:
         rows: of a matrix.
         columns: of a matrix.
         examples: N of a data set.
-        laws: names out of `LAWS`, as often as wanted.
+        laws: names out of `entries.LAWS`, as often as wanted.
     """
 
     rows: int = 8
@@ -36,8 +30,7 @@ class SeparableData:
     laws: tuple[str, ...] = ("gaussian", "uniform", "student")
 
     def __post_init__(self):
-        if unknown := set(self.laws) - set(LAWS) or (not self.laws and {"none"}):
-            raise ValueError(f"Laws are out of {', '.join(LAWS)}; got {', '.join(sorted(unknown))}.")
+        entries.require(self.laws)
         if min(self.rows, self.columns, self.examples) < 1 or self.examples > self.rows * self.columns:
             raise ValueError(
                 "Data sets need at least one example, and at most as many as a matrix has entries, so that they are "
@@ -49,5 +42,5 @@ class SeparableData:
         shape = (self.examples, self.rows, self.columns)
         drawn = []
         for place, law in enumerate(self.laws):
-            drawn.append(LAWS[law](rng.numpy_generator(seed, "separable", law, place, *shape), shape))
+            drawn.append(entries.LAWS[law](rng.numpy_generator(seed, "separable", law, place, *shape), shape))
         return np.stack(drawn)
