@@ -162,6 +162,23 @@ def test_many_runs_are_each_what_they_are_alone():
         np.testing.assert_allclose(path.at(ends * 0.3)[index], alone.at(ends[index] * 0.3), rtol=1e-9)
 
 
+def test_a_longest_step_finds_what_a_falling_jacobian_hides():
+    """x' = exp(16 (1 - t)) (1 - x) + x^2, time as a state: x stays near one, then leaves it."""
+    pull = lambda x: np.exp(16 * (1 - x[..., 1]))  # noqa: E731
+
+    def field(x):
+        return np.stack([pull(x) * (1 - x[..., 0]) + x[..., 0] ** 2, np.ones_like(pull(x))], -1)
+
+    def jacobian(x):
+        upper = np.stack([2 * x[..., 0] - pull(x), -16 * pull(x) * (1 - x[..., 0])], -1)
+        return np.stack([upper, np.zeros_like(upper)], -2)
+
+    exact = solve_ivp(lambda _, x: field(x), (0, 1.7), [1.0, 0.0], method="LSODA", rtol=1e-11, atol=1e-12).y[0, -1]
+    path = rosenbrock.integrate(field, jacobian, np.array([1.0, 0.0]), 1.7, rtol=1e-5, atol=1e-5, longest=0.02)
+    assert np.diff(path.times).max() <= 0.02 + 1e-12
+    assert path.states[-1, 0] == pytest.approx(exact, rel=1e-3)
+
+
 def refused(match, **changes):
     arguments = dict(
         field=lambda x: -x, jacobian=lambda x: -np.eye(1), start=np.ones(1), end=1.0, rtol=0.0, atol=1e-6, most=1000
@@ -176,6 +193,7 @@ def test_bad_input_is_refused():
     refused("Tolerances", rtol=-1.0)
     refused("ends at a finite time", end=0.0)
     refused("ends at a finite time", end=np.inf)
+    refused("longest step", longest=0.0)
     refused("A start is finite", start=np.array([np.nan]))
     refused("field at the start", field=lambda x: np.full(1, np.inf))
     refused("Jacobian of states", jacobian=lambda x: -np.eye(2))

@@ -136,6 +136,7 @@ def integrate(
     *,
     rtol: float = 0.0,
     atol: float = 1e-6,
+    longest: Float[np.ndarray, "*#runs"] | float = np.inf,
     most: int = 100_000,
 ) -> Path:
     """Follows dx/dt = field(x) from time zero, in steps whose estimated error is at most atol + rtol |x| per component.
@@ -147,10 +148,12 @@ def integrate(
         end: last time, one for all or one for each run.
         rtol: relative tolerance of a step.
         atol: absolute tolerance of a step.
+        longest: a step at most. Where the Jacobian falls by orders of magnitude within a step, its value at the
+            begin hides the error from the estimate: set it below the time of such a fall.
         most: attempted steps at most.
 
     Raises:
-        ValueError: if the tolerances, the end or the start make no sense, the Jacobian has another shape, or steps
+        ValueError: if the tolerances, the times or the start make no sense, the Jacobian has another shape, or steps
             become too short or too many.
     """
     state = np.array(start, dtype=float)
@@ -161,6 +164,8 @@ def integrate(
     end = np.broadcast_to(np.asarray(end, dtype=float), state.shape[:-1])
     if not ((end > 0) & np.isfinite(end)).all():
         raise ValueError(f"A path ends at a finite time after zero; got {end}.")
+    if not np.all(np.asarray(longest) > 0):
+        raise ValueError(f"A longest step is positive; got {longest}.")
     rate, shape = field(state), (*state.shape, state.shape[-1])
     if rate.shape != state.shape or not np.isfinite(rate).all():
         raise ValueError(f"The field at the start must be finite and {state.shape}; got {rate.shape}: {rate}.")
@@ -172,7 +177,7 @@ def integrate(
     length = np.minimum(end, 1 / np.maximum(steepest, 1 / end))
     times, states, slopes = [time], [state], []
     for _ in range(most):
-        length = np.minimum(length, end - time)
+        length = np.minimum(np.minimum(length, longest), end - time)
         with np.errstate(over="ignore", invalid="ignore"):  # a step too long may overflow; it is repeated
             new, new_rate, slope, error = step(field, jacobian, state, rate, length)
             ratio = (np.abs(error) / (atol + rtol * np.maximum(np.abs(state), np.abs(new)))).max(axis=-1)
@@ -189,7 +194,7 @@ def integrate(
         if (time >= end).all():
             return Path(np.array(times), np.array(states), np.array([*slopes, np.zeros_like(state)]))
         length = length * np.clip(SAFETY * np.maximum(ratio, 1e-12) ** (-1 / 3), SHRINK, GROW)
-        if (length < 1e-15 * end)[time < end].any():
+        if (time + length == time)[time < end].any():
             raise ValueError(
                 f"Steps became shorter than a rounding of the time, {np.min(time):.6g}; a component grows without "
                 "bound or the Jacobian is not the field's: end the path earlier, or check the Jacobian."
