@@ -15,9 +15,11 @@ import jaxtyping
 
 MODULES = [
     "bias.certificate",
+    "bias.diagonal.jumps",
     "bias.diagonal.model",
     "bias.diagonal.saddles",
     "bias.diagonal.saddles_theory",
+    "bias.diagonal.visits",
     "bias.mirror",
     "bias.rosenbrock",
     "bias.steepest.margins",

@@ -1,0 +1,63 @@
+"""Figures of the chapter on diagonal networks: arrays and axes in, ink out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from offconvex import figures
+
+
+def staircase(
+    axes: Sequence[Axes],
+    runs: Mapping[float, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    times: np.ndarray,
+    losses: np.ndarray,
+    points: np.ndarray,
+    last: float,
+) -> None:
+    """Loss of runs, and weights of the last of them, against tau, with the algorithm's steps.
+
+    Args:
+        axes: two, for losses and weights.
+        runs: for each ln(1/alpha), from large starts to small ones: tau (T,), losses (T,), weights (T, d).
+        times: (K,) the algorithm's jumps.
+        losses: (K + 1,) its losses, from the start on.
+        points: (K + 1, d) its weights.
+        last: tau where the picture ends.
+    """
+    times = times[times < last]
+    edges = np.concatenate([[0.0], times, [last]])
+    losses, points = losses[: len(edges) - 1], points[: len(edges) - 1]
+    for (start, (tau, loss, _)), color in zip(runs.items(), figures.ordered_colors(len(runs))[::-1]):
+        axes[0].plot(tau, loss, color=color, linewidth=1.6, label=rf"$\ln(1/\alpha) = {start}$")
+    axes[0].stairs(losses, edges, baseline=None, label="algorithm", **figures.THEORY)
+    axes[0].set(ylabel="loss", ylim=(0, 1.08 * losses[0]))
+    axes[0].legend(loc="upper right")
+    tau, _, weights = runs[start]
+    for k, j in enumerate(np.flatnonzero((points != 0).any(0))):
+        axes[1].plot(tau, weights[:, j], color=figures.KIND_COLORS[k % 6], linewidth=1.6)
+        axes[1].stairs(points[:, j], edges, baseline=None, **{**figures.THEORY, "linewidth": 1.1})
+    axes[1].set(ylabel=rf"weights, $\ln(1/\alpha) = {start}$")
+    for ax in axes:
+        ax.set(xlabel=r"$\tau = 2t\,/\ln(1/\alpha)$", xlim=(0, last))
+
+
+def offset_lines(ax: Axes, sizes: np.ndarray, measured: np.ndarray, times: np.ndarray, offsets: np.ndarray) -> None:
+    """Jump times (S, K) against 1 / ln(1/alpha), (S,) of these, with lines from the limits (K,) of slopes (K,)."""
+    line = np.array([0.0, 1.06 / sizes.min()])
+    for k, (time, offset) in enumerate(zip(times, offsets)):
+        ax.plot(line, time + offset * line, **figures.THEORY)
+        ax.plot(1 / sizes, measured[:, k], "o", color=figures.KIND_COLORS[k % 6], zorder=6)
+    ax.set(xlabel=r"$1/\ln(1/\alpha)$", ylabel=r"jump time $\tau$", xlim=(0, line[-1]), ylim=(0, None))
+
+
+def rests(ax: Axes, exponents: Mapping[float, np.ndarray], rests: Mapping[float, np.ndarray]) -> None:
+    """What the lines leave out, times ln(1/alpha), against its predicted exponent, a color for each ln(1/alpha)."""
+    for (start, exponent), color in zip(exponents.items(), figures.ordered_colors(len(exponents))[::-1]):
+        ax.plot(exponent, rests[start], ".", color=color, label=rf"$\ln(1/\alpha) = {start}$")
+    line = np.array([0.0, 18.0])
+    ax.plot(line, np.exp(-line), label=r"$e^{-x}$", **figures.THEORY)
+    ax.set(yscale="log", xlim=(0, 30), ylim=(1e-8, 30), xlabel=r"$x = 2 \ln(1/\alpha)\, e_k$")
+    ax.set_ylabel(r"$|\tau - \tau_k - c_k / \ln(1/\alpha)|\, \ln(1/\alpha)$")
+    ax.legend(loc="upper right")
