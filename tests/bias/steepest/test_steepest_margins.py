@@ -173,6 +173,9 @@ def test_examples_that_cannot_be_separated_are_named():
 
 
 def test_bad_input_gets_a_sentence():
+    course = rules.follow(DATA.draw(0), np.sign, np.full(200, 0.05))
+    with pytest.raises(ValueError, match=r"keep=\[100\]"):
+        margins.certificate_of("max", DATA.draw(0), course)
     with pytest.raises(ValueError, match="needs 20 steps or more"):
         margins.MarginRace(steps=3)
     with pytest.raises(ValueError, match="positive first step"):

@@ -119,9 +119,14 @@ def certificate_of(
         place: index of the course among leading axes, such as that of its rule.
 
     Raises:
-        ValueError: as `certify`, if the examples are not separated.
+        ValueError: if only the end was kept, and as `certify`, if the examples are not separated.
     """
     half = int(np.searchsorted(course.steps, course.steps[-1] // 2))
+    if half == len(course.steps) - 1:
+        raise ValueError(
+            f"A certificate from the later half of a course needs it kept there; got {course.steps[-1]} steps of which "
+            f"only the last was: give `follow` keep=[{course.steps[-1] // 2}]."
+        )
     late = certify(name, data, course.weights[-1][place], course.mean_p(half)[place])
     last = certify(name, data, course.weights[-1][place], course.p[-1][place])
     return Certificate(late.margin, np.minimum(late.bound, last.bound))
