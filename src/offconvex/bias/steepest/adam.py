@@ -10,6 +10,12 @@ from offconvex.bias.steepest import adam_theory, rules
 from offconvex.bias.steepest.best_margin import best_margin
 from offconvex.bias.steepest.model import SeparableData
 
+SETTINGS = (
+    *((x, beta2) for beta2 in (0.9, 0.99) for x in (0.3, 1.0, 3.0, 10.0, 30.0)),
+    *((x, 0.999) for x in (3.0, 10.0, 30.0)),
+)
+"""Pairs of x = gamma eta / (1 - beta2) and beta2; at 0.999, the usual one, those that 80,000 steps suffice for."""
+
 
 def adam(
     examples: Float[np.ndarray, "R N n m"],
@@ -120,7 +126,7 @@ class AdamStudy:
     """
 
     data: SeparableData = SeparableData(laws=("gaussian", "uniform", "student") * 3)
-    settings: tuple[tuple[float, float], ...] = ()
+    settings: tuple[tuple[float, float], ...] = SETTINGS
     nats: float = 110.0
     memories: float = 100.0
     most: int = 80_000
@@ -199,7 +205,10 @@ class AdamCourses:
         place = self.setting(x, beta2)
         times = self.clock()[:, place]
         if not times[0] <= memories <= times[-1] * (1 + 1e-9):
-            raise ValueError(f"This run is kept from {times[0]:.3g} to {times[-1]:.3g} memories; got {memories:.3g}.")
+            raise ValueError(
+                f"This run is kept from {times[0]:.3g} to {times[-1]:.3g} memories; got {memories:.3g}: ask for less, "
+                "or let the study's `most` steps be more."
+            )
         pair = (self.share[:, :, place], self.round_share[:, :, place])
         return tuple(
             np.array([np.interp(np.log(memories), np.log(times), one) for one in columns.T]) for columns in pair

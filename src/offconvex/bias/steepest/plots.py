@@ -83,3 +83,77 @@ def radii(
         ax.axhline(height, **figures.THEORY)
     ax.set(xscale="log", xlabel="steps", ylabel=r"norm of the weights $\times\ \lambda$", ylim=(0, 1.25))
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.78))
+
+
+def adam_rates(
+    ax: Axes,
+    x: np.ndarray,
+    beta2: np.ndarray,
+    measured: np.ndarray,
+    curve_x: np.ndarray,
+    curves: Mapping[float, np.ndarray],
+    limits: Mapping[float, float],
+    sign: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Fall of the log of the loss a step over 1 - beta2, against x, for Adam and sign descent, on the laws of theory.
+
+    Args:
+        ax: where to draw.
+        x: of the settings, (S,).
+        beta2: of the settings, (S,).
+        measured: of Adam, (R, S).
+        curve_x: where the laws are given.
+        curves: the law by beta2.
+        limits: the speed limit by beta2.
+        sign: x (T,) and measured rates (R, T) of sign descent; its law is the diagonal.
+    """
+    for color, marker, (value, curve) in zip(figures.KIND_COLORS, "os^", curves.items()):
+        chosen = beta2 == value
+        places = np.broadcast_to(x[chosen], measured[:, chosen].shape)
+        ax.plot(places.ravel(), measured[:, chosen].ravel(), marker, color=color, label=rf"Adam, $\beta_2$ = {value:g}")
+        ax.plot(curve_x, curve, **figures.THEORY)
+        ax.axhline(limits[value], **(figures.THEORY | {"linewidth": 0.7}))
+    places = np.broadcast_to(sign[0], sign[1].shape)
+    ax.plot(places.ravel(), sign[1].ravel(), "D", color=figures.KIND_COLORS[3], markersize=4, label="sign descent")
+    ax.plot(curve_x, curve_x, **(figures.THEORY | {"linewidth": 1.0}))
+    ax.set(xscale="log", yscale="log", ylim=(0.15, 15))
+    ax.set(xlabel=r"$x = \gamma_\infty \eta / (1 - \beta_2)$", ylabel=r"fall of $\ln L$ a step over $1 - \beta_2$")
+    ax.legend(loc="upper left")
+
+
+def adam_clock(
+    axes: Sequence[Axes], clock: np.ndarray, x: np.ndarray, beta2: np.ndarray, shares: Sequence[np.ndarray]
+) -> None:
+    """Shares of the best margins in the max entry and the Frobenius norm over steps in units of the memory.
+
+    Args:
+        axes: two.
+        clock: (K, S).
+        x: of the settings, (S,); one color each, dark to light.
+        beta2: of the settings, (S,); one line style each.
+        shares: max entry and Frobenius, means over data sets, (K, S) each.
+    """
+    levels = np.unique(x)
+    colors = dict(zip(levels, figures.ordered_colors(len(levels))))
+    styles = dict(zip(np.unique(beta2), ("-", (0, (4, 1)), (0, (1, 1)))))
+    for ax, share, name in zip(axes, shares, ("max entry", "Frobenius")):
+        for place in range(len(x)):
+            ax.plot(clock[:, place], share[:, place], color=colors[x[place]], linestyle=styles[beta2[place]], zorder=6)
+        ax.axvline(1, **figures.THEORY)
+        ax.set(xscale="log", xlim=(1e-3, 200), ylim=(0.4, 1.02))
+        ax.set(xlabel="steps over the memory $M$", ylabel=f"share of the {name} margin")
+    for level, color in colors.items():
+        axes[0].plot([], [], color=color, label=f"$x$ = {level:g}")
+    for value, style in styles.items():
+        axes[1].plot([], [], color="0.4", linestyle=style, label=rf"$\beta_2$ = {value:g}")
+    axes[0].legend(loc="upper left")
+    axes[1].legend(loc="lower right", handlelength=1.6)
+
+
+def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Shares (K,) of the max entry margin, solid, and of the Frobenius margin, thin, over steps, by epsilon."""
+    for color, (name, (share, round_share)) in zip(figures.KIND_COLORS, courses.items()):
+        ax.plot(steps, share, color=color, label=f"{name}: max entry", zorder=6)
+        ax.plot(steps, round_share, color=color, linewidth=0.9, linestyle="-.", label=f"{name}: Frobenius", zorder=6)
+    ax.set(xscale="log", xlabel="steps", ylabel="share of the best margin", xlim=(20, None), ylim=(0.4, 1.02))
+    ax.legend(loc="lower right")
