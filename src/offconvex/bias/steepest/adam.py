@@ -1,4 +1,4 @@
-"""Adam on the exponential loss of separable data, in units in which no loss is too small; nothing depends on a device."""
+"""Adam on the exponential loss of separable data, in units in which no loss is too small; on the processor alone."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ def adam(
 ) -> Float[np.ndarray, "K R S n m"]:
     """Weights of Adam from zero on sum_i exp(-<W, X_i>), R data sets times S settings at once, each at its own K steps.
 
-    W <- W + eta m' / (sqrt(v') + epsilon), m' = m / (1 - beta1^t), v' = v / (1 - beta2^t), constant eta. Gradient, m and
-    v are carried in units of exp(-z) and exp(-2 z), z the smallest margin so far: with epsilon = 0 the units cancel, so
-    the course is Adam's own at any loss, below 1e-308 as well, for one more multiplication a step.
+    W <- W + eta m' / (sqrt(v') + epsilon), m' = m / (1 - beta1^t), v' = v / (1 - beta2^t), constant eta. The gradient
+    and m are carried in units of exp(-z), v in units of exp(-2 z), z the smallest margin now: with epsilon = 0 the
+    units cancel, so the course is Adam's own at any loss, below 1e-308 as well, for one more multiplication a step.
 
     Args:
         examples: each times its label.
@@ -47,8 +47,8 @@ def adam(
     sets, count, rows, columns = examples.shape
     if rates.shape != (sets, len(beta2)) or keep.ndim != 2 or keep.shape[1] != len(beta2) or not len(keep):
         raise ValueError(
-            "Adam needs one rate for each data set and setting, and for each setting one beta2 and a column of steps to "
-            f"keep; got {sets} data sets, rates {rates.shape}, beta2 {beta2.shape}, keep {keep.shape}."
+            "Adam needs one rate for each data set and setting, and for each setting one beta2 and a column of steps "
+            f"to keep; got {sets} data sets, rates {rates.shape}, beta2 {beta2.shape}, keep {keep.shape}."
         )
     if not (rates > 0).all() or not (0 <= beta1 < 1 and (beta2 > 0).all() and (beta2 < 1).all() and epsilon >= 0):
         raise ValueError(
@@ -101,8 +101,10 @@ def adam(
     return found.transpose(0, 2, 1, 3).reshape(len(keep), sets, len(beta2), rows, columns)
 
 
-def log_loss(examples: Float[np.ndarray, "*any N n m"], weights: Float[np.ndarray, "*any n m"]) -> np.ndarray:
-    """Logarithm of sum_i exp(-<W, X_i>), shape (*any,)."""
+def log_loss(
+    examples: Float[np.ndarray, "*#any N n m"], weights: Float[np.ndarray, "*#any n m"]
+) -> Float[np.ndarray, "*any"] | float:
+    """Logarithm of sum_i exp(-<W, X_i>); leading axes broadcast."""
     values = certificate.margins(examples, weights)
     least = values.min(axis=-1)
     return np.log(np.exp(least[..., None] - values).sum(axis=-1)) - least
@@ -196,8 +198,10 @@ class AdamCourses:
         """Steps over the memory of each setting."""
         return self.steps / adam_theory.memory(self.x, self.beta2)
 
-    def shares_after(self, memories: float, x: float, beta2: float) -> tuple[np.ndarray, np.ndarray]:
-        """Both shares (R,) after that many memories, max entry first, linear in the log of the steps between two.
+    def shares_after(
+        self, memories: float, x: float, beta2: float
+    ) -> tuple[Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
+        """Shares of each data set after so many memories, max entry first; in between linear in the log of the steps.
 
         Raises:
             ValueError: if there is no such setting, or its run was not that long.
@@ -230,17 +234,17 @@ def observe(study: AdamStudy, seed: int) -> AdamCourses:
     return AdamCourses(x, beta2, rates, keep, log_loss(examples[:, None], weights), *shares)
 
 
-def sign_rates(data: SeparableData, seed: int, speeds: Float[np.ndarray, " S"], steps: int) -> np.ndarray:
-    """Fall of the log of the loss a step by sign descent with eta = speed / gamma, second half of the steps, (R, S).
+def sign_rates(data: SeparableData, seed: int, speeds: Float[np.ndarray, " S"], steps: int) -> Float[np.ndarray, "R S"]:
+    """Fall of the log of the loss a step by sign descent with eta = speed / gamma, over the second half of the steps.
 
     It does not exceed the speed in the long run: no margin exceeds gamma times the largest entry, which is eta a step.
     """
     examples = data.draw(seed)
     best = best_margin("max", examples).margin
     found = []
+    half, lengths = steps // 2, np.ones(steps)
     for speed in speeds:
-        lengths = np.ones(steps)
-        kept = rules.follow(examples, lambda g: rules.direction("max", g), lengths, scale=speed / best, keep=[steps // 2])
-        ends = log_loss(examples, kept.weights)
-        found.append((ends[0] - ends[1]) / (steps - steps // 2))
+        run = rules.follow(examples, lambda g: rules.direction("max", g), lengths, scale=speed / best, keep=[half])
+        middle, end = log_loss(examples, run.weights)
+        found.append((middle - end) / (steps - half))
     return np.stack(found, axis=-1)

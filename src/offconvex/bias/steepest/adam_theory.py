@@ -26,15 +26,15 @@ def stride(
 ) -> Float[np.ndarray, "*any"] | float:
     """|m / sqrt(v)| where the gradient shrinks by exp(-rate) a step, for rates from zero to `speed_limit`.
 
-    (1 - beta1) / (1 - beta1 e^R) sqrt((1 - beta2 e^{2R}) / (1 - beta2)): one at zero, zero at the limit (own
-    derivation, at the head of the module).
+    (1 - beta1) / (1 - beta1 e^R) sqrt((1 - beta2 e^{2R}) / (1 - beta2)): one at zero, zero at the limit;
+    own derivation, at the head of the module.
     """
     return (1 - beta1) / (1 - beta1 * np.exp(rate)) * np.sqrt(-np.expm1(np.log(beta2) + 2 * rate) / (1 - beta2))
 
 
 def steady_rate(
     x: Float[np.ndarray, "*any"] | float, beta2: Float[np.ndarray, "*any"] | float, beta1: float = 0.9
-) -> Float[np.ndarray, "*any"]:
+) -> Float[np.ndarray, "*any"] | float:
     """R by which the log of the loss falls a step: the root of R = x (1 - beta2) stride(R), by bisection.
 
     x = gamma eta / (1 - beta2), in which eta is the constant learning rate and gamma the best margin in the max entry
@@ -71,11 +71,11 @@ def slow_rate(x: Float[np.ndarray, "*any"] | float) -> Float[np.ndarray, "*any"]
 
 def memory(
     x: Float[np.ndarray, "*any"] | float, beta2: Float[np.ndarray, "*any"] | float, beta1: float = 0.9
-) -> Float[np.ndarray, "*any"]:
+) -> Float[np.ndarray, "*any"] | float:
     """Steps that v remembers, M = 1 / (1 - beta2 e^{2R}): its mean, in units of g^2, weights age k by (beta2 e^{2R})^k.
 
-    By the root's own equation 1 - beta2 e^{2R} is (1 - beta2) stride^2 (1 - beta1 e^R)^2 / (1 - beta1)^2 with stride = R
-    / (x (1 - beta2)), in which nothing cancels (own derivation).
+    By the root's own equation 1 - beta2 e^{2R} is (1 - beta2) stride^2 (1 - beta1 e^R)^2 / (1 - beta1)^2 with stride =
+    R / (x (1 - beta2)), in which nothing cancels (own derivation).
 
     Raises:
         ValueError: as `steady_rate`.
