@@ -49,7 +49,7 @@ def test_the_run_in_logarithms_is_the_flow_of_u_and_v():
         gradient = X.T @ (X @ (u**2 - v**2) - y) / 8
         return np.concatenate([-2 * u * gradient, 2 * v * gradient])
 
-    run = jumps.small_start(X, y, log_inverse, until, 1e-8)
+    run = jumps.small_starts(X, y, [log_inverse], [until], 1e-8)[0]
     times = run.tau * log_inverse / 2
     uv = solve_ivp(rate, (0, times[-1]), np.full(12, alpha), t_eval=times[1:], rtol=1e-11, atol=1e-13).y
     w = uv[:6] ** 2 - uv[6:] ** 2
@@ -62,7 +62,7 @@ def test_the_run_in_logarithms_is_the_flow_of_u_and_v():
 def test_jumps_of_orthogonal_columns_are_exact_at_every_alpha(log_inverse):
     X, w, curvature = orthogonal()
     itinerary = saddles.successive_saddles(X, X @ w)
-    run = jumps.small_start(X, X @ w, log_inverse, 7.0, 1e-7)
+    run = jumps.small_starts(X, X @ w, [log_inverse], [7.0], 1e-7)[0]
     expected = np.array([half_loss_time(c, b, log_inverse) for c, b in zip(curvature, w)])
     if log_inverse >= 100:  # below, the weights that move beside it have their part in the loss
         found = jumps.jump_times(X, X @ w, run, itinerary)
@@ -160,9 +160,19 @@ def test_an_orbit_needs_one_entering_weight_and_its_own_end():
 
 def test_a_start_that_is_not_small_is_refused():
     X, y = problem(0, 12, 10)
-    for log_inverse, until in ((0.0, 1.0), (10.0, 0.0)):
-        with pytest.raises(ValueError, match="must be positive"):
-            jumps.small_start(X, y, log_inverse, until)
+    for sizes, until in (([0.0], [1.0]), ([10.0], [0.0]), ([10.0, 20.0], [1.0]), ([], [])):
+        with pytest.raises(ValueError, match="both positive"):
+            jumps.small_starts(X, y, sizes, until)
+
+
+def test_runs_side_by_side_are_the_runs_alone():
+    X, y = problem(0, 12, 10)
+    together = jumps.small_starts(X, y, [2.0, 30.0], [3.0, 1.0])
+    for run, size, until in zip(together, (2.0, 30.0), (3.0, 1.0)):
+        alone = jumps.small_starts(X, y, [size], [until])[0]
+        assert run.tau[-1] == pytest.approx(until) and len(run.tau) == len(alone.tau)
+        np.testing.assert_allclose(run.weights, alone.weights, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(run.path.slopes, alone.path.slopes, rtol=1e-6, atol=1e-9)
 
 
 def test_nearest_is_the_least_distance_and_its_time():
@@ -190,8 +200,8 @@ def test_a_draw_has_clear_jumps_and_depends_on_seed_and_number_alone():
 def test_the_forecast_is_kept_by_the_run():
     trip = visits.draw(502, 0, 100.0)
     itinerary, c = visits.forecast(trip, 100.0)
-    run = visits.follow(trip, 100.0)
-    np.testing.assert_allclose(visits.delays(trip, run, itinerary, 100.0), c, atol=1e-3)
+    (run,) = visits.follow(trip, [100.0])
+    np.testing.assert_allclose(visits.delays(trip, run, itinerary), c, atol=1e-3)
     points = visits.visited(trip, 100.0)
     distance, tau = run.nearest(points)
     assert len(points) >= 1

@@ -1,5 +1,6 @@
 """When the flow from a small start jumps: runs in logarithms, and offsets of the times from orbits between saddles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,39 +76,54 @@ def losses(
 
 
 def sides(
-    s: Float[np.ndarray, "*any d"], log_inverse: float
+    s: Float[np.ndarray, "*any d"], log_inverse: Float[np.ndarray, "runs 1"] | float
 ) -> tuple[Float[np.ndarray, "*any d"], Float[np.ndarray, "*any d"]]:
     """u^2 and v^2 = alpha^2 exp(+-s), computed as one exponential, so that no alpha is too small."""
     return np.exp(np.minimum(s - 2 * log_inverse, LARGEST)), np.exp(np.minimum(-s - 2 * log_inverse, LARGEST))
 
 
-def small_start(
-    X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"], log_inverse: float, until: float, tolerance: float = 1e-5
-) -> SmallStart:
-    """The flow from alpha = exp(-log_inverse), in s: ln(1/alpha) = 1000 costs no digit.
+def small_starts(
+    X: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, " n"],
+    log_inverses: Sequence[float],
+    until: Sequence[float],
+    tolerance: float = 1e-5,
+) -> list[SmallStart]:
+    """The flow from several alpha = exp(-log_inverse), side by side, in s: ln(1/alpha) = 1000 costs no digit.
 
     Args:
         X: examples as rows.
         y: labels.
-        log_inverse: ln(1/alpha), positive.
-        until: last tau.
+        log_inverses: ln(1/alpha) of each run, positive.
+        until: last tau of each.
         tolerance: absolute error of s in each step, that is a relative one of w.
 
     Raises:
-        ValueError: if `log_inverse` or `until` is not positive.
+        ValueError: if there is not one last tau for each ln(1/alpha), or one is not positive.
     """
-    if not (log_inverse > 0 and until > 0):
-        raise ValueError(f"ln(1/alpha) and the last tau must be positive; got {log_inverse} and {until}.")
+    sizes, last = np.asarray(log_inverses, dtype=float), np.asarray(until, dtype=float)
+    if sizes.ndim != 1 or sizes.shape != last.shape or not (len(sizes) and (sizes > 0).all() and (last > 0).all()):
+        raise ValueError(f"Every run needs ln(1/alpha) and a last tau, both positive; got {log_inverses} and {until}.")
     gram, correlation = moments(X, y)
 
     def rate(s: np.ndarray) -> np.ndarray:
-        return -4 * (gram @ np.subtract(*sides(s, log_inverse)) - correlation)
+        return -4 * (np.subtract(*sides(s, sizes[:, None])) @ gram - correlation)
 
     def jacobian(s: np.ndarray) -> np.ndarray:
-        return -4 * gram * np.add(*sides(s, log_inverse))
+        return -4 * gram * np.add(*sides(s, sizes[:, None]))[:, None, :]
 
-    end = until * log_inverse / 2
-    return SmallStart(log_inverse, rosenbrock.integrate(rate, jacobian, np.zeros(X.shape[1]), end, atol=tolerance))
+    start = np.zeros((len(sizes), X.shape[1]))
+    together = rosenbrock.integrate(rate, jacobian, start, last * sizes / 2, atol=tolerance)
+    return [SmallStart(float(size), _alone(together, run)) for run, size in enumerate(sizes)]
+
+
+def _alone(together: rosenbrock.Path, run: int) -> rosenbrock.Path:
+    """One run of several, without the steps at which only others moved."""
+    times = together.times[:, run]
+    begins = np.flatnonzero(np.diff(times) > 0)
+    states = np.append(begins, len(times) - 1)
+    slopes = np.append(together.slopes[begins, run], np.zeros_like(together.slopes[:1, run]), axis=0)
+    return rosenbrock.Path(times[states], together.states[states, run], slopes)
 
 
 def jump_times(

@@ -1,12 +1,13 @@
 """Experiments on the saddles: random problems, the algorithm's forecast, and runs from small starts held against it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from offconvex import rng
-from offconvex.bias.diagonal.jumps import SmallStart, jump_times, offsets, small_start
+from offconvex.bias.diagonal.jumps import SmallStart, jump_times, offsets, small_starts
 from offconvex.bias.diagonal.saddles import Itinerary, approaches, separation, successive_saddles
 
 SIZES = ((12, 10), (16, 14), (16, 24), (20, 20))
@@ -75,14 +76,14 @@ def forecast(trip: Trip, log_inverse: float) -> tuple[Itinerary, Float[np.ndarra
     return itinerary, offsets(trip.X, trip.y, itinerary)
 
 
-def follow(trip: Trip, log_inverse: float, until: float = LAST) -> SmallStart:
-    """The flow from ln(1/alpha) = `log_inverse` until that tau, and ten units of 1 / ln(1/alpha) for the last jump."""
-    return small_start(trip.X, trip.y, log_inverse, until + 10 / log_inverse)
+def follow(trip: Trip, log_inverses: Sequence[float]) -> list[SmallStart]:
+    """The flow from each ln(1/alpha) until `LAST`, and ten units of 1 / ln(1/alpha) more for the last jump."""
+    return small_starts(trip.X, trip.y, log_inverses, [LAST + 10 / size for size in log_inverses])
 
 
-def delays(trip: Trip, run: SmallStart, itinerary: Itinerary, log_inverse: float) -> Float[np.ndarray, " K"]:
+def delays(trip: Trip, run: SmallStart, itinerary: Itinerary) -> Float[np.ndarray, " K"]:
     """(tau measured - tau_k) ln(1/alpha) of a run, for the jumps of an itinerary: what `offsets` predicts."""
-    return (jump_times(trip.X, trip.y, run, itinerary) - itinerary.times) * log_inverse
+    return (jump_times(trip.X, trip.y, run, itinerary) - itinerary.times) * run.log_inverse
 
 
 def visited(trip: Trip, log_inverse: float) -> Float[np.ndarray, "K d"]:
@@ -103,9 +104,9 @@ def rest_rate(trip: Trip, log_inverse: float, exponents: tuple[float, float] = (
     separations = separation(trip.X, trip.itinerary.first(clear(trip, log_inverse)))
     least = int(separations.argmin())
     itinerary = trip.itinerary.first(least + 1)
-    offset, rests = offsets(trip.X, trip.y, itinerary, FINE)[-1], []
-    for exponent in exponents:
-        size = exponent / (2 * separations[least])
-        run = small_start(trip.X, trip.y, size, itinerary.times[-1] + (10 + max(offset, 0.0)) / size, FINE)
-        rests.append(abs(delays(trip, run, itinerary, size)[-1] - offset))
+    offset = offsets(trip.X, trip.y, itinerary, FINE)[-1]
+    sizes = [exponent / (2 * separations[least]) for exponent in exponents]
+    last = [itinerary.times[-1] + (10 + max(offset, 0.0)) / size for size in sizes]
+    runs = small_starts(trip.X, trip.y, sizes, last, FINE)
+    rests = [abs(delays(trip, run, itinerary)[-1] - offset) for run in runs]
     return float(np.log(rests[0] / rests[1]) / (exponents[1] - exponents[0]))
