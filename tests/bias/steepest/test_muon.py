@@ -44,9 +44,9 @@ def test_rule_is_that_of_another_library():
 
 
 def test_rest_is_where_the_polynomial_says():
-    config = DecayedRun(SMALL, decays=(0.5, 2.0), steps=4000, tail=3000, fall=100.0, looks=20)
+    config = DecayedRun(decays=(0.5, 2.0), steps=4000, tail=0.75, fall=100.0, looks=20)
     found = muon.rested(config, SMALL.draw(3))
-    assert found.radius.shape == (21, 2, 2, 2) and found.predicted.shape == (2, 2, 2)
+    assert found.radius.shape == (len(found.steps), 2, 2, 2) and found.predicted.shape == (2, 2, 2)
     assert found.error[:, 1].max() < 1e-6
     assert np.median(found.error[:, 0]) < 1e-3
     assert found.radius.max() <= polynomial_theory.band(polynomial.TUNED).highest

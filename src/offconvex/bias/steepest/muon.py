@@ -71,13 +71,13 @@ class MuonRest:
 def rested(
     config: DecayedRun, data: Float[np.ndarray, "R N n m"], momenta: tuple[float, ...] = MOMENTA, steps: int = 5
 ) -> MuonRest:
-    """Muon with decoupled decay from zero, until it is at rest; `config.looks` looks at the radius.
+    """Muon with decoupled decay from zero, each step a given part of the weights, until it is at rest.
 
     Raises:
         ValueError: as `muon`.
     """
     every = np.broadcast_to(data, (len(momenta), *data.shape))
-    keep = np.linspace(1, config.steps, config.looks + 1).astype(int)
+    keep = np.unique(np.geomspace(1, config.steps, config.looks).astype(int))
     radius, limits = [], []
     for decay in config.decays:
         rule = muon(np.array(momenta)[:, None], steps)
