@@ -157,3 +157,25 @@ def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.nda
         ax.plot(steps, round_share, color=color, linewidth=0.9, linestyle="-.", label=f"{name}: Frobenius", zorder=6)
     ax.set(xscale="log", xlabel="steps", ylabel="share of the best margin", xlim=(20, None), ylim=(0.4, 1.02))
     ax.legend(loc="lower right")
+
+
+def polynomial_steps(ax: Axes, values: np.ndarray, steps: np.ndarray, levels: Sequence[float]) -> None:
+    """Singular values (N,) after each number of steps of a polynomial, (K, N), and the levels that theory keeps."""
+    for number, (color, moved) in enumerate(zip(figures.ordered_colors(len(steps)), steps), start=1):
+        ax.plot(values, moved, color=color, linewidth=1.2, label=f"{number} step" + "s" * (number > 1))
+    for level in levels:
+        ax.axhline(level, **(figures.THEORY | {"linewidth": 1.0}))
+    ax.set(
+        xscale="log", xlabel="singular value over Frobenius norm", ylabel="singular value of the step", ylim=(0, 1.3)
+    )
+    ax.legend(loc="lower right", fontsize=8)
+
+
+def polynomial_orbits(ax: Axes, orbits: np.ndarray, cycle: Sequence[float]) -> None:
+    """Values (K, S) of several starts after each of K steps, as points, and the cycle that theory lets them end on."""
+    numbers = np.arange(1, len(orbits) + 1)
+    for color, orbit in zip(figures.ordered_colors(orbits.shape[1]), orbits.T):
+        ax.plot(numbers, orbit, ".", color=color, markersize=3, zorder=6)
+    for level in cycle:
+        ax.axhline(level, **(figures.THEORY | {"linewidth": 1.0}))
+    ax.set(xlabel="steps of the polynomial", ylim=(0, 1.3))
