@@ -70,7 +70,7 @@ def test_gain_over_size_is_one_for_the_exact_factor_and_needs_every_step():
 
 
 def test_shares_are_explained_and_certified():
-    config = muon.MuonRace(SMALL, steps=3000)
+    config = muon.MuonRace(steps=3000)
     data = SMALL.draw(5)
     found = muon.shares(config, data)
     assert found.share.shape == found.gain.shape == (2, 2) and found.polar.shape == (2,)

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from offconvex.bias.certificate import bound, certify, margins, mixture, norm
-from offconvex.bias.steepest.model import SeparableData
 from offconvex.bias.steepest.polynomial import iterates, orthogonalized
 from offconvex.bias.steepest.radius import DecayedRun
 from offconvex.bias.steepest.rules import MarginCourse, Rule, direction, follow
@@ -92,12 +91,10 @@ class MuonRace:
     """Muon and the exact polar factor on the same data, with steps first / sqrt(t).
 
     Attributes:
-        data: sizes and laws.
         steps: of each run.
         first: length of the first step.
     """
 
-    data: SeparableData = SeparableData(laws=("gaussian", "uniform", "student") * 2)
     steps: int = 6000
     first: float = 0.3
 
