@@ -16,10 +16,13 @@ import jaxtyping
 MODULES = [
     "bias.certificate",
     "bias.diagonal.jumps",
+    "bias.diagonal.descent",
+    "bias.diagonal.experiments",
     "bias.diagonal.model",
     "bias.diagonal.saddles",
     "bias.diagonal.saddles_theory",
     "bias.diagonal.visits",
+    "bias.diagonal.theory",
     "bias.mirror",
     "bias.rosenbrock",
     "bias.steepest.margins",

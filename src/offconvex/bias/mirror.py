@@ -15,8 +15,8 @@ RIDGE = 1e-15
 
 def primal(
     s: Float[np.ndarray, "*batch d"],
-    log_plus: Float[np.ndarray, "*#batch d"] | float,
-    log_minus: Float[np.ndarray, "*#batch d"] | float,
+    log_plus: Float[np.ndarray, "*#batch #d"] | float,
+    log_minus: Float[np.ndarray, "*#batch #d"] | float,
 ) -> Float[np.ndarray, "*batch d"]:
     """Weights exp(log_plus + s) - exp(log_minus - s), accurate near zero too where both logarithms are the same."""
     middle, half = (log_plus + log_minus) / 2, (log_plus - log_minus) / 2
@@ -25,8 +25,8 @@ def primal(
 
 def curvature(
     s: Float[np.ndarray, "*batch d"],
-    log_plus: Float[np.ndarray, "*#batch d"] | float,
-    log_minus: Float[np.ndarray, "*#batch d"] | float,
+    log_plus: Float[np.ndarray, "*#batch #d"] | float,
+    log_minus: Float[np.ndarray, "*#batch #d"] | float,
 ) -> Float[np.ndarray, "*batch d"]:
     """Slope dw/ds = exp(log_plus + s) + exp(log_minus - s), that is u^2 + v^2."""
     return np.exp(log_plus + s) + np.exp(log_minus - s)
@@ -35,8 +35,8 @@ def curvature(
 def dual(
     X: Float[np.ndarray, "*batch n d"],
     y: Float[np.ndarray, "*batch n"],
-    log_plus: Float[np.ndarray, "*#batch d"] | float,
-    log_minus: Float[np.ndarray, "*#batch d"] | float | None = None,
+    log_plus: Float[np.ndarray, "*#batch #d"] | float,
+    log_minus: Float[np.ndarray, "*#batch #d"] | float | None = None,
     *,
     start: Float[np.ndarray, "*batch n"] | None = None,
     most: int = 500,

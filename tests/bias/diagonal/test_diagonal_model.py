@@ -27,6 +27,15 @@ def test_more_problems_keep_the_first():
     assert not np.array_equal(few.X[0], law.draw(3, "other", 1).X[0])
 
 
+def test_batches_join_and_problems_are_picked():
+    first, second = model.SparseLaw().draw(0, "test", 2), model.SparseLaw(law="uniform").draw(0, "test", 1)
+    joined = model.join([first, second])
+    assert np.array_equal(joined[2].X, second[0].X)
+    assert np.array_equal(joined[:2].y, first.y)
+    assert np.array_equal(joined[2][None].target, second.target)
+    assert np.array_equal(joined.support, joined.target != 0)
+
+
 def test_bad_laws_are_said():
     with pytest.raises(ValueError, match="Laws are out of gaussian, uniform, student; got cauchy"):
         model.SparseLaw(law="cauchy")

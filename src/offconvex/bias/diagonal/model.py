@@ -1,9 +1,10 @@
 """Sparse regression with more weights than examples, and the network w = u^2 - v^2; nothing depends on the device."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from offconvex import rng
 from offconvex.bias import entries
@@ -23,9 +24,20 @@ class SparseProblem:
     y: Float[np.ndarray, "*batch n"]
     target: Float[np.ndarray, "*batch d"]
 
-    def __getitem__(self, place: int | slice) -> "SparseProblem":
-        """One problem of a batch, or several."""
+    def __getitem__(self, place: int | slice | None | np.ndarray) -> "SparseProblem":
+        """One problem of a batch, or several; with None, a batch of this one."""
         return SparseProblem(self.X[place], self.y[place], self.target[place])
+
+    @property
+    def support(self) -> Bool[np.ndarray, "*batch d"]:
+        """Where w* is not zero."""
+        return self.target != 0
+
+
+def join(problems: Sequence[SparseProblem]) -> SparseProblem:
+    """Batches of problems of one size, as one batch."""
+    parts = [(p.X, p.y, p.target) for p in problems]
+    return SparseProblem(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -61,3 +61,61 @@ def rests(ax: Axes, exponents: Mapping[float, np.ndarray], rests: Mapping[float,
     ax.set(yscale="log", xlim=(0, 30), ylim=(1e-8, 30), xlabel=r"$x = 2 \ln(1/\alpha)\, e_k$")
     ax.set_ylabel(r"$|\tau - \tau_k - c_k / \ln(1/\alpha)|\, \ln(1/\alpha)$")
     ax.legend(loc="upper right")
+
+
+WAYS = ("start", "a third of it", "large steps", "single examples", "label noise", "decay")
+"""Keys of `experiments.five_ways`, in the order of their colors; the first is black."""
+
+
+def curve_of_solutions(
+    ax: Axes,
+    alphas: np.ndarray,
+    errors: np.ndarray,
+    ends: Mapping[str, tuple[float, float]],
+    limits: tuple[float, float],
+) -> None:
+    """Test error of the potential's minimizer against alpha, and ends (alpha, error) of runs at their effective alpha.
+
+    Args:
+        ax: one.
+        alphas: (A,).
+        errors: (A,).
+        ends: by way, `WAYS`; the first is the others' start.
+        limits: errors of the least l1 and the least l2 norm.
+    """
+    ax.plot(alphas, errors, label=r"minimizer of $Q_\alpha$", **figures.THEORY)
+    markers = ("o", "v", "^", "s", "D", "P")
+    for name, marker, color in zip(WAYS, markers, ("black", *figures.KIND_COLORS)):
+        ax.plot(*ends[name], marker, color=color, markersize=8, label=name, zorder=7)
+    for limit, text, place in zip(limits, (r"least $\ell_1$ norm", r"least $\ell_2$ norm"), (alphas[0], alphas[-1])):
+        ax.annotate(text, (place, limit), (0, 6), textcoords="offset points", ha="left" if place < 1 else "right")
+    ax.set(xscale="log", xlabel=r"$\alpha$, of the start or what is left of it", ylabel="test error", ylim=(0, None))
+    ax.legend(loc="upper left", fontsize=8)
+
+
+def against_steps(ax: Axes, shares: np.ndarray, excess: np.ndarray, name: str, color: str) -> None:
+    """Error over that of the flow's end against shares (S,) of the step, from logarithms (S, B), and their mean."""
+    ax.plot(shares, np.exp(excess), color=color, alpha=0.25, linewidth=0.8)
+    ax.plot(shares, np.exp(np.nanmean(excess, axis=1)), "o-", color=color, label=name, zorder=6)
+    ax.axhline(1, **figures.THEORY)
+    ax.set(xlabel="step, as a share of the largest stable one", yscale="log")
+
+
+def spent(ax: Axes, spent: np.ndarray, support: np.ndarray, title: str) -> None:
+    """What is spent of every weight (d,), ln(alpha / alpha_eff), the target's first and in another color."""
+    order = np.argsort(~support, kind="stable")
+    colors = np.where(support[order], figures.KIND_COLORS[1], figures.KIND_COLORS[0])
+    ax.bar(np.arange(len(order)), spent[order], color=colors, width=0.8)
+    ax.set(xlabel="weight, those of the target first", title=title)
+
+
+def noisy_walks(ax: Axes, steps: np.ndarray, walked: np.ndarray, predicted: np.ndarray, quiet: np.ndarray) -> None:
+    """Logarithms of |u v| (T, d) against steps (T,), some predictions (T, d), and (T, d) without label noise."""
+    for weight, color in enumerate(figures.ordered_colors(walked.shape[1])):
+        ax.plot(steps, walked[:, weight], color=color, linewidth=0.9)
+    chosen = np.unique(np.argsort(walked[-1])[:: max(1, walked.shape[1] // 6)])
+    for weight in chosen:
+        first = len(steps) // 4
+        ax.plot(steps[first:], predicted[first:, weight], **{**figures.THEORY, "zorder": 7})
+    ax.plot(steps, quiet, color="0.6", linewidth=0.6)
+    ax.set(xlabel="steps", ylabel=r"$\ln |uv|$")
