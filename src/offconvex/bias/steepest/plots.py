@@ -147,7 +147,7 @@ def adam_clock(
     for value, style in styles.items():
         axes[1].plot([], [], color="0.4", linestyle=style, label=rf"$\beta_2$ = {value:g}")
     axes[0].legend(loc="upper left")
-    axes[1].legend(loc="lower right", handlelength=1.6)
+    axes[1].legend(loc="lower right", fontsize=8, handlelength=1.2, borderaxespad=0)
 
 
 def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
