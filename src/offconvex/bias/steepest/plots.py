@@ -136,12 +136,12 @@ def adam_clock(
     levels = np.unique(x)
     colors = dict(zip(levels, figures.ordered_colors(len(levels))))
     styles = dict(zip(np.unique(beta2), ("-", (0, (4, 1)), (0, (1, 1)))))
-    for ax, share, name in zip(axes, shares, ("max entry", "Frobenius")):
+    for ax, share, name in zip(axes, shares, ("largest entry", "Frobenius")):
         for place in range(len(x)):
             ax.plot(clock[:, place], share[:, place], color=colors[x[place]], linestyle=styles[beta2[place]], zorder=6)
         ax.axvline(1, **figures.THEORY)
         ax.set(xscale="log", xlim=(1e-3, 200), ylim=(0.4, 1.02))
-        ax.set(xlabel="steps over the memory $M$", ylabel=f"share of the {name} margin")
+        ax.set(xlabel="steps over the memory $M$", ylabel=f"share of the best margin, {name}")
     for level, color in colors.items():
         axes[0].plot([], [], color=color, label=f"$x$ = {level:g}")
     for value, style in styles.items():
@@ -153,7 +153,7 @@ def adam_clock(
 def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
     """Shares (K,) of the max entry margin, solid, and of the Frobenius margin, thin, over steps, by epsilon."""
     for color, (name, (share, round_share)) in zip(figures.KIND_COLORS, courses.items()):
-        ax.plot(steps, share, color=color, label=f"{name}: max entry", zorder=6)
+        ax.plot(steps, share, color=color, label=f"{name}: largest entry", zorder=6)
         ax.plot(steps, round_share, color=color, linewidth=0.9, linestyle="-.", label=f"{name}: Frobenius", zorder=6)
     ax.set(xscale="log", xlabel="steps", ylabel="share of the best margin", xlim=(20, None), ylim=(0.4, 1.02))
     ax.legend(loc="lower right")
