@@ -15,6 +15,8 @@ import jaxtyping
 
 MODULES = [
     "bias.certificate",
+    "bias.diagonal.grokking",
+    "bias.diagonal.grokking_theory",
     "bias.diagonal.jumps",
     "bias.diagonal.descent",
     "bias.diagonal.experiments",

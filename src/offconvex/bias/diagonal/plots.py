@@ -119,3 +119,54 @@ def noisy_walks(ax: Axes, steps: np.ndarray, walked: np.ndarray, predicted: np.n
         ax.plot(steps[first:], predicted[first:, weight], **{**figures.THEORY, "zorder": 7})
     ax.plot(steps, quiet, color="0.6", linewidth=0.6)
     ax.set(xlabel="steps", ylabel=r"$\ln |uv|$")
+
+
+def grokking_runs(
+    axes: Sequence[Axes],
+    runs: Mapping[float, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    told: Mapping[float, float],
+    level: float,
+) -> None:
+    """Train and test errors as shares of those of zero, over the logarithm of time and over time; told times dashed.
+
+    Args:
+        axes: two.
+        runs: for each alpha: times (T,), train errors (T,), test errors (T,).
+        told: for each alpha the predicted time at which the test error passes its level.
+        level: half of the kernel's test error.
+    """
+    for (alpha, (time, train, test)), color in zip(runs.items(), figures.ordered_colors(len(runs))):
+        axes[0].plot(time, train, color=color, linewidth=0.9)
+        for ax in axes:
+            ax.plot(time, test, color=color, linewidth=1.8, label=rf"$\alpha = {alpha:g}$")
+            ax.axvline(told[alpha], **(figures.THEORY | {"linewidth": 1.1}))
+    for ax in axes:
+        ax.axhline(level, color="0.6", linewidth=0.8)
+        ax.set(xlabel="time", ylim=(0, 1.05))
+    # Before the first train error moves there is nothing to see.
+    begin = min(time[np.argmax(train < 0.99)] for time, train, _ in runs.values())
+    axes[0].set(xscale="log", ylabel="error", xlim=(begin / 3, None))
+    axes[1].set(xlim=(0, 1.1 * max(told.values())))
+    axes[1].legend(loc="upper left")
+
+
+def grokking_orders(
+    ax: Axes, decays: np.ndarray, static: np.ndarray, corrected: np.ndarray, names: Sequence[str]
+) -> None:
+    """Relative errors (P, D) of both predictions against the decay (D,), problem by problem, with slopes 1 and 2.
+
+    Args:
+        ax: one.
+        decays: lambda.
+        static: of the static curve.
+        corrected: of the curve of corrected labels.
+        names: of the problems.
+    """
+    for errors, marker, power in ((static, "o", 1), (corrected, "s", 2)):
+        for found, color, name in zip(np.abs(errors), figures.KIND_COLORS, names):
+            ax.plot(decays, found, marker, color=color, label=name if power == 1 else None, zorder=6)
+        # Through the mean of the logarithms at the largest decay; the slope alone is theory.
+        height = np.exp(np.log(np.abs(errors[:, np.argmax(decays)])).mean())
+        ax.plot(decays, height * (decays / decays.max()) ** power, **figures.THEORY)
+    ax.set(xscale="log", yscale="log", xlabel=r"decay $\lambda$", ylabel="relative error of the predicted time")
+    ax.legend(loc="lower right", fontsize=8)
