@@ -212,3 +212,12 @@ def test_the_forecast_is_kept_by_the_run():
 def test_the_rest_falls_at_the_predicted_rate_of_its_jump():
     rates = [visits.rest_rate(visits.draw(503, number, 100.0), 100.0) for number in range(4)]
     assert np.median(rates) == pytest.approx(1, abs=0.1)
+
+
+def test_sides_are_the_squares_of_u_and_v_at_every_alpha():
+    u_squared, v_squared = jumps.sides(np.array([1.5, -0.5]), 2.0)
+    np.testing.assert_allclose(u_squared, np.exp(-4) * np.exp([1.5, -0.5]))
+    np.testing.assert_allclose(u_squared * v_squared, np.exp(-8))
+    np.testing.assert_array_equal(jumps.sides(np.array([2000.0]), 1000.0), [[1.0], [0.0]])
+    # A trial step that is far too long is large, not infinite.
+    assert np.isfinite(jumps.sides(np.array([1e6]), 1000.0)[0]).all()
