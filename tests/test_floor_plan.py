@@ -60,7 +60,7 @@ def test_a_climbing_import_is_found(path, source, found):
     assert bool(climbs(PACKAGE / path, ast.parse(source))) is found
 
 
-# --- rooms of bias -----------------------------------------------------------------------------------------------------
+# --- rooms of bias ----------------------------------------------------------------------------------------------------
 
 STOREY = {"certificate", "entries", "mirror", "rosenbrock"}  # what both rooms stand on
 
