@@ -37,8 +37,8 @@ def test_the_book_takes_the_same_steps(run, alpha, decay):
     cell = kept()
     problem, eta = problems(cell, 1), cell["eta"]
     place = descent.start(problem, alpha)
-    place = descent.descend(problem, descent.Steps(eta, decay=decay), place, 16000)
-    place = descent.descend(problem, descent.Steps(eta), place, 4000)
+    place = descent.descend(problem, descent.StepRule(eta, decay=decay), place, 16000)
+    place = descent.descend(problem, descent.StepRule(eta), place, 4000)
     assert place.u[0] == pytest.approx(cell["halfway"][0][run], rel=1e-8)
     assert place.v[0] == pytest.approx(cell["halfway"][1][run], rel=1e-8)
 

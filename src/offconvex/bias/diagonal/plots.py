@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from offconvex import figures
 
@@ -89,7 +90,8 @@ def curve_of_solutions(
         ax.plot(*ends[name], marker, color=color, markersize=8, label=name, zorder=7)
     for limit, text, place in zip(limits, (r"least $\ell_1$ norm", r"least $\ell_2$ norm"), (alphas[0], alphas[-1])):
         ax.annotate(text, (place, limit), (0, 6), textcoords="offset points", ha="left" if place < 1 else "right")
-    ax.set(xscale="log", xlabel=r"$\alpha$, of the start or what is left of it", ylabel="test error", ylim=(0, None))
+    ax.set(xscale="log", xlabel=r"$\alpha$, of the start or what is left of it", ylabel="test error")
+    ax.set_ylim(0, 1.15 * max(errors))
     ax.legend(loc="upper left", fontsize=8)
 
 
@@ -98,7 +100,12 @@ def against_steps(ax: Axes, shares: np.ndarray, excess: np.ndarray, name: str, c
     ax.plot(shares, np.exp(excess), color=color, alpha=0.25, linewidth=0.8)
     ax.plot(shares, np.exp(np.nanmean(excess, axis=1)), "o-", color=color, label=name, zorder=6)
     ax.axhline(1, **figures.THEORY)
-    ax.set(xlabel="step, as a share of the largest stable one", yscale="log")
+    ax.set(
+        xlabel="step, as a share of the largest stable one", ylabel="error, over that of the flow's end", yscale="log"
+    )
+    ax.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.legend(loc="lower left")
 
 
 def spent(ax: Axes, spent: np.ndarray, support: np.ndarray, title: str) -> None:
@@ -106,19 +113,19 @@ def spent(ax: Axes, spent: np.ndarray, support: np.ndarray, title: str) -> None:
     order = np.argsort(~support, kind="stable")
     colors = np.where(support[order], figures.KIND_COLORS[1], figures.KIND_COLORS[0])
     ax.bar(np.arange(len(order)), spent[order], color=colors, width=0.8)
-    ax.set(xlabel="weight, those of the target first", title=title)
+    ax.set(xlabel="weight, those of the target first", ylabel=r"$\ln(\alpha / \alpha_i)$", title=title)
 
 
 def noisy_walks(ax: Axes, steps: np.ndarray, walked: np.ndarray, predicted: np.ndarray, quiet: np.ndarray) -> None:
     """Logarithms of |u v| (T, d) against steps (T,), some predictions (T, d), and (T, d) without label noise."""
     for weight, color in enumerate(figures.ordered_colors(walked.shape[1])):
-        ax.plot(steps, walked[:, weight], color=color, linewidth=0.9)
+        ax.plot(steps / 1000, walked[:, weight], color=color, linewidth=0.9)
     chosen = np.unique(np.argsort(walked[-1])[:: max(1, walked.shape[1] // 6)])
     for weight in chosen:
         first = len(steps) // 4
-        ax.plot(steps[first:], predicted[first:, weight], **{**figures.THEORY, "zorder": 7})
-    ax.plot(steps, quiet, color="0.6", linewidth=0.6)
-    ax.set(xlabel="steps", ylabel=r"$\ln |uv|$")
+        ax.plot(steps[first:] / 1000, predicted[first:, weight], **{**figures.THEORY, "zorder": 7})
+    ax.plot(steps / 1000, quiet, color="0.6", linewidth=0.6)
+    ax.set(xlabel="thousands of steps", ylabel=r"$\ln |u_i v_i|$")
 
 
 def grokking_runs(
