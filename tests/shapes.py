@@ -35,6 +35,7 @@ MODULES = [
     "bias.steepest.muon",
     "bias.steepest.polynomial",
     "bias.steepest.polynomial_theory",
+    "bias.steepest.pick",
     "bias.steepest.radius",
     "bias.steepest.rules",
     "bias.steepest.theory",

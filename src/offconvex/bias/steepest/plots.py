@@ -61,6 +61,20 @@ def brackets(
     right.set(xscale="log", yscale="log", xlabel="steps", ylabel="gap over the certificate")
 
 
+def picked(ax: Axes, steps: np.ndarray, margin: np.ndarray, bound: np.ndarray, names: Sequence[str]) -> None:
+    """Margin (thick) and least certificate (thin) of several runs (runs, K) over steps, over the least of all.
+
+    Runs have colors of kinds, in order.
+    """
+    best = bound.min()
+    for reached, above, name, color in zip(margin, bound, names, figures.KIND_COLORS):
+        ax.plot(steps, reached / best, color=color, label=name, zorder=6)
+        ax.plot(steps, above / best, color=color, linewidth=1.0, zorder=6)
+        ax.fill_between(steps, reached / best, above / best, color=color, alpha=0.12, linewidth=0)
+    ax.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, 2))
+    ax.legend(loc="lower right")
+
+
 def radii(
     ax: Axes,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
