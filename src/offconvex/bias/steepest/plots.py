@@ -71,7 +71,7 @@ def picked(ax: Axes, steps: np.ndarray, margin: np.ndarray, bound: np.ndarray, n
         ax.plot(steps, reached / best, color=color, label=name, zorder=6)
         ax.plot(steps, above / best, color=color, linewidth=1.0, zorder=6)
         ax.fill_between(steps, reached / best, above / best, color=color, alpha=0.12, linewidth=0)
-    ax.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, 2))
+    ax.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, 1.4))
     ax.legend(loc="lower right")
 
 
@@ -96,7 +96,7 @@ def radii(
     for height in dashes:
         ax.axhline(height, **figures.THEORY)
     ax.set(xscale="log", xlabel="steps", ylabel=r"norm of the weights $\times\ \lambda$", ylim=(0, 1.25))
-    ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.78))
+    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.53))
 
 
 def adam_rates(
