@@ -131,7 +131,7 @@ def adam_rates(
     ax.plot(places.ravel(), sign[1].ravel(), "D", color=figures.KIND_COLORS[3], markersize=4, label="sign descent")
     ax.plot(curve_x, curve_x, **(figures.THEORY | {"linewidth": 1.0}))
     ax.set(xscale="log", yscale="log", ylim=(0.15, 15))
-    ax.set(xlabel=r"$x = \gamma_\infty \eta / (1 - \beta_2)$", ylabel=r"fall of $\ln L$ a step over $1 - \beta_2$")
+    ax.set(xlabel=r"$x = \gamma \eta / (1 - \beta_2)$", ylabel=r"fall of $L$ a step over $1 - \beta_2$")
     ax.legend(loc="upper left")
 
 
