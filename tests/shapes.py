@@ -35,7 +35,6 @@ MODULES = [
     "bias.steepest.muon",
     "bias.steepest.polynomial",
     "bias.steepest.polynomial_theory",
-    "bias.steepest.pick",
     "bias.steepest.radius",
     "bias.steepest.rules",
     "bias.steepest.theory",

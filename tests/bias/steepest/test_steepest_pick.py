@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from offconvex.bias import certificate
-from offconvex.bias.steepest import margins, pick, radius
+from offconvex.bias.steepest import margins, radius
 from offconvex.bias.steepest.model import SeparableData
 
 EXAMPLES = SeparableData(rows=4, columns=4, examples=8, laws=("gaussian",)).draw(11)
@@ -12,7 +12,7 @@ EXAMPLES = SeparableData(rows=4, columns=4, examples=8, laws=("gaussian",)).draw
 
 @pytest.mark.parametrize("name", certificate.NORMS)
 def test_the_run_without_decay_is_that_of_the_race(name):
-    found = pick.pick(pick.Pick(name, steps=400, looks=5), EXAMPLES[0])
+    found = radius.pick(radius.Pick(name, steps=400, looks=5), EXAMPLES[0])
     config = margins.MarginRace(steps=400, first=3.0, looks=5)
     course, place = margins.race(config, EXAMPLES), certificate.NORMS.index(name)
     seen = margins.bracket(config, EXAMPLES, course)
@@ -22,8 +22,8 @@ def test_the_run_without_decay_is_that_of_the_race(name):
 
 
 def test_at_rest_decay_costs_at_most_its_strength_times_the_logarithm_of_the_number_of_examples():
-    config = pick.Pick("frobenius", decay=0.3, steps=4000)
-    found = pick.pick(config, EXAMPLES[0])
+    config = radius.Pick("frobenius", decay=0.3, steps=4000)
+    found = radius.pick(config, EXAMPLES[0])
     gap = radius.decayed(radius.DecayedRun(decays=(0.3,), steps=4000), "frobenius", EXAMPLES).gap[0, 0]
     assert gap < 1e-3
     missing = found.bound[1, -1] - found.margin[1, -1]
@@ -36,4 +36,4 @@ def test_at_rest_decay_costs_at_most_its_strength_times_the_logarithm_of_the_num
 @pytest.mark.parametrize("wrong", [{"norm": "ky fan"}, {"decay": 0.0}, {"decay": np.inf}, {"first": 0.0}, {"looks": 1}])
 def test_what_cannot_be_picked_is_refused(wrong):
     with pytest.raises(ValueError, match="; got "):
-        pick.Pick(**wrong)
+        radius.Pick(**wrong)

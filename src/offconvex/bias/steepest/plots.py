@@ -96,7 +96,7 @@ def radii(
     for height in dashes:
         ax.axhline(height, **figures.THEORY)
     ax.set(xscale="log", xlabel="steps", ylabel=r"norm of the weights $\times\ \lambda$", ylim=(0, 1.25))
-    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.53))
+    ax.legend(loc="center right", bbox_to_anchor=(1.03, 0.53), fontsize=8)
 
 
 def adam_rates(
