@@ -9,7 +9,7 @@ from offconvex import figures
 
 RULES = ("normalized\ngradient", "sign", "polar\nfactor", "single\nentry", "rank one")
 """What the rules of five norms are called, in the order of `certificate.NORMS`."""
-NORM_NAMES = ("Frobenius", "max entry", "spectral", "sum of\nentries", "nuclear")
+NORM_NAMES = ("Frobenius", "largest\nentry", "spectral", "sum of\nentries", "nuclear")
 COLORS = dict(zip(RULES, figures.KIND_COLORS))
 MUON = figures.KIND_COLORS[5]
 
@@ -150,7 +150,7 @@ def adam_clock(
     levels = np.unique(x)
     colors = dict(zip(levels, figures.ordered_colors(len(levels))))
     styles = dict(zip(np.unique(beta2), ("-", (0, (4, 1)), (0, (1, 1)))))
-    for ax, share, name in zip(axes, shares, ("largest entry", "Frobenius")):
+    for ax, share, name in zip(axes, shares, ("largest entry's", "Frobenius")):
         for place in range(len(x)):
             ax.plot(clock[:, place], share[:, place], color=colors[x[place]], linestyle=styles[beta2[place]], zorder=6)
         ax.axvline(1, **figures.THEORY)
@@ -160,8 +160,10 @@ def adam_clock(
         axes[0].plot([], [], color=color, label=f"$x$ = {level:g}")
     for value, style in styles.items():
         axes[1].plot([], [], color="0.4", linestyle=style, label=rf"$\beta_2$ = {value:g}")
-    axes[0].legend(loc="upper left")
-    axes[1].legend(loc="lower right", fontsize=8, handlelength=1.2, borderaxespad=0)
+    for ax in axes:  # above the curves, which fill the panels
+        ax.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=5, fontsize=8, handlelength=1.4, columnspacing=1.0
+        )
 
 
 def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
