@@ -150,7 +150,7 @@ def adam_clock(
     levels = np.unique(x)
     colors = dict(zip(levels, figures.ordered_colors(len(levels))))
     styles = dict(zip(np.unique(beta2), ("-", (0, (4, 1)), (0, (1, 1)))))
-    for ax, share, name in zip(axes, shares, ("largest entry's", "Frobenius")):
+    for ax, share, name in zip(axes, shares, ("largest entry", "Frobenius")):
         for place in range(len(x)):
             ax.plot(clock[:, place], share[:, place], color=colors[x[place]], linestyle=styles[beta2[place]], zorder=6)
         ax.axvline(1, **figures.THEORY)
@@ -167,7 +167,7 @@ def adam_clock(
 
 
 def adam_epsilon(ax: Axes, steps: np.ndarray, courses: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-    """Shares (K,) of the max entry margin, solid, and of the Frobenius margin, thin, over steps, by epsilon."""
+    """Shares (K,) of the largest entry's margin, solid, and of the Frobenius margin, thin, over steps, by epsilon."""
     for color, (name, (share, round_share)) in zip(figures.KIND_COLORS, courses.items()):
         ax.plot(steps, share, color=color, label=f"{name}: largest entry", zorder=6)
         ax.plot(steps, round_share, color=color, linewidth=0.9, linestyle="-.", label=f"{name}: Frobenius", zorder=6)
