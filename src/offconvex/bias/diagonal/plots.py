@@ -154,7 +154,7 @@ def grokking_runs(
     begin = min(time[np.argmax(train < 0.99)] for time, train, _ in runs.values())
     axes[0].set(xscale="log", ylabel="error", xlim=(begin / 3, None))
     axes[1].set(xlim=(0, 1.1 * max(told.values())))
-    axes[1].legend(loc="upper left")
+    axes[1].legend(loc=(0.2, 0.68))
 
 
 def grokking_orders(
