@@ -221,3 +221,17 @@ def test_sides_are_the_squares_of_u_and_v_at_every_alpha():
     np.testing.assert_array_equal(jumps.sides(np.array([2000.0]), 1000.0), [[1.0], [0.0]])
     # A trial step that is far too long is large, not infinite.
     assert np.isfinite(jumps.sides(np.array([1e6]), 1000.0)[0]).all()
+
+
+def test_curves_are_those_of_the_states_at_even_times():
+    X, y = problem(0, 8, 6)
+    run = jumps.small_starts(X, y, [2.0], [3.0])[0]
+    last = run.tau[40]
+    tau, loss, weights = run.curves(X, y, last, 2)
+    assert tau.tolist() == [0.0, last]
+    np.testing.assert_allclose(weights, run.weights[[0, 40]], atol=1e-12)
+    np.testing.assert_allclose(loss, jumps.losses(X, y, run.weights[[0, 40]]), rtol=1e-12)
+    tau, _, weights = run.curves(X, y, run.tau[41], 1001)
+    assert tau.shape == (1001,) and weights.shape == (1001, 6)
+    inside = (weights[-2] - run.weights[40]) * (run.weights[41] - run.weights[40])
+    assert (inside >= 0).all()

@@ -40,10 +40,13 @@ class SmallStart:
         return np.subtract(*sides(self.path.states, self.log_inverse))
 
     def curves(
-        self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"]
+        self, X: Float[np.ndarray, "n d"], y: Float[np.ndarray, " n"], last: float, count: int = 1201
     ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"], Float[np.ndarray, "T d"]]:
-        """Tau, loss |Xw - y|^2 / (2n) and weights, for a figure."""
-        return self.tau, losses(X, y, self.weights), self.weights
+        """Even tau up to `last`, loss |Xw - y|^2 / (2n) and weights, for a figure; s is joined by straight lines."""
+        tau = np.linspace(0, last, count)
+        states = np.stack([np.interp(tau, self.tau, column) for column in self.path.states.T], axis=1)
+        weights = np.subtract(*sides(states, self.log_inverse))
+        return tau, losses(X, y, weights), weights
 
     def nearest(self, points: Float[np.ndarray, "K d"]) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
         """Least distance of the run's weights from each point, and the tau at which it is attained."""
