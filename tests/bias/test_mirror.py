@@ -75,5 +75,7 @@ def test_bad_input_is_said():
         mirror.dual(ONE.X, ONE.y[1:], 0.0)
     with pytest.raises(ValueError, match="n <= d"):
         mirror.dual(ONE.X.T, np.ones(40), 0.0)
+    with pytest.raises(ValueError, match="must be finite; is alpha positive"):
+        mirror.dual(ONE.X, ONE.y, -np.inf)
     with pytest.raises(ArithmeticError, match="not nearly dependent"):
         mirror.dual(ONE.X, ONE.y, -200.0, most=3)

@@ -59,7 +59,8 @@ def dual(
         most: Newton steps at most.
 
     Raises:
-        ValueError: if shapes do not belong together, or there are not more weights than examples.
+        ValueError: if shapes do not belong together, there are more examples than weights, or an entry is not finite,
+            as the logarithm of a start at zero is not.
         ArithmeticError: if labels are not reached, because rows of X are nearly dependent.
     """
     *batch, n, d = X.shape
@@ -68,6 +69,8 @@ def dual(
     log_plus = np.broadcast_to(np.asarray(log_plus, dtype=float), (*batch, d))
     log_minus = log_plus if log_minus is None else np.broadcast_to(np.asarray(log_minus, dtype=float), (*batch, d))
     flat = (X.reshape(-1, n, d), y.reshape(-1, n), log_plus.reshape(-1, d), log_minus.reshape(-1, d))
+    if not all(np.isfinite(part).all() for part in flat):
+        raise ValueError("Examples, labels and ln alpha^2 must be finite; is alpha positive?")
     nu = np.zeros((len(flat[0]), n)) if start is None else np.array(start, dtype=float).reshape(-1, n)
     open_ = np.arange(len(nu))
     for _ in range(most):

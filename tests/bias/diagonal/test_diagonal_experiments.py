@@ -41,6 +41,8 @@ def test_label_noise_walks_at_its_rate():
     walk = experiments.noisy_walk(problem, 0, alpha=0.4, share=0.04, noise=1.0, count=8000)
     assert walk.walked.shape == walk.predicted.shape == (41, 2, 20)
     assert np.allclose(walk.drift_ratio, 1, atol=0.1)
+    with pytest.raises(ValueError, match="a multiple of them as steps; got 40 and 79"):
+        experiments.noisy_walk(problem, 0, alpha=0.4, share=0.04, noise=1.0, count=79)
     quiet = experiments.noisy_walk(problem, 0, alpha=0.4, share=0.04, noise=0.0, count=8000)
     spent = [np.abs(w.walked[-1] - w.walked[10]).max() for w in (walk, quiet)]
     assert spent[1] < 0.01 * spent[0]
@@ -58,6 +60,29 @@ def test_the_curve_rises_and_five_ways_lead_along_it():
     for name in ("start", "a third of it", "decay"):
         on_curve, _ = experiments.solution_curve(problem, np.array([ends[name].alpha]))
         assert ends[name].error == pytest.approx(on_curve[0], rel=0.03)
+
+
+SIZES = {"flow": 1, "grokking": 4}, 80, [1, 30], [0.01, 0.002, 0.001], [1, 12, 100, 1000]
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "said"),
+    [
+        (0, {"flow": 0, "grokking": 1}, "one or more of each kind"),
+        (0, {"flow": 1, "grokking": 5}, "at most four to grok"),
+        (1, 79, "noise_steps is a multiple of 40, not 79"),
+        (1, 0, "noise_steps is a multiple of 40, not 0"),
+        (2, [1], "grok_starts begin with 1 and have 30"),
+        (2, [], "grok_starts begin with 1 and have 30"),
+        (3, [0.01], "grok_decays lead from 0.01 over 0.002 to 0.001"),
+        (4, [1, 100, 1000], "small_starts lead from 1 over less than 100"),
+        (4, [12, 100, 1000], "small_starts lead from 1 over less than 100"),
+    ],
+)
+def test_sizes_without_a_claim_are_said(place, wrong, said):
+    experiments.require_sizes(*SIZES)
+    with pytest.raises(ValueError, match=said):
+        experiments.require_sizes(*SIZES[:place], wrong, *SIZES[place + 1 :])
 
 
 def test_distances_are_relative():

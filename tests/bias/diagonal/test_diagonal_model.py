@@ -41,5 +41,7 @@ def test_bad_laws_are_said():
         model.SparseLaw(law="cauchy")
     with pytest.raises(ValueError, match="1 <= examples <= weights"):
         model.SparseLaw(examples=50)
+    with pytest.raises(ValueError, match="one or more at a time; got 0"):
+        model.SparseLaw().draw(0, "test", 0)
     with pytest.raises(ValueError, match="got none"):
         entries.require(())

@@ -1,6 +1,6 @@
 """What the chapter runs: the flow's end, the exact law, large steps and minibatches, and label noise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,44 @@ from offconvex import rng
 from offconvex.bias import mirror
 from offconvex.bias.diagonal import descent, model, theory
 from offconvex.bias.diagonal.descent import StepRule
+
+
+def require_sizes(
+    counts: Mapping[str, int],
+    noise_steps: int,
+    grok_starts: Sequence[float],
+    grok_decays: Sequence[float],
+    small_starts: Sequence[float],
+) -> None:
+    """Nothing, if the chapter can be run with these sizes and its bounds speak of what is run.
+
+    Args:
+        counts: problems, by what is done with them.
+        noise_steps: steps with label noise.
+        grok_starts: alpha, rising; claims are about 1, the first, and 30.
+        grok_decays: lambda, falling; claims are about 0.01, the first, 0.002, and 0.001, the last.
+        small_starts: ln(1/alpha), rising; claims are about 1, the first, 100, and 1000, the last.
+
+    Raises:
+        ValueError: in one sentence that says which of these is not so.
+    """
+    faults = {
+        f"problems are one or more of each kind, at most four to grok, not {dict(counts)}": min(counts.values()) < 1
+        or counts.get("grokking", 1) > 4,
+        f"noise_steps is a multiple of 40, not {noise_steps}": noise_steps < 40 or noise_steps % 40,
+        f"grok_starts begin with 1 and have 30, not {[*grok_starts]}": [*grok_starts[:1]] != [1]
+        or 30 not in grok_starts,
+        f"grok_decays lead from 0.01 over 0.002 to 0.001, not {[*grok_decays]}": [*grok_decays[:1]] != [0.01]
+        or grok_decays[-1] != 0.001
+        or 0.002 not in grok_decays,
+        f"small_starts lead from 1 over less than 100, and 100, to 1000, not {[*small_starts]}": [*small_starts[:1]]
+        != [1]
+        or small_starts[-1] != 1000
+        or 100 not in small_starts
+        or small_starts[1] >= 100,
+    }
+    if said := [fault for fault, there in faults.items() if there]:
+        raise ValueError(f"Sizes of this chapter: {'; '.join(said)}.")
 
 
 def distances(w: Float[np.ndarray, "B d"], other: Float[np.ndarray, "B d"]) -> Float[np.ndarray, " B"]:
@@ -185,7 +223,13 @@ class NoisyWalk:
 def noisy_walk(
     problem: model.SparseProblem, seed: int, *, alpha: float, share: float, noise: float, count: int, looks: int = 40
 ) -> NoisyWalk:
-    """Descent with label noise at `share` of four times `theory.stable_rate`, and the drift that theory has for it."""
+    """Descent with label noise at `share` of four times `theory.stable_rate`, and the drift that theory has for it.
+
+    Raises:
+        ValueError: if the steps cannot be shared out among the looks.
+    """
+    if looks < 4 or count < looks or count % looks:
+        raise ValueError(f"A walk needs four looks or more, and a multiple of them as steps; got {looks} and {count}.")
     rate = 4 * share * theory.stable_rate(problem.X)
     generator = rng.numpy_generator(seed, "label noise", problem.X.shape[-2])
     place, walked, drifts = descent.start(problem, alpha), [], []

@@ -112,7 +112,7 @@ def critical(
         if not passed.any(axis=0).all() or passed[0].any():
             raise ArithmeticError(
                 f"The test error does not fall to half the kernel's between ln alpha = {np.max(high):.3g} and "
-                f"{np.min(low):.3g}; this problem does not grok there: give more examples or fewer nonzero weights."
+                f"{np.min(low):.3g}: give more examples, fewer nonzero weights, or a smaller decay."
             )
         place = passed.argmax(axis=0)[None]
         low = np.take_along_axis(grid, place, axis=0)[0]
@@ -290,7 +290,7 @@ def descend(
         problem: one.
         alpha: u = v at the start.
         decay: lambda.
-        share: step size in units of n / (4 |X|^2), at which w with u^2 + v^2 = 2 begins to oscillate.
+        share: step size in units of n / (4 |X|^2), above which a start u = v = 1 is not stable.
         most: steps at most; what has not happened by then is at infinity.
     """
     X, y, target = problem.X, problem.y, problem.target

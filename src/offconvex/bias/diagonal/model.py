@@ -65,7 +65,13 @@ class SparseLaw:
             )
 
     def draw(self, seed: int, stream: str, count: int) -> SparseProblem:
-        """`count` problems on a batch axis; each has its own stream, so that the first ones stay if more are drawn."""
+        """`count` problems on a batch axis; each has its own stream, so that the first ones stay if more are drawn.
+
+        Raises:
+            ValueError: if there is to be none.
+        """
+        if count < 1:
+            raise ValueError(f"Problems are drawn one or more at a time; got {count}.")
         drawn = [self._one(rng.numpy_generator(seed, stream, self.law, place)) for place in range(count)]
         X, target = (np.stack(part) for part in zip(*drawn, strict=True))
         return SparseProblem(X, (X @ target[..., None])[..., 0], target)
