@@ -21,7 +21,7 @@ THIRD = 6 + np.sqrt(2)
 SAFETY, SHRINK, GROW = 0.8, 0.2, 5.0
 """Share of the step that would just pass, and by how much a step changes at most."""
 
-Field = Callable[[np.ndarray], np.ndarray]
+RightSide = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Path:
         share = np.divide(times - begin, length, out=np.ones_like(length), where=length > 0)
         return self._between(step, share)
 
-    def first_time(self, measure: Field, level: float) -> Float[np.ndarray, "*runs"]:
+    def first_time(self, measure: RightSide, level: float) -> Float[np.ndarray, "*runs"]:
         """First time at which a measure of the state passes a level, from either side; infinite where it never does.
 
         Args:
@@ -96,8 +96,8 @@ class Path:
 
 
 def step(
-    field: Field,
-    jacobian: Field,
+    field: RightSide,
+    jacobian: RightSide,
     state: Float[np.ndarray, "*runs d"],
     rate: Float[np.ndarray, "*runs d"],
     length: Float[np.ndarray, "*#runs"] | float,
@@ -129,8 +129,8 @@ def step(
 
 
 def integrate(
-    field: Field,
-    jacobian: Field,
+    field: RightSide,
+    jacobian: RightSide,
     start: Float[np.ndarray, "*runs d"],
     end: Float[np.ndarray, "*#runs"] | float,
     *,
