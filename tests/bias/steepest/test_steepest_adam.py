@@ -235,6 +235,10 @@ def test_epsilon_has_the_last_word():
 
 
 def test_refusals_of_a_study():
-    for change, text in (({"settings": ()}, "one setting"), ({"kept": 1}, "2 times"), ({"most": 70}, "2 times")):
+    for change, text in (
+        ({"settings": ()}, "one setting"),
+        ({"kept": 1}, "twice or more"),
+        ({"most": 70}, "160 steps or more; got most"),
+    ):
         with pytest.raises(ValueError, match=text):
             AdamStudy(**change)

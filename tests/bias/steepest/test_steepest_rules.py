@@ -107,6 +107,8 @@ def test_bad_input_gets_a_sentence():
         model.SeparableData(laws=())
     with pytest.raises(ValueError, match="certainly separable; got 13 examples of 3 x 4"):
         model.SeparableData(rows=3, columns=4, examples=13)
+    with pytest.raises(ValueError, match="whole numbers of rows, columns and examples; got 8, 8 and 24.5"):
+        model.SeparableData(examples=24.5)
     with pytest.raises(ValueError, match="A norm is one of"):
         rules.direction("taxicab", np.ones((2, 2)))
     with pytest.raises(ValueError, match="keeps 1 to 3 of them"):

@@ -138,10 +138,12 @@ class AdamStudy:
     def __post_init__(self):
         if not self.settings:
             raise ValueError("A study of Adam needs at least one setting (x, beta2); got none.")
-        if self.most < 2 * self.kept or self.kept < 2:
+        if self.kept < 2:
+            raise ValueError(f"A study of Adam reads each run twice or more; got kept = {self.kept}.")
+        if self.most < 2 * self.kept:
             raise ValueError(
-                "A run is kept 2 times or more and is allowed twice as many steps; got kept = "
-                f"{self.kept}, most = {self.most}."
+                f"Adam is read {self.kept} times, so its longest run needs {2 * self.kept} steps or more; got most = "
+                f"{self.most} (a chapter's `adam_steps` or a part of them)."
             )
 
     def ends(self) -> Int[np.ndarray, " S"]:
@@ -211,7 +213,7 @@ class AdamCourses:
         if not times[0] <= memories <= times[-1] * (1 + 1e-9):
             raise ValueError(
                 f"This run is kept from {times[0]:.3g} to {times[-1]:.3g} memories; got {memories:.3g}: ask for less, "
-                "or let the study's `most` steps be more."
+                "or let the study's longest run have more steps (`most`, a chapter's `adam_steps`)."
             )
         pair = (self.share[:, :, place], self.round_share[:, :, place])
         return tuple(

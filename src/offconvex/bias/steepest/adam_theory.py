@@ -4,8 +4,10 @@ Own derivations. Let the gradient shrink by exp(-R) a step. Adam's two means are
 
     m = g (1 - beta1) / (1 - beta1 e^R),    v = g^2 (1 - beta2) / (1 - beta2 e^{2R}),
 
-so that m / sqrt(v) is the sign of g times one number for all entries, `stride`: sign descent with another step. Sign
-descent with step s lowers the log of the loss by gamma s a step, gamma being the best margin in the max entry norm.
+so that m / sqrt(v) is the sign of g times one number, `stride`, in all entries in which g keeps its sign. If the
+weights tend in direction to a solution of the best margin gamma in the max entry norm, and these are the entries in
+which they end largest, then the largest entry grows by eta stride a step, and the log of the loss falls by gamma times that. In
+other entries examples disagree in the limit, g alternates, and steps are shorter.
 """
 
 import numpy as np

@@ -53,9 +53,9 @@ class MarginTable:
         return np.einsum("iir->ir", self.shares)
 
     @property
-    def others(self) -> Float[np.ndarray, "5 R"]:
-        """Mean share of the four other rules in each norm."""
-        return (self.shares.sum(axis=0) - self.own) / (len(NORMS) - 1)
+    def others(self) -> float:
+        """Largest share, mean over the data sets, that a rule reaches in a norm that is not its own."""
+        return self.shares.mean(axis=-1)[~np.eye(len(NORMS), dtype=bool)].max()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ class SeparableData:
 
     def __post_init__(self):
         entries.require(self.laws)
+        if not all(isinstance(size, int | np.integer) for size in (self.rows, self.columns, self.examples)):
+            raise ValueError(
+                "Data sets need whole numbers of rows, columns and examples; got "
+                f"{self.rows}, {self.columns} and {self.examples}."
+            )
         if min(self.rows, self.columns, self.examples) < 1 or self.examples > self.rows * self.columns:
             raise ValueError(
                 "Data sets need at least one example, and at most as many as a matrix has entries, so that they are "

@@ -56,7 +56,8 @@ def brackets(
         left.plot(steps, bound[:, number] / best, color=color, linewidth=1.0, zorder=6)
         right.plot(steps, 1 - margin[:, number] / bound[:, number], color=color, zorder=6)
         right.plot(steps, guarantee[:, number] / best, **(figures.THEORY | {"linewidth": 1.0}))
-    left.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, 2))
+    top = 1.05 * (bound / bound[-1]).max()
+    left.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, top))
     left.legend(loc="lower right", fontsize=8)
     right.set(xscale="log", yscale="log", xlabel="steps", ylabel="gap over the certificate")
 
@@ -71,7 +72,9 @@ def picked(ax: Axes, steps: np.ndarray, margin: np.ndarray, bound: np.ndarray, n
         ax.plot(steps, reached / best, color=color, label=name, zorder=6)
         ax.plot(steps, above / best, color=color, linewidth=1.0, zorder=6)
         ax.fill_between(steps, reached / best, above / best, color=color, alpha=0.12, linewidth=0)
-    ax.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(0, 1.4))
+    # Below zero only if a run ends there: a decay so large that its ball has no point that separates the examples.
+    low = min(0.0, 1.2 * margin[:, -1].min() / best)
+    ax.set(xscale="log", xlabel="steps", ylabel="over the last certificate", ylim=(low, 1.4))
     ax.legend(loc="lower right")
 
 
@@ -136,26 +139,29 @@ def adam_rates(
 
 
 def adam_clock(
-    axes: Sequence[Axes], clock: np.ndarray, x: np.ndarray, beta2: np.ndarray, shares: Sequence[np.ndarray]
+    axes: Sequence[Axes], steps: np.ndarray, clock: np.ndarray, x: np.ndarray, beta2: np.ndarray, lean: np.ndarray
 ) -> None:
-    """Shares of the best margins in the max entry and the Frobenius norm over steps in units of the memory.
+    """How far Adam leans to the Frobenius margin, over steps (left) and over steps in units of the memory (right).
 
     Args:
         axes: two.
-        clock: (K, S).
+        steps: (K, S).
+        clock: the same over the memory, (K, S).
         x: of the settings, (S,); one color each, dark to light.
         beta2: of the settings, (S,); one line style each.
-        shares: max entry and Frobenius, means over data sets, (K, S) each.
+        lean: share of the Frobenius margin minus that of the largest entry, (K, S); not drawn where it is not finite.
     """
     levels = np.unique(x)
     colors = dict(zip(levels, figures.ordered_colors(len(levels))))
     styles = dict(zip(np.unique(beta2), ("-", (0, (4, 1)), (0, (1, 1)))))
-    for ax, share, name in zip(axes, shares, ("largest entry", "Frobenius")):
+    for ax, times in zip(axes, (steps, clock)):
         for place in range(len(x)):
-            ax.plot(clock[:, place], share[:, place], color=colors[x[place]], linestyle=styles[beta2[place]], zorder=6)
-        ax.axvline(1, **figures.THEORY)
-        ax.set(xscale="log", xlim=(1e-3, 200), ylim=(0.4, 1.02))
-        ax.set(xlabel="steps over the memory $M$", ylabel=f"share of the best margin, {name}")
+            style = {"color": colors[x[place]], "linestyle": styles[beta2[place]]}
+            ax.plot(times[:, place], lean[:, place], zorder=6, **style)
+        ax.axhline(0, **(figures.THEORY | {"linewidth": 1.0}))
+    axes[0].set(xscale="log", xlabel="steps", ylabel="share of Frobenius minus largest entry")
+    axes[1].axvline(1, **figures.THEORY)
+    axes[1].set(xscale="log", xlim=(1e-3, 300), xlabel="steps over the memory $M$")
     for level, color in colors.items():
         axes[0].plot([], [], color=color, label=f"$x$ = {level:g}")
     for value, style in styles.items():

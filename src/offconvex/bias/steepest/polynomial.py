@@ -10,7 +10,7 @@ TUNED = (3.4445, -4.7750, 2.0315)
 """Those of Muon, as the public code of its author has them (jordan2024muon)."""
 
 CLASSICAL = (15 / 8, -10 / 8, 3 / 8)
-"""Those for which one is a fixed point of third order (the classical iteration of Newton and Schulz)."""
+"""Those for which one is a fixed point of third order: the relative of this degree of Newton and Schulz's cubic."""
 
 
 def iterates(

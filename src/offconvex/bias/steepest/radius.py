@@ -32,10 +32,11 @@ class DecayedRun:
     looks: int = 50
 
     def __post_init__(self):
-        if min(self.decays, default=0.0) <= 0 or not 0 < self.part <= 1 or not 0 < self.tail < 1 or self.steps < 4:
+        possible = len(self.decays) and all(0 < decay < np.inf for decay in self.decays)
+        if not possible or not 0 < self.part <= 1 or not 0 < self.tail < 1 or self.steps < 4:
             raise ValueError(
-                "A decayed run needs positive decays, a part in (0, 1], a tail in (0, 1) and four steps or more; got "
-                f"{self.decays}, {self.part}, {self.tail} and {self.steps}."
+                "A decayed run needs finite positive decays, a part in (0, 1], a tail in (0, 1) and four steps or more; "
+                f"got {self.decays}, {self.part}, {self.tail} and {self.steps}."
             )
 
     @property

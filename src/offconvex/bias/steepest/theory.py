@@ -32,8 +32,8 @@ def ball_gap(
 ) -> Float[np.ndarray, "*any"]:
     """How far ln sum exp(-z_i) is above its least value in the ball of radius 1 / decay, at most.
 
-    ||G||_dual / decay - <G, W>, which is zero only at the minimum. Own derivation, for runs of xie2024implicit: with
-    decay a step is W <- (1 - eta decay) W + eta decay (D / decay), the method of Frank and Wolfe on the ball, whose gap
-    this is.
+    ||G||_dual / decay - <G, W>, which is zero only at the minimum. With decay a step is
+    W <- (1 - eta decay) W + eta decay (D / decay), the method of Frank and Wolfe on the ball: the connection is that of
+    xie2024implicit, the gap that of Frank and Wolfe.
     """
     return dual / decay - product
