@@ -6,8 +6,8 @@ Own derivations. Let the gradient shrink by exp(-R) a step. Adam's two means are
 
 so that m / sqrt(v) is the sign of g times one number, `stride`, in all entries in which g keeps its sign. If the
 weights tend in direction to a solution of the best margin gamma in the max entry norm, and these are the entries in
-which they end largest, then the largest entry grows by eta stride a step, and the log of the loss falls by gamma times that. In
-other entries examples disagree in the limit, g alternates, and steps are shorter.
+which they end largest, then the largest entry grows by eta stride a step, and the log of the loss falls by gamma times
+that. In other entries examples disagree in the limit, g alternates, and steps are shorter.
 """
 
 import numpy as np

@@ -35,8 +35,8 @@ class DecayedRun:
         possible = len(self.decays) and all(0 < decay < np.inf for decay in self.decays)
         if not possible or not 0 < self.part <= 1 or not 0 < self.tail < 1 or self.steps < 4:
             raise ValueError(
-                "A decayed run needs finite positive decays, a part in (0, 1], a tail in (0, 1) and four steps or more; "
-                f"got {self.decays}, {self.part}, {self.tail} and {self.steps}."
+                "A decayed run needs finite positive decays, a part in (0, 1], a tail in (0, 1) and four steps or "
+                f"more; got {self.decays}, {self.part}, {self.tail} and {self.steps}."
             )
 
     @property
