@@ -56,6 +56,7 @@ smoke: env
 	$(BIN)/offconvex execute --profile smoke
 
 html: env
+	@grep -qs '^tags: .' _build/html/.buildinfo || rm -f _build/html/.buildinfo  # left half-written by a killed build
 	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
 	@echo "The book: _build/html/index.html"
 

@@ -60,6 +60,40 @@ def test_a_climbing_import_is_found(path, source, found):
     assert bool(climbs(PACKAGE / path, ast.parse(source))) is found
 
 
+# --- rooms of bias ----------------------------------------------------------------------------------------------------
+
+STOREY = {"certificate", "entries", "mirror", "rosenbrock"}  # what both rooms stand on
+
+
+def crosses(path, syntax):
+    """What `path` imports of `bias` without being allowed to: its own room and the storey; outside of it nothing."""
+    place, names = house.relative(path).split("/"), [name.split(".") for name in house.imported(path, syntax)]
+    used = {parts[2] for parts in names if len(parts) > 2 and parts[:2] == ["offconvex", "bias"]}
+    own = {place[1]} if len(place) > 2 else set()
+    allowed = STOREY | own if place[0] == "bias" else set()
+    return {("/".join(place), part) for part in used - allowed}
+
+
+def test_no_room_of_bias_uses_the_other():
+    found = set().union(*(crosses(path, house.tree(path)) for path in FILES if "book" not in path.parts))
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "found"),
+    [
+        ("bias/diagonal/descent.py", "from offconvex.bias.steepest import rules", True),
+        ("bias/mirror.py", "from .diagonal.model import SparseLaw", True),
+        ("flow_vs_descent/model.py", "from offconvex.bias import mirror", True),
+        ("bias/steepest/margins.py", "from offconvex.bias import certificate", False),
+        ("bias/diagonal/descent.py", "from offconvex.bias.diagonal import model", False),
+        ("bias/mirror.py", "from offconvex.bias import entries", False),
+    ],
+)
+def test_a_crossing_import_is_found(path, source, found):
+    assert bool(crosses(PACKAGE / path, ast.parse(source))) is found
+
+
 # --- names and sizes of folders ---------------------------------------------------------------------------------------
 
 MOST_MODULES = 12

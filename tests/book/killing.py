@@ -46,7 +46,7 @@ def prepare(root: Path) -> None:
 def hide_browsers(root: Path) -> None:
     """Let the project's commands find no browser: printing the book is tested elsewhere, and takes long."""
     (root / PROGRAMS).mkdir()
-    for name in ("bash", "sh", "make", "git", "env", "touch", "rm"):
+    for name in ("bash", "sh", "make", "git", "env", "touch", "rm", "grep"):
         if (program := shutil.which(name)) is not None:
             (root / PROGRAMS / name).symlink_to(program)
 

@@ -61,7 +61,7 @@ def test_docstrings_are_cut_into_their_pieces():
     assert entry.doc[3][1][0] == ("ValueError", "if there is no such figure; the message names the nearest ones.")
     source = (paths.PACKAGE.parent / "offconvex/book/publication/cite.py").read_text(encoding="utf-8").splitlines()
     assert source[entry.line - 1].startswith("def bibtex(")
-    with pytest.raises(ValueError, match="no part 'room'; the parts are: instruments, book, factorizations"):
+    with pytest.raises(ValueError, match="no part 'room'; the parts are: instruments, bias, book, factorizations"):
         api.modules("room")
 
 

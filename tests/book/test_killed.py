@@ -119,6 +119,15 @@ def undated(contents):
     return {f: c for f, c in contents.items() if Path(f).name not in ("provenance.json", checksums.FILE)}
 
 
+def test_half_of_a_build_info_does_not_stop_the_next_build(project):
+    killing.complete(project)
+    info = project / "_build/html/.buildinfo"
+    whole = info.read_text()
+    info.write_text(whole[: len(whole) // 2])
+    killing.complete(project)
+    assert info.read_text() == whole
+
+
 def test_make_book_killed_at_random_moments(project):
     versions, built, durations = [], [], []
     for name in ("second", "first"):

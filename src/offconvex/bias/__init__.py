@@ -1,0 +1,1 @@
+"""Which solution training picks, by start, step, noise, decay and the optimizer's norm."""
