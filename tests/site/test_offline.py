@@ -52,7 +52,8 @@ def test_first_page_links_both_copies(html):
     linked = [link["href"] for link in page.select(".offline-copies a")]
     expected = [offline.ARCHIVE] if printed.browser() is None else [printed.NAME, offline.ARCHIVE]
     assert linked == [f"../{name}" for name in expected]
-    assert all(1e6 < (html / name).stat().st_size < 80e6 for name in expected)
+    # Hosts of static pages, GitHub's among them, take files of up to 100 MB.
+    assert all(1e6 < (html / name).stat().st_size < 100e6 for name in expected)
 
 
 @pytest.mark.browser
